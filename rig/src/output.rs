@@ -1,0 +1,184 @@
+//! Standard output: a queue and the thread that writes it, so that a client that does not read stops no reader.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A list that has more than this waiting to be written is held back.
+const HIGH_WATER: usize = 4 << 20;
+/// Small pieces are joined up to this size into one write.
+const JOINED: usize = 64 << 10;
+
+pub(crate) enum Piece {
+    Bytes(Vec<u8>),
+    /// The first so many bytes of a block that is sent many times.
+    Shared(Arc<[u8]>, usize),
+    /// Written in parts of `size` bytes, one write each.
+    Split {
+        bytes: Vec<u8>,
+        size: usize,
+        pause: Duration,
+    },
+    Close,
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) | Self::Split { bytes, .. } => bytes.len(),
+            Self::Shared(_, len) => *len,
+            Self::Close => 0,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    pieces: VecDeque<Piece>,
+    bytes: usize,
+    writing: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Output {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+impl Output {
+    /// Starts the writing thread; `on_broken` is called once when nobody reads any more.
+    pub(crate) fn start(&'static self, stdout: File, on_broken: impl FnOnce() + Send + 'static) {
+        thread::spawn(move || self.write(stdout, on_broken));
+    }
+
+    /// Queues a piece, and first waits for room where `wait` says so. False, and nothing queued, if `cancelled`: the
+    /// check is made under the lock, so that nothing of a cancelled list follows what its canceller queues.
+    pub(crate) fn push(&self, piece: Piece, wait: bool, cancelled: Option<&AtomicBool>) -> bool {
+        let stopped = || cancelled.is_some_and(|flag| flag.load(Ordering::SeqCst));
+        let mut queue = self.lock();
+        while wait && queue.bytes > HIGH_WATER && !stopped() {
+            queue = self.wait(queue, Duration::from_millis(50));
+        }
+        if stopped() {
+            return false;
+        }
+        queue.bytes += piece.len();
+        queue.pieces.push_back(piece);
+        drop(queue);
+        self.changed.notify_all();
+        true
+    }
+
+    /// Waits until all is written, at most `limit`.
+    pub(crate) fn flush(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let mut queue = self.lock();
+        while queue.writing || !queue.pieces.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            queue = self.wait(queue, left);
+        }
+    }
+
+    fn write(&self, stdout: File, on_broken: impl FnOnce()) {
+        let mut stdout = Some(stdout);
+        let mut on_broken = Some(on_broken);
+        let mut joined = Vec::new();
+        loop {
+            let mut queue = self.lock();
+            while queue.pieces.is_empty() {
+                queue.writing = false;
+                self.changed.notify_all();
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+            queue.writing = true;
+            let first = queue.pieces.pop_front();
+            joined.clear();
+            if let Some(Piece::Bytes(bytes)) = &first {
+                while let Some(Piece::Bytes(next)) = queue.pieces.front() {
+                    if bytes.len() + joined.len() + next.len() > JOINED {
+                        break;
+                    }
+                    joined.extend_from_slice(if joined.is_empty() { bytes } else { &[] });
+                    joined.extend_from_slice(next);
+                    queue.pieces.pop_front();
+                }
+            }
+            drop(queue);
+
+            let Some(piece) = first else { continue };
+            let mut written = piece.len();
+            if let Some(out) = &mut stdout {
+                let result = match piece {
+                    Piece::Bytes(bytes) if joined.is_empty() => out.write_all(&bytes),
+                    Piece::Bytes(_) => {
+                        written = joined.len();
+                        out.write_all(&joined)
+                    }
+                    Piece::Shared(block, len) => out.write_all(&block[..len]),
+                    Piece::Split { bytes, size, pause } => write_split(out, &bytes, size, pause),
+                    Piece::Close => {
+                        stdout = None;
+                        close_stdout()
+                    }
+                };
+                if let (Err(_), Some(on_broken)) = (result, on_broken.take_if(|_| stdout.is_some())) {
+                    on_broken();
+                    stdout = None;
+                }
+            } else if !joined.is_empty() {
+                written = joined.len();
+            }
+            self.lock().bytes -= written;
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'q>(&self, queue: MutexGuard<'q, Queue>, limit: Duration) -> MutexGuard<'q, Queue> {
+        self.changed.wait_timeout(queue, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+fn write_split(out: &mut File, bytes: &[u8], size: usize, pause: Duration) -> io::Result<()> {
+    for part in bytes.chunks(size) {
+        out.write_all(part)?;
+        if !pause.is_zero() {
+            thread::sleep(pause);
+        }
+    }
+    Ok(())
+}
+
+/// An own handle, as `std::io::Stdout` would buffer by line and cannot be closed.
+#[cfg(unix)]
+pub(crate) fn stdout_file() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+#[cfg(windows)]
+pub(crate) fn stdout_file() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+#[cfg(unix)]
+fn close_stdout() -> io::Result<()> {
+    // Something must stay at descriptor 1, or the next file opened lands there.
+    Ok(nix::unistd::dup2_stdout(File::open("/dev/null")?)?)
+}
+
+#[cfg(windows)]
+fn close_stdout() -> io::Result<()> {
+    Ok(())
+}

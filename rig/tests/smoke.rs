@@ -1,0 +1,257 @@
+//! The rig as its users start it: a process, lines in, lines out.
+
+#![allow(clippy::unwrap_used, reason = "clippy takes only the test functions themselves for tests")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+struct Rig {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    log: PathBuf,
+}
+
+fn command(script: &Value) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scripted-app-server"));
+    command.args(["app-server", "--config", "a=b"]).env("CODEX_RIG_SCRIPT", script.to_string());
+    command
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Rig {
+    fn start(name: &str, script: &Value) -> Self {
+        let log = std::env::temp_dir().join(format!("codex-rig-{}-{name}.jsonl", std::process::id()));
+        let _ = fs::remove_file(&log);
+        Self::start_with_log(log, script)
+    }
+
+    fn start_with_log(log: PathBuf, script: &Value) -> Self {
+        let mut command = command(script);
+        command.env("CODEX_RIG_LOG", &log).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, stdin, stdout, log }
+    }
+
+    fn initialized(name: &str, script: &Value) -> Self {
+        let mut rig = Self::start(name, script);
+        rig.send(&json!({"id": 0, "method": "initialize", "params": {"clientInfo": {"name": "me", "version": "1"}}}));
+        rig.send(&json!({"method": "initialized"}));
+        rig.until("remoteControl/status/changed");
+        rig
+    }
+
+    fn send(&mut self, message: &Value) {
+        self.stdin.as_mut().unwrap().write_all(format!("{message}\n").as_bytes()).unwrap();
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn next(&mut self) -> Value {
+        serde_json::from_str(&self.line()).unwrap()
+    }
+
+    /// What comes up to the notification of this method: methods, or `=<id>` for an answer.
+    fn until(&mut self, method: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        while seen.last().is_none_or(|last| last != method) {
+            let message = self.next();
+            let name = message["method"].as_str().map(str::to_owned);
+            seen.push(name.unwrap_or_else(|| format!("={}", message["id"])));
+        }
+        seen
+    }
+
+    fn finish(mut self) -> (Option<i32>, String) {
+        drop(self.stdin.take());
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+
+    fn log(&self) -> Vec<Value> {
+        fs::read_to_string(&self.log)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+fn start_turn(rig: &mut Rig) {
+    rig.send(&json!({"id": 1, "method": "thread/start", "params": {}}));
+    rig.until("thread/started");
+    let input = json!([{"type": "text", "text": "hi"}]);
+    rig.send(&json!({"id": 2, "method": "turn/start", "params": {"threadId": "thread-1", "input": input}}));
+}
+
+fn output(mut command: Command) -> Output {
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn a_polite_turn_in_the_order_of_codex() {
+    let mut rig = Rig::initialized("polite", &json!({}));
+    start_turn(&mut rig);
+    let mut seen = rig.until("turn/completed");
+    seen.dedup();
+    let expected = "=2 thread/status/changed turn/started item/started item/completed item/started \
+        item/agentMessage/delta item/completed thread/tokenUsage/updated account/rateLimits/updated \
+        thread/status/changed turn/completed";
+    assert_eq!(seen.join(" "), expected);
+
+    rig.send(
+        &json!({"id": 3, "method": "thread/read", "params": {"threadId": "thread-1", "includeTurns": true}}),
+    );
+    let read = rig.next();
+    let turn = &read["result"]["thread"]["turns"][0];
+    assert_eq!(
+        (&turn["status"], &turn["items"][1]["text"]),
+        (&json!("completed"), &json!("Hello from the rig."))
+    );
+    rig.send(&json!({"id": 4, "method": "nope", "params": {}}));
+    let message = rig.next()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("Invalid request: unknown variant `nope`, expected one of `initialize`"));
+
+    drop(rig.stdin.take());
+    assert_eq!(rig.child.wait().unwrap().code(), Some(0));
+    let log = rig.log();
+    assert_eq!(log[0]["argv"], json!(["app-server", "--config", "a=b"]));
+    assert_eq!(log[1]["in"]["method"], "initialize");
+    assert_eq!(log[log.len() - 2..], [json!({"eof": true}), json!({"exit": 0})]);
+}
+
+#[test]
+fn lines_have_the_field_order_of_codex() {
+    let mut rig = Rig::start("order", &json!({"start": [{"notify": {"method": "a", "params": {"z": 1}}}]}));
+    assert!(rig.line().starts_with(r#"{"method":"a","params":{"z":1},"emittedAtMs":"#));
+    rig.send(&json!({"id": 0, "method": "model/list", "params": {}}));
+    assert_eq!(rig.line(), "{\"error\":{\"code\":-32600,\"message\":\"Not initialized\"},\"id\":0}\n");
+}
+
+#[test]
+fn an_interrupt_stops_the_list_of_its_turn() {
+    let script = json!({"on": {"turn/start": [["turnBegin", {"flood": {"count": 100000000, "bytes": 300}}, "turnEnd"]]}});
+    let mut rig = Rig::initialized("interrupt", &script);
+    start_turn(&mut rig);
+    rig.until("turn/started");
+    rig.send(
+        &json!({"id": 3, "method": "turn/interrupt", "params": {"threadId": "thread-1", "turnId": "turn-1"}}),
+    );
+    let seen = rig.until("turn/completed");
+    assert_eq!(seen[seen.len() - 3..], ["=3", "thread/status/changed", "turn/completed"]);
+    assert_eq!(rig.finish(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_refused_turn_is_not_running() {
+    let refuse = json!({"error": {"code": -32001, "message": "Server overloaded; retry later."}});
+    let mut rig = Rig::initialized("refused", &json!({"on": {"turn/start": [refuse, "default"]}}));
+    start_turn(&mut rig);
+    assert_eq!(rig.next()["error"]["code"], -32001);
+    rig.send(&json!({"id": 3, "method": "turn/start", "params": {"threadId": "thread-1", "input": []}}));
+    assert_eq!(rig.next()["result"]["turn"]["id"], "turn-2");
+    rig.until("turn/completed");
+}
+
+#[test]
+fn requests_of_the_server_wait_for_their_answer() {
+    let ask = json!({"request": {"method": "item/tool/call", "params": {"turnId": "$turnId"}}});
+    let told =
+        json!({"notify": {"method": "told", "params": {"by": "$answer.result.name", "id": "$requestId"}}});
+    let mut rig =
+        Rig::initialized("ask", &json!({"on": {"turn/start": [["turnBegin", ask, told, "turnEnd"]]}}));
+    start_turn(&mut rig);
+    rig.until("item/tool/call");
+    rig.send(&json!({"id": 0, "result": {"name": "client"}}));
+    assert_eq!(rig.next()["params"], json!({"by": "client", "id": 0}));
+    rig.until("turn/completed");
+}
+
+#[test]
+fn floods_are_numbered_and_complete() {
+    let flood = json!({"flood": {"count": 20000, "bytes": 20, "numbered": true}});
+    let mut rig = Rig::initialized("flood", &json!({"on": {"turn/start": [["turnReply", flood]]}}));
+    start_turn(&mut rig);
+    rig.next();
+    for index in 0..20_000 {
+        assert_eq!(rig.next()["params"]["delta"], format!("{index:08} xxxxxxxxxxx"));
+    }
+}
+
+#[test]
+fn misbehaviour() {
+    let script = json!({"start": [
+        {"raw": "banner\n"}, {"rawBase64": "/wo="}, {"chunked": {"bytes": 1, "do": [{"line": "é😀"}]}},
+        {"stderrBytes": 100}, {"bigLine": {"bytes": 1000}}, {"raw": "{\"last\":1}"}, {"exit": 3}
+    ]});
+    let out = output(command(&script));
+    assert_eq!(out.status.code(), Some(3));
+    assert_eq!(out.stderr.len(), 100);
+    let lines: Vec<_> = out.stdout.split(|byte| *byte == b'\n').collect();
+    assert_eq!(lines[..3], [b"banner".as_slice(), b"\xff", "\"é😀\"".as_bytes()]);
+    assert!(lines[3].len() > 1000 && lines[4] == b"{\"last\":1}");
+}
+
+#[test]
+fn runs_play_their_own_script() {
+    let script = json!({"runs": [{"start": [{"exit": 5}]}, {"start": [{"exit": 6}]}]});
+    let first = Rig::start("runs", &script);
+    let log = first.log.clone();
+    assert_eq!(first.finish().0, Some(5));
+    assert_eq!(Rig::start_with_log(log.clone(), &script).finish().0, Some(6));
+    assert_eq!(Rig::start_with_log(log, &script).finish().0, Some(6));
+}
+
+#[test]
+fn versions_other_programs_and_bad_scripts() {
+    let mut version = command(&json!({"version": "0.100.0"}));
+    version.arg("--version");
+    assert_eq!(output(version).stdout, b"codex-cli 0.100.0\n");
+    assert_eq!(output(command(&json!({"notCodex": true}))).status.code(), Some(2));
+    let bad = output(command(&json!({"on": {"turn/start": [[{"replyy": {}}]]}})));
+    assert_eq!(bad.status.code(), Some(70));
+    assert!(String::from_utf8(bad.stderr).unwrap().contains("on.turn/start[0][0].replyy: unknown action"));
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_and_grandchildren() {
+    let script = json!({
+        "onSigterm": "ignore",
+        "start": [{"spawn": {"argv": ["$exe", "--sleep-ms", "60000"], "ownGroup": true}},
+            {"kill": "SIGTERM"}, {"kill": "SIGTERM"}, {"sleepMs": 20}, {"kill": "SIGKILL"}],
+    });
+    let rig = Rig::start("signals", &script);
+    let log = rig.log.clone();
+    assert_eq!(rig.finish(), (None, String::new()));
+    let text = fs::read_to_string(log).unwrap();
+    assert!(text.contains("{\"signal\":\"SIGTERM\"}"));
+    let spawned =
+        text.lines().find_map(|line| line.strip_prefix("{\"spawned\":")?.strip_suffix('}')).unwrap();
+    let kill = |signal| {
+        Command::new("kill").args([signal, spawned]).stderr(Stdio::null()).status().unwrap().success()
+    };
+    assert!(kill("-TERM"));
+    // Its parent is dead, so the only way to wait for it is to look.
+    let ended = (0..500).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        !kill("-0")
+    });
+    assert!(ended, "the grandchild must not inherit a blocked SIGTERM");
+}
