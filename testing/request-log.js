@@ -1,0 +1,99 @@
+// @ts-check
+'use strict'
+
+/** @typedef {InstanceType<typeof import('./recorded-request.js').RecordedRequest>} RecordedRequest */
+/** @typedef {(request: RecordedRequest) => unknown} Predicate */
+/**
+ * @typedef {object} Waiter
+ * @property {Predicate} predicate
+ * @property {(request: RecordedRequest) => void} resolve
+ * @property {(error: unknown) => void} reject
+ */
+
+/** The model requests that no `nextRequest` has handed out yet, and the calls that wait for one. */
+class RequestLog {
+  #keep
+  /** @type {RecordedRequest[]} */
+  #fresh = []
+  /** @type {Set<Waiter>} */
+  #waiters = new Set()
+  /** @type {Error | undefined} */
+  #closed
+
+  /** @param {boolean} keep whether a request that nobody waits for is kept for a later call */
+  constructor(keep) {
+    this.#keep = keep
+  }
+
+  /** @param {RecordedRequest} request */
+  add(request) {
+    for (const waiter of this.#waiters) {
+      if (this.#matches(waiter, request)) return waiter.resolve(request)
+    }
+    if (this.#keep) this.#fresh.push(request)
+  }
+
+  /**
+   * @param {Waiter} waiter
+   * @param {RecordedRequest} request
+   */
+  #matches(waiter, request) {
+    try {
+      return Boolean(waiter.predicate(request))
+    } catch (error) {
+      waiter.reject(error)
+      return false
+    }
+  }
+
+  /**
+   * @param {Predicate} predicate
+   * @param {AbortSignal | undefined} signal
+   * @returns {Promise<RecordedRequest>}
+   */
+  async next(predicate, signal) {
+    signal?.throwIfAborted()
+    const found = this.#fresh.findIndex((request) => predicate(request))
+    const [request] = found < 0 ? [] : this.#fresh.splice(found, 1)
+    if (request) return request
+    if (this.#closed) throw this.#closed
+    return this.#wait(predicate, signal)
+  }
+
+  /**
+   * @param {Predicate} predicate
+   * @param {AbortSignal | undefined} signal
+   * @returns {Promise<RecordedRequest>}
+   */
+  #wait(predicate, signal) {
+    return new Promise((resolve, reject) => {
+      const leave = () => waiter.reject(signal?.reason)
+      const settled = () => {
+        this.#waiters.delete(waiter)
+        signal?.removeEventListener('abort', leave)
+      }
+      /** @type {Waiter} */
+      const waiter = {
+        predicate,
+        resolve: (request) => {
+          settled()
+          resolve(request)
+        },
+        reject: (error) => {
+          settled()
+          reject(error)
+        },
+      }
+      this.#waiters.add(waiter)
+      signal?.addEventListener('abort', leave, { once: true })
+    })
+  }
+
+  /** @param {Error} reason what calls that still wait, and later ones, reject with */
+  close(reason) {
+    this.#closed = reason
+    for (const waiter of this.#waiters) waiter.reject(reason)
+  }
+}
+
+module.exports = { RequestLog }
