@@ -1,0 +1,170 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::core::{Core, Host};
+use super::metadata::Metadata;
+use super::overload::{only_reads, retry_overload};
+use super::thread::{Thread, ThreadShared};
+use crate::options::{ClientSettings, Input, ThreadSettings, TurnSettings, id, parse};
+use crate::routing::RingReader;
+use crate::rpc::{CallOptions, RawAnswer};
+use crate::turn::TurnResult;
+use crate::{Error, options};
+
+/// A client of one codex app-server at a time. Cheap to clone; when the last handle is dropped the server ends.
+#[derive(Clone)]
+pub struct Codex {
+    core: Arc<Core>,
+}
+
+/// The options of a run on a fresh thread that are the turn's; all others are the thread's.
+const TURN_OPTIONS: &[&str] =
+    &["inactivityTimeoutMs", "summary", "sandboxPolicy", "serviceTierForTurn", "outputSchema", "source"];
+
+impl Codex {
+    /// A client that connects with its first call. `span` is the parent of all it traces.
+    pub fn new(settings: ClientSettings, host: Host, span: tracing::Span) -> Result<Self, Error> {
+        Ok(Self { core: Core::new(settings, host, span)? })
+    }
+
+    /// Connects now, or waits for the connection that is under way. Wire: `initialize`.
+    pub async fn connect(&self) -> Result<Arc<Metadata>, Error> {
+        self.core.session()?.ready().await
+    }
+
+    /// What the server said of itself, once connected.
+    pub fn metadata(&self) -> Option<Arc<Metadata>> {
+        self.core.current()?.metadata()
+    }
+
+    /// Process id of the server, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        let session = self.core.current()?;
+        if session.connection.ended().is_some() { None } else { session.pid() }
+    }
+
+    /// Any method of the protocol; `params` is JSON text. The request has its place in the queue when this
+    /// returns.
+    pub fn request(
+        &self,
+        method: &str,
+        params: Option<String>,
+        timeout: Option<Duration>,
+    ) -> Result<impl Future<Output = RawAnswer> + Send + 'static, Error> {
+        if method.trim().is_empty() {
+            return Err(Error::InvalidArgument(
+                "method is empty; it must be a method of the protocol".to_owned(),
+            ));
+        }
+        let timeout = timeout.unwrap_or(self.core.settings.request_timeout());
+        let options = CallOptions { timeout, indeterminate: false };
+        let connection = Arc::clone(&self.core.session()?.connection);
+        let call = connection.request(method, params.as_deref(), options);
+        let method = method.to_owned();
+        Ok(async move {
+            if !only_reads(&method) {
+                return call.answer().await;
+            }
+            let mut first = Some(call);
+            retry_overload(move || {
+                let again = || connection.request(&method, params.as_deref(), options);
+                first.take().unwrap_or_else(again).answer()
+            })
+            .await
+        })
+    }
+
+    /// Sends a notification. Wire: any client notification.
+    pub async fn notify(&self, method: &str, params: Option<String>) -> Result<(), Error> {
+        let session = self.core.session()?;
+        session.ready().await?;
+        session.connection.notify(method, params.as_deref())
+    }
+
+    /// Follows the notifications that belong to no turn, from now on.
+    pub fn notifications(&self, methods: Option<Vec<String>>) -> Result<RingReader, Error> {
+        self.core.session()?;
+        Ok(self.core.ring.reader(methods))
+    }
+
+    /// A new thread. Wire: `thread/start`.
+    pub async fn start_thread(&self, settings: ThreadSettings) -> Result<Thread, Error> {
+        settings.check(options::Opening::Start)?;
+        let params = settings.wire(options::Opening::Start, &self.core.config.secrets);
+        self.open_thread("thread/start", params, settings).await
+    }
+
+    /// A thread that was started before. Wire: `thread/resume`.
+    pub async fn resume_thread(&self, thread_id: &str, settings: ThreadSettings) -> Result<Thread, Error> {
+        id(thread_id, "id")?;
+        settings.check(options::Opening::Resume)?;
+        let mut params = settings.wire(options::Opening::Resume, &self.core.config.secrets);
+        params.insert("threadId".to_owned(), thread_id.into());
+        self.open_thread("thread/resume", params, settings).await
+    }
+
+    /// One turn on a fresh thread, which the server may unload afterwards.
+    pub async fn run(
+        &self,
+        input: Input,
+        json: Option<&str>,
+        cancel: CancellationToken,
+    ) -> Result<Arc<TurnResult>, Error> {
+        let (settings, turn) = split_run_options(json)?;
+        turn.check()?;
+        if cancel.is_cancelled() {
+            return Err(Error::Aborted { result: None });
+        }
+        let thread = tokio::select! {
+            thread = self.start_thread(settings) => thread?,
+            () = cancel.cancelled() => return Err(Error::Aborted { result: None }),
+        };
+        let outcome = thread.run(input, turn, cancel)?.await;
+        thread.unsubscribe();
+        outcome
+    }
+
+    /// Refuses later calls, lets answers that are on the way arrive, and ends the server. Idempotent.
+    pub async fn close(&self) {
+        self.core.close().await;
+    }
+
+    async fn open_thread(
+        &self,
+        method: &str,
+        params: Map<String, Value>,
+        settings: ThreadSettings,
+    ) -> Result<Thread, Error> {
+        #[derive(Deserialize)]
+        struct Opened {
+            thread: Identified,
+        }
+        #[derive(Deserialize)]
+        struct Identified {
+            id: String,
+        }
+        let session = self.core.session()?;
+        let options = CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false };
+        let params = Value::Object(params).to_string();
+        let answer = session.connection.request(method, Some(&params), options).answer().await?;
+        let opened: Opened = serde_json::from_str(answer.get())
+            .map_err(|error| Error::Spawn(format!("the answer to {method} has no thread id: {error}")))?;
+        let thread_id = opened.thread.id;
+        let shared = self.core.thread(&thread_id, || ThreadShared::new(&thread_id));
+        shared.opened(session.number, settings);
+        Ok(Thread::new(Arc::clone(&self.core), shared))
+    }
+}
+
+fn split_run_options(json: Option<&str>) -> Result<(ThreadSettings, TurnSettings), Error> {
+    let all: Map<String, Value> = parse(json, "options")?;
+    let (turn, thread): (Map<_, _>, Map<_, _>) =
+        all.into_iter().partition(|(name, _)| TURN_OPTIONS.contains(&name.as_str()));
+    let text = |part: Map<String, Value>| Value::Object(part).to_string();
+    Ok((parse(Some(&text(thread)), "options")?, parse(Some(&text(turn)), "options")?))
+}

@@ -1,0 +1,117 @@
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
+
+use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+
+use super::session::Session;
+use super::thread::ThreadShared;
+use crate::options::{ClientInfo, ClientSettings};
+use crate::process::{ConfigArguments, config_arguments};
+use crate::routing::Ring;
+use crate::{Error, lock};
+
+/// What the program around the client gives it.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Where its tasks run.
+    pub runtime: Handle,
+    /// Who the client is, unless its settings say otherwise.
+    pub client_info: ClientInfo,
+    /// Folders from which an installed `@openai/codex` is looked for, upwards.
+    pub search_from: Vec<PathBuf>,
+}
+
+/// What every handle of one client shares.
+pub(super) struct Core {
+    pub(super) settings: ClientSettings,
+    pub(super) config: ConfigArguments,
+    pub(super) host: Host,
+    pub(super) ring: Arc<Ring>,
+    pub(super) span: tracing::Span,
+    slot: Mutex<Slot>,
+    threads: Mutex<HashMap<String, Weak<ThreadShared>>>,
+    closed: OnceCell<()>,
+}
+
+#[derive(Default)]
+struct Slot {
+    session: Option<Arc<Session>>,
+    sessions: u64,
+    closed: bool,
+}
+
+impl Core {
+    pub(super) fn new(settings: ClientSettings, host: Host, span: tracing::Span) -> Result<Arc<Self>, Error> {
+        settings.check()?;
+        let config = settings.config.as_ref().map(config_arguments).transpose()?.unwrap_or_default();
+        Ok(Arc::new(Self {
+            settings,
+            config,
+            host,
+            ring: Arc::default(),
+            span,
+            slot: Mutex::default(),
+            threads: Mutex::default(),
+            closed: OnceCell::new(),
+        }))
+    }
+
+    /// The session that lives, or a new one: after a server has died the next call starts another.
+    pub(super) fn session(&self) -> Result<Arc<Session>, Error> {
+        let mut slot = lock(&self.slot);
+        if slot.closed {
+            return Err(closed());
+        }
+        if let Some(session) = &slot.session
+            && session.connection.ended().is_none()
+        {
+            return Ok(Arc::clone(session));
+        }
+        slot.sessions += 1;
+        let session = Session::start(self, slot.sessions);
+        slot.session = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// The session, if one lives.
+    pub(super) fn current(&self) -> Option<Arc<Session>> {
+        lock(&self.slot).session.clone()
+    }
+
+    /// What all handles of one thread share.
+    pub(super) fn thread(&self, id: &str, make: impl FnOnce() -> ThreadShared) -> Arc<ThreadShared> {
+        let mut threads = lock(&self.threads);
+        if let Some(shared) = threads.get(id).and_then(Weak::upgrade) {
+            return shared;
+        }
+        threads.retain(|_, shared| shared.strong_count() > 0);
+        let shared = Arc::new(make());
+        threads.insert(id.to_owned(), Arc::downgrade(&shared));
+        shared
+    }
+
+    /// Refuses later calls and ends the server. Every caller waits for the end.
+    pub(super) async fn close(&self) {
+        let session = {
+            let mut slot = lock(&self.slot);
+            slot.closed = true;
+            slot.session.take()
+        };
+        self.closed
+            .get_or_init(|| async {
+                if let Some(session) = session {
+                    let threads = lock(&self.threads).len();
+                    session.close(threads).await;
+                }
+                self.ring.close();
+            })
+            .await;
+    }
+}
+
+/// The error of every call after `close()`.
+pub(super) fn closed() -> Error {
+    Error::Closed("this Codex client was closed; make a new one".to_owned())
+}

@@ -1,0 +1,54 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::start::turn_params;
+use crate::rpc::{CallOptions, Connection};
+use crate::turn::{TurnState, TurnStatus};
+use crate::{Error, RpcErrorKind};
+
+/// Within this time an interrupted turn is over, for the caller at least.
+const BOUND: Duration = Duration::from_secs(5);
+/// The server refuses until it has begun; then it is asked again after this.
+const AGAIN: Duration = Duration::from_millis(25);
+
+/// Interrupts a turn and waits for its end. One whose end does not come is ended here.
+pub(super) async fn interrupt(connection: &Arc<Connection>, state: &Arc<TurnState>) -> Result<(), Error> {
+    match tokio::time::timeout(BOUND, ask(connection, state)).await {
+        Ok(Err(error)) if state.end().is_none() => return Err(error),
+        Ok(_) => {}
+        Err(_) => {
+            tracing::warn!(turn = state.turn_id, "codex did not end the turn in time; it is given up here")
+        }
+    }
+    if state.end().is_none() {
+        state.finish(Ok(state.partial(TurnStatus::Interrupted)));
+    }
+    Ok(())
+}
+
+async fn ask(connection: &Arc<Connection>, state: &Arc<TurnState>) -> Result<(), Error> {
+    let mut phase = state.phase();
+    let _ = phase.wait_for(|phase| phase.started || phase.ended).await;
+    let options = CallOptions { timeout: BOUND, indeterminate: false };
+    loop {
+        if state.end().is_some() {
+            return Ok(());
+        }
+        let params = turn_params(state).to_string();
+        match connection.request("turn/interrupt", Some(&params), options).answer().await {
+            Ok(_) => break,
+            Err(Error::Rpc(error))
+                if error.kind == RpcErrorKind::ServerBusy || not_running(&error.message) =>
+            {
+                tokio::time::sleep(AGAIN).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    state.ended().await;
+    Ok(())
+}
+
+fn not_running(message: &str) -> bool {
+    message.contains("no active turn") || message.contains("expected active turn id")
+}

@@ -1,0 +1,18 @@
+//! [`Codex`], [`Thread`] and [`Turn`]: what a binding wraps.
+
+mod codex;
+mod core;
+mod interrupt;
+mod metadata;
+mod overload;
+mod session;
+mod start;
+mod thread;
+mod turn;
+mod watch;
+
+pub use codex::Codex;
+pub use core::Host;
+pub use metadata::Metadata;
+pub use thread::Thread;
+pub use turn::{Turn, TurnReader};

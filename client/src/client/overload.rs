@@ -1,0 +1,25 @@
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+
+use crate::rpc::RawAnswer;
+use crate::{Error, RpcErrorKind};
+
+/// Whether a method only reads, so that asking again does no harm.
+pub(super) fn only_reads(method: &str) -> bool {
+    ["/list", "/read"].iter().any(|end| method.ends_with(end))
+}
+
+/// Asks again, later and later, while the server says that it is overloaded.
+pub(super) async fn retry_overload<F: Future<Output = RawAnswer>>(ask: impl FnMut() -> F) -> RawAnswer {
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(250))
+        .with_max_delay(Duration::from_secs(2))
+        .with_max_times(3)
+        .with_jitter();
+    ask.retry(backoff)
+        .when(|error| matches!(error, Error::Rpc(error) if error.kind == RpcErrorKind::ServerBusy))
+        .notify(|_, delay| tracing::info!(?delay, "codex is overloaded; asking again"))
+        .await
+}

@@ -1,0 +1,135 @@
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::core::Core;
+use super::session::Session;
+use super::turn::Turn;
+use crate::options::{Input, Opening, ThreadSettings, TurnSettings};
+use crate::rpc::{CallOptions, RawAnswer};
+use crate::turn::TurnResult;
+use crate::{Error, lock};
+
+/// One thread of a client.
+#[derive(Clone)]
+pub struct Thread {
+    pub(super) core: Arc<Core>,
+    pub(super) shared: Arc<ThreadShared>,
+}
+
+/// What all handles of one thread share.
+pub(super) struct ThreadShared {
+    pub(super) id: String,
+    /// Turns run one after the other: the server would merge a second into the running one.
+    pub(super) turns: Arc<Semaphore>,
+    opened: Mutex<Opened>,
+}
+
+#[derive(Default, Clone)]
+struct Opened {
+    /// The session that has the thread loaded.
+    session: u64,
+    settings: ThreadSettings,
+}
+
+impl ThreadShared {
+    pub(super) fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), turns: Arc::new(Semaphore::new(1)), opened: Mutex::default() }
+    }
+
+    pub(super) fn opened(&self, session: u64, settings: ThreadSettings) {
+        *lock(&self.opened) = Opened { session, settings };
+    }
+
+    pub(super) fn settings(&self) -> ThreadSettings {
+        lock(&self.opened).settings.clone()
+    }
+}
+
+impl Thread {
+    pub(super) fn new(core: Arc<Core>, shared: Arc<ThreadShared>) -> Self {
+        Self { core, shared }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// The last token usage of the thread that was seen here, as JSON: total, last, modelContextWindow.
+    pub fn usage(&self) -> Option<String> {
+        self.core.current()?.router.usage(self.id())
+    }
+
+    /// One turn, to its end. The turn has its place behind earlier ones when this returns. Wire: `turn/start`.
+    pub fn run(
+        &self,
+        input: Input,
+        settings: TurnSettings,
+        cancel: CancellationToken,
+    ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
+        let begun = self.begin(input, settings, cancel, false)?;
+        Ok(async move { begun.await?.result().await })
+    }
+
+    /// One turn, as soon as the server has accepted it. The turn has its place behind earlier ones when this
+    /// returns. Wire: `turn/start`.
+    pub fn turn(
+        &self,
+        input: Input,
+        settings: TurnSettings,
+        cancel: CancellationToken,
+    ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
+        self.begin(input, settings, cancel, true)
+    }
+
+    /// The thread as the server has stored it, as JSON. Wire: `thread/read`.
+    pub async fn read(&self, include_turns: bool) -> RawAnswer {
+        self.ask("thread/read", json!({ "threadId": self.id(), "includeTurns": include_turns })).await
+    }
+
+    /// Gives the thread a name. Wire: `thread/name/set`.
+    pub async fn set_name(&self, name: &str) -> Result<(), Error> {
+        if name.trim().is_empty() {
+            return Err(Error::InvalidArgument(
+                "name is empty; a thread needs something to be found by".to_owned(),
+            ));
+        }
+        self.ask("thread/name/set", json!({ "threadId": self.id(), "name": name })).await.map(drop)
+    }
+
+    /// Tells the server that nobody here follows the thread any more; its answer is not waited for.
+    pub(super) fn unsubscribe(&self) {
+        if let Some(session) = self.core.current() {
+            let params = json!({ "threadId": self.id() }).to_string();
+            drop(session.connection.request("thread/unsubscribe", Some(&params), self.call_options()));
+        }
+    }
+
+    /// Loads the thread in a session that does not have it: the server was started anew since.
+    pub(super) async fn ensure_loaded(&self, session: &Session) -> Result<(), Error> {
+        let opened = lock(&self.shared.opened).clone();
+        if opened.session == session.number {
+            return Ok(());
+        }
+        let settings = ThreadSettings { ephemeral: None, service_name: None, ..opened.settings };
+        let mut params: Map<String, Value> = settings.wire(Opening::Resume, &self.core.config.secrets);
+        params.insert("threadId".to_owned(), self.id().into());
+        let params = Value::Object(params).to_string();
+        session.connection.request("thread/resume", Some(&params), self.call_options()).answer().await?;
+        lock(&self.shared.opened).session = session.number;
+        Ok(())
+    }
+
+    pub(super) fn call_options(&self) -> CallOptions {
+        CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false }
+    }
+
+    async fn ask(&self, method: &str, params: Value) -> RawAnswer {
+        let session = self.core.session()?;
+        session.connection.request(method, Some(&params.to_string()), self.call_options()).answer().await
+    }
+}

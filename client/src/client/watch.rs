@@ -1,0 +1,130 @@
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::interrupt::interrupt;
+use super::thread::Thread;
+use crate::Error;
+use crate::routing::Router;
+use crate::rpc::Connection;
+use crate::turn::{TurnState, TurnStatus};
+
+/// How long a turn that seems over may go without its `turn/completed`.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What watches over a turn needs.
+pub(super) struct Watch {
+    pub(super) thread: Thread,
+    pub(super) connection: Arc<Connection>,
+    pub(super) router: Arc<Router>,
+    pub(super) state: Arc<TurnState>,
+    pub(super) stalled: Arc<OnceLock<Error>>,
+    pub(super) inactivity: Option<Duration>,
+    pub(super) cancel: CancellationToken,
+}
+
+/// Sees a turn to its end: aborts it when asked to, gives it up to its readers when it is silent for too long,
+/// and finds out what became of it when the server forgets to say.
+pub(super) async fn watch_turn(watch: Watch) {
+    let state = &watch.state;
+    let mut phase = state.phase();
+    let mut doubtful_since = None;
+    let mut aborted = false;
+    loop {
+        let now = *phase.borrow_and_update();
+        if now.ended {
+            break;
+        }
+        if now.doubtful && doubtful_since.is_none() {
+            doubtful_since = Some(Instant::now());
+        }
+        let silent_at = watch.inactivity.filter(|_| watch.stalled.get().is_none());
+        let silent_at = silent_at.map(|limit| state.last_event() + limit);
+        tokio::select! {
+            _ = phase.changed() => {}
+            () = watch.cancel.cancelled(), if !aborted => {
+                aborted = true;
+                state.abort();
+                let (connection, state) = (Arc::clone(&watch.connection), Arc::clone(state));
+                tokio::spawn(async move { interrupt(&connection, &state).await }.in_current_span());
+            }
+            () = sleep_until(doubtful_since.unwrap_or_else(Instant::now) + GRACE), if doubtful_since.is_some() => {
+                doubtful_since = None;
+                watch.settle().await;
+            }
+            () = sleep_until(silent_at.unwrap_or_else(Instant::now)), if silent_at.is_some() => {
+                let silent = state.last_event().elapsed();
+                if watch.inactivity.is_some_and(|limit| silent >= limit) {
+                    state.stall(&watch.stalled, u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
+                }
+            }
+        }
+    }
+    watch.router.forget(&state.thread_id, &state.turn_id);
+}
+
+impl Watch {
+    /// Ends a turn that seems over: with the error that the server announced, or as the server has it stored.
+    async fn settle(&self) {
+        let state = &self.state;
+        if let Some(error) = state.announced_failure() {
+            state.finish(Err(error));
+            return;
+        }
+        let lost = |why: String| Error::TurnLost {
+            message: format!(
+                "turn {} is over at the server, but how it ended is not known: {why}",
+                state.turn_id
+            ),
+            result: Some(state.partial(TurnStatus::InProgress)),
+        };
+        match self.read().await {
+            Ok(Some(true)) => state.no_doubt(),
+            Ok(Some(false)) => state.finish(Err(lost("the server still has it as running".to_owned()))),
+            Ok(None) => {}
+            Err(error) => state.finish(Err(lost(error.to_string()))),
+        }
+    }
+
+    /// Asks the server for the turn. `None`: it has ended by that; else whether its thread is at work.
+    async fn read(&self) -> Result<Option<bool>, Error> {
+        #[derive(Deserialize)]
+        struct Answer<'a> {
+            #[serde(borrow)]
+            thread: Stored<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Stored<'a> {
+            status: Option<Status>,
+            #[serde(borrow, default)]
+            turns: Vec<&'a RawValue>,
+        }
+        #[derive(Deserialize)]
+        struct Status {
+            r#type: String,
+        }
+        #[derive(Deserialize)]
+        struct Identified {
+            id: String,
+        }
+        let params = json!({ "threadId": self.state.thread_id, "includeTurns": true }).to_string();
+        let call = self.connection.request("thread/read", Some(&params), self.thread.call_options());
+        let answer = call.answer().await?;
+        let answer: Answer<'_> = serde_json::from_str(answer.get())
+            .map_err(|error| Error::Spawn(format!("the answer to thread/read can't be read: {error}")))?;
+        let is_it = |turn: &&&RawValue| {
+            serde_json::from_str::<Identified>(turn.get()).is_ok_and(|turn| turn.id == self.state.turn_id)
+        };
+        if let Some(turn) = answer.thread.turns.iter().find(is_it)
+            && self.state.finish_as_read(turn)
+        {
+            return Ok(None);
+        }
+        Ok(Some(answer.thread.status.is_some_and(|status| status.r#type == "active")))
+    }
+}

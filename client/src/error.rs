@@ -1,0 +1,181 @@
+use std::sync::Arc;
+
+use crate::turn::{Continuation, TurnResult};
+
+/// Everything that can go wrong, one variant for each class that JavaScript sees.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// An option or argument is not what the call accepts. Nothing was sent.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// No codex executable was found; `tried` lists every place.
+    #[error("{message}")]
+    BinaryNotFound {
+        /// What was looked for and how to fix it.
+        message: String,
+        /// Every path and rule that was tried, in order.
+        tried: Vec<String>,
+    },
+    /// Codex could not be started.
+    #[error("{0}")]
+    Spawn(String),
+    /// The codex process ended while it was needed.
+    #[error("{message}")]
+    ServerExited {
+        /// How it ended, with the last of its stderr.
+        message: String,
+        /// Exit code, where it exited by itself.
+        code: Option<i32>,
+        /// Signal name, where one ended it.
+        signal: Option<String>,
+        /// The last lines of its stderr.
+        stderr: String,
+    },
+    /// The client was closed.
+    #[error("{0}")]
+    Closed(String),
+    /// A deadline passed.
+    #[error("{message}")]
+    Timeout {
+        /// What was waited for.
+        message: String,
+        /// The wire method, where a request timed out.
+        method: Option<String>,
+        /// The deadline in milliseconds.
+        timeout_ms: u64,
+    },
+    /// A request may or may not have taken effect; it is never sent again by this crate.
+    #[error("{message}")]
+    Indeterminate {
+        /// What is unknown.
+        message: String,
+        /// The wire method.
+        method: String,
+    },
+    /// The server answered with a JSON-RPC error.
+    #[error("{}", .0.message)]
+    Rpc(Arc<RpcError>),
+    /// The turn ended with status `failed`.
+    #[error("{}", .0.message)]
+    TurnFailed(Arc<TurnFailure>),
+    /// A turn was silent for longer than its inactivity timeout; it goes on at the server.
+    #[error("turn {} was silent for {idle_ms} ms; it goes on at the server", .continuation.turn_id)]
+    TurnInactive {
+        /// Where the reader stood.
+        continuation: Continuation,
+        /// How long the turn was silent, in milliseconds.
+        idle_ms: u64,
+    },
+    /// The turn is over at the server, but how it ended could not be learnt.
+    #[error("{message}")]
+    TurnLost {
+        /// What was tried.
+        message: String,
+        /// What was collected of the turn.
+        result: Option<Arc<TurnResult>>,
+    },
+    /// The caller's abort signal fired.
+    #[error("the operation was aborted")]
+    Aborted {
+        /// What was collected of the turn, where one had begun.
+        result: Option<Arc<TurnResult>>,
+    },
+    /// Codex is older than [`crate::MINIMUM_CODEX_VERSION`].
+    #[error("{message}")]
+    UnsupportedVersion {
+        /// Both versions, the path and the fix.
+        message: String,
+        /// The version that was found.
+        found: String,
+        /// The executable.
+        path: String,
+    },
+}
+
+/// What a JSON-RPC error means, told from its code and text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RpcErrorKind {
+    /// Some other error.
+    Other,
+    /// The server refused the request.
+    InvalidRequest,
+    /// This codex does not know the method.
+    MethodNotFound,
+    /// The parameters are wrong.
+    InvalidParams,
+    /// The server failed.
+    Internal,
+    /// The server is overloaded; the request was not carried out.
+    ServerBusy,
+}
+
+/// A JSON-RPC error answer.
+#[derive(Debug)]
+pub struct RpcError {
+    /// What it means.
+    pub kind: RpcErrorKind,
+    /// The server's text, trimmed where it lists every method there is.
+    pub message: String,
+    /// The JSON-RPC code on the wire.
+    pub rpc_code: i64,
+    /// The `data` of the error as JSON text.
+    pub data: Option<String>,
+    /// The method that was asked for.
+    pub method: String,
+    /// The version of the codex that answered, where known.
+    pub codex_version: Option<String>,
+}
+
+/// How a turn failed.
+#[derive(Debug)]
+pub struct TurnFailure {
+    /// The server's message.
+    pub message: String,
+    /// `codexErrorInfo` as JSON text.
+    pub codex_error_info: Option<String>,
+    /// `additionalDetails` of the error.
+    pub additional_details: Option<String>,
+    /// HTTP status of the model provider, where there was one.
+    pub http_status: Option<u16>,
+    /// Whether the same input may succeed later.
+    pub retryable: bool,
+    /// What was collected of the turn.
+    pub result: Arc<TurnResult>,
+}
+
+impl Error {
+    /// A short stable name of the kind of error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidArgument(_) => "INVALID_ARGUMENT",
+            Self::BinaryNotFound { .. } => "BINARY_NOT_FOUND",
+            Self::Spawn(_) => "SPAWN_FAILED",
+            Self::ServerExited { .. } => "SERVER_EXITED",
+            Self::Closed(_) => "CLOSED",
+            Self::Timeout { .. } => "TIMEOUT",
+            Self::Indeterminate { .. } => "INDETERMINATE",
+            Self::Rpc(error) => match error.kind {
+                RpcErrorKind::Other => "JSON_RPC_ERROR",
+                RpcErrorKind::InvalidRequest => "INVALID_REQUEST",
+                RpcErrorKind::MethodNotFound => "METHOD_NOT_FOUND",
+                RpcErrorKind::InvalidParams => "INVALID_PARAMS",
+                RpcErrorKind::Internal => "INTERNAL_RPC_ERROR",
+                RpcErrorKind::ServerBusy => "SERVER_BUSY",
+            },
+            Self::TurnFailed(_) => "TURN_FAILED",
+            Self::TurnInactive { .. } => "TURN_INACTIVE",
+            Self::TurnLost { .. } => "TURN_LOST",
+            Self::Aborted { .. } => "ABORT_ERR",
+            Self::UnsupportedVersion { .. } => "UNSUPPORTED_VERSION",
+        }
+    }
+
+    /// Whether the same call may succeed when it is made again, without having taken effect twice.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Rpc(error) => error.kind == RpcErrorKind::ServerBusy,
+            Self::TurnFailed(failure) => failure.retryable,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Client of `codex app-server`: starts it, speaks its JSON-RPC protocol, and gives threads and turns.
+//!
+//! Data flows one way, and each layer knows only the ones above it in this list:
+//!
+//! - [`process`]: find, start, watch and end codex; the stderr tail
+//! - [`transport`]: one message out, one message in
+//! - [`rpc`]: ids, deadlines, the in-flight cap, requests from the server, the sticky end of a connection
+//! - [`routing`]: which turn a message belongs to; events that came early; notifications outside turns
+//! - [`turn`]: a turn's log and its readers; the result
+//! - [`client`]: [`Codex`], [`Thread`] and [`Turn`]
+//!
+//! There is no Node in this crate; the N-API binding wraps it.
+
+pub mod client;
+mod error;
+pub mod options;
+pub mod process;
+pub mod routing;
+pub mod rpc;
+pub mod transport;
+pub mod turn;
+
+pub use client::{Codex, Metadata, Thread, Turn};
+pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};
+
+/// The oldest codex whose app-server this crate speaks to.
+pub const MINIMUM_CODEX_VERSION: &str = "0.163.0";
+
+/// Locks a mutex whose data stays consistent even if another holder panicked.
+pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::present;
+use crate::Error;
+
+/// How a client finds, starts and speaks to codex.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct ClientSettings {
+    /// The codex executable. Else the environment variable `CODEX_PATH`, else the `@openai/codex` package that
+    /// is installed next to this one, else `codex` on `PATH`.
+    #[serde(deserialize_with = "present")]
+    pub codex_path: Option<String>,
+    /// Replaces the whole argument list after the executable. `config`, `configOverrides` and `baseUrl` are then
+    /// not added.
+    #[serde(deserialize_with = "present")]
+    pub launch_args: Option<Vec<String>>,
+    /// Working directory of the codex process.
+    ///
+    /// @default the working directory of this process
+    #[serde(deserialize_with = "present")]
+    pub cwd: Option<String>,
+    /// Environment variables of the codex process, merged over the inherited ones.
+    #[serde(deserialize_with = "present")]
+    pub env: Option<BTreeMap<String, String>>,
+    /// Whether codex inherits the environment of this process.
+    ///
+    /// @default true
+    #[serde(deserialize_with = "present")]
+    pub inherit_env: Option<bool>,
+    /// Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets (an MCP
+    /// server's `env` and `http_headers`, a provider's headers and tokens) do not go into the argument list:
+    /// they are sent with each thread that is started or resumed.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(type = "{ [key: string]: ConfigValue | undefined }"))]
+    pub config: Option<Map<String, Value>>,
+    /// Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. Anyone who can
+    /// list processes can read them.
+    #[serde(deserialize_with = "present")]
+    pub config_overrides: Option<Vec<String>>,
+    /// API key: logs in through `account/login/start` after the handshake. (app-server ignores the variables
+    /// `OPENAI_API_KEY` and `CODEX_API_KEY`.)
+    #[serde(deserialize_with = "present")]
+    pub api_key: Option<String>,
+    /// Base URL of the OpenAI API, passed as the configuration `openai_base_url`.
+    #[serde(deserialize_with = "present")]
+    pub base_url: Option<String>,
+    /// Who this client is, sent with `initialize`.
+    ///
+    /// @default the name and version of this package
+    #[serde(deserialize_with = "present")]
+    pub client_info: Option<ClientInfo>,
+    /// Whether to ask for the experimental part of the protocol; dynamic tools and others need it.
+    ///
+    /// @default true
+    #[serde(deserialize_with = "present")]
+    pub experimental_api: Option<bool>,
+    /// Notifications the server shall not send: exact wire names. Leaving out what a turn is made of
+    /// (`item/completed`, `turn/completed`, ...) leaves it out of results too.
+    #[serde(deserialize_with = "present")]
+    pub opt_out_notification_methods: Option<Vec<String>>,
+    /// Deadline of every request, in milliseconds.
+    ///
+    /// @default 30000
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(type = "number"))]
+    pub request_timeout_ms: Option<u64>,
+    /// Deadline of starting codex and of its handshake together, in milliseconds.
+    ///
+    /// @default 15000
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(type = "number"))]
+    pub connect_timeout_ms: Option<u64>,
+    /// How long a turn may be silent before it rejects with `TurnInactiveError`, in milliseconds. Restarted by
+    /// each event of the turn.
+    ///
+    /// @default none: a turn may be silent for ever
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(type = "number"))]
+    pub inactivity_timeout_ms: Option<u64>,
+    /// How many requests may be on the wire at once, 1 to 128; the rest wait in order. The server drops answers
+    /// when there are too many.
+    ///
+    /// @default 64
+    #[serde(deserialize_with = "present")]
+    pub max_in_flight: Option<u32>,
+    /// The least severe records that `logger` gets.
+    ///
+    /// @default 'info'
+    #[serde(deserialize_with = "present")]
+    pub log_level: Option<LogLevel>,
+}
+
+/// Who a client is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct ClientInfo {
+    /// Short name, valid in an HTTP header.
+    pub name: String,
+    /// Name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub title: Option<String>,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// How severe a log record is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something is odd.
+    Warn,
+    /// What happens, in few words.
+    #[default]
+    Info,
+    /// What happens, with codex's own stderr.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+const DEFAULT_REQUEST_TIMEOUT_MS: u64 = 30_000;
+const DEFAULT_CONNECT_TIMEOUT_MS: u64 = 15_000;
+/// What the server's own queues hold, so that it never has to drop an answer.
+const DEFAULT_IN_FLIGHT: u32 = 64;
+const MOST_IN_FLIGHT: u32 = 128;
+
+impl ClientSettings {
+    /// Refuses values that can't work.
+    pub fn check(&self) -> Result<(), Error> {
+        let wrong = |name: &str, why: &str| Err(Error::InvalidArgument(format!("options.{name}: {why}")));
+        for (name, value) in [
+            ("requestTimeoutMs", self.request_timeout_ms),
+            ("connectTimeoutMs", self.connect_timeout_ms),
+            ("inactivityTimeoutMs", self.inactivity_timeout_ms),
+        ] {
+            if value == Some(0) {
+                return wrong(name, "must be at least 1 (milliseconds)");
+            }
+        }
+        if self.max_in_flight.is_some_and(|most| !(1..=MOST_IN_FLIGHT).contains(&most)) {
+            return wrong("maxInFlight", "must be from 1 to 128");
+        }
+        for (name, value) in [
+            ("codexPath", &self.codex_path),
+            ("cwd", &self.cwd),
+            ("apiKey", &self.api_key),
+            ("baseUrl", &self.base_url),
+        ] {
+            if value.as_deref().is_some_and(|value| value.trim().is_empty()) {
+                return wrong(name, "must not be empty; leave it out instead");
+            }
+        }
+        if let Some(info) = &self.client_info {
+            let header = |text: &str| !text.is_empty() && text.bytes().all(|byte| (32..127).contains(&byte));
+            if !header(&info.name) || !header(&info.version) {
+                return wrong("clientInfo", "`name` and `version` must be printable ASCII and not empty");
+            }
+        }
+        for name in self.env.iter().flatten().map(|(name, _)| name) {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return wrong("env", &format!("`{name}` can't be the name of a variable"));
+            }
+        }
+        if self.env.iter().flatten().any(|(_, value)| value.contains('\0')) {
+            return wrong("env", "a value holds a NUL character");
+        }
+        if self.launch_args.iter().chain(&self.config_overrides).flatten().any(|value| value.contains('\0')) {
+            return wrong("launchArgs or configOverrides", "an argument holds a NUL character");
+        }
+        if let Some(wrong_one) = self.config_overrides.iter().flatten().find(|value| !value.contains('=')) {
+            return wrong("configOverrides", &format!("`{wrong_one}` is not of the form key=value"));
+        }
+        super::exclusive(
+            "options",
+            ("launchArgs", self.launch_args.is_some()),
+            ("configOverrides", self.config_overrides.is_some()),
+        )?;
+        super::exclusive(
+            "options",
+            ("launchArgs", self.launch_args.is_some()),
+            ("baseUrl", self.base_url.is_some()),
+        )?;
+        super::exclusive(
+            "options",
+            ("launchArgs", self.launch_args.is_some()),
+            ("config", self.config.is_some()),
+        )
+    }
+
+    /// Deadline of a request.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms.unwrap_or(DEFAULT_REQUEST_TIMEOUT_MS))
+    }
+
+    /// Deadline of start and handshake.
+    pub fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout_ms.unwrap_or(DEFAULT_CONNECT_TIMEOUT_MS))
+    }
+
+    /// How long a turn may be silent.
+    pub fn inactivity_timeout(&self) -> Option<Duration> {
+        self.inactivity_timeout_ms.map(Duration::from_millis)
+    }
+
+    /// The in-flight cap.
+    pub fn in_flight(&self) -> usize {
+        self.max_in_flight.unwrap_or(DEFAULT_IN_FLIGHT) as usize
+    }
+}

@@ -1,0 +1,279 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Maybe, exclusive, present};
+use crate::Error;
+
+/// Settings of a thread. What is left out keeps codex's own default (start) or what the thread has (resume).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct ThreadSettings {
+    /// Model name.
+    #[serde(deserialize_with = "present")]
+    pub model: Maybe<String>,
+    /// Name of a provider of the configuration's `model_providers`.
+    #[serde(deserialize_with = "present")]
+    pub model_provider: Maybe<String>,
+    /// Working directory of the thread.
+    #[serde(deserialize_with = "present")]
+    pub cwd: Maybe<String>,
+    /// What the commands of the agent may touch.
+    #[serde(deserialize_with = "present")]
+    pub sandbox: Maybe<SandboxMode>,
+    /// Who decides what the agent may do beyond its sandbox: `auto_review` sends the policy `on-request` with the
+    /// reviewer `auto_review`, `deny_all` sends the policy `never`. Excludes `approvalPolicy`.
+    ///
+    /// @default 'auto_review' for a new thread
+    #[serde(deserialize_with = "present")]
+    pub approval_mode: Option<ApprovalMode>,
+    /// When codex asks before it acts. Excludes `approvalMode`.
+    #[serde(deserialize_with = "present")]
+    pub approval_policy: Maybe<ApprovalPolicy>,
+    /// Who is asked.
+    #[serde(deserialize_with = "present")]
+    pub approvals_reviewer: Maybe<ApprovalsReviewer>,
+    /// Replaces codex's own instructions.
+    #[serde(deserialize_with = "present")]
+    pub base_instructions: Maybe<String>,
+    /// Instructions beside codex's own.
+    #[serde(deserialize_with = "present")]
+    pub developer_instructions: Maybe<String>,
+    /// Tone of the agent. Deprecated by codex.
+    #[serde(deserialize_with = "present")]
+    pub personality: Maybe<Personality>,
+    /// A thread that is not kept on disk. Not for `resumeThread`.
+    #[serde(deserialize_with = "present")]
+    pub ephemeral: Maybe<bool>,
+    /// Configuration of this thread alone: keys as in `config.toml`, dotted or nested.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(type = "{ [key: string]: ConfigValue | undefined } | null"))]
+    pub config: Maybe<Map<String, Value>>,
+    /// Name of the service that runs the thread, for metrics. For `startThread` only.
+    #[serde(deserialize_with = "present")]
+    pub service_name: Maybe<String>,
+    /// Service tier of the model provider.
+    #[serde(deserialize_with = "present")]
+    pub service_tier: Maybe<String>,
+    /// Reasoning effort: `minimal`, `low`, `medium`, `high` or what else the model knows. Sent as the
+    /// configuration `model_reasoning_effort`.
+    #[serde(deserialize_with = "present")]
+    pub effort: Option<String>,
+    /// Folders beside `cwd` that the agent may write to with the sandbox `workspace-write`. Sent as the
+    /// configuration `sandbox_workspace_write.writable_roots`.
+    #[serde(deserialize_with = "present")]
+    pub additional_directories: Option<Vec<String>>,
+    /// Whether commands may use the network with the sandbox `workspace-write`. Sent as the configuration
+    /// `sandbox_workspace_write.network_access`.
+    #[serde(deserialize_with = "present")]
+    pub network_access: Option<bool>,
+    /// Whether the model may search the web. Sent as the configuration `web_search`.
+    #[serde(deserialize_with = "present")]
+    pub web_search: Option<WebSearch>,
+    /// Whether the server loads the turns of the thread along with it. For `resumeThread` and `forkThread`.
+    ///
+    /// @default false
+    #[serde(deserialize_with = "present")]
+    pub include_turns: Option<bool>,
+}
+
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident, $case:literal { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = $case)]
+        #[cfg_attr(test, derive(ts_rs::TS))]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+    };
+}
+pub(super) use wire_enum;
+
+wire_enum! {
+    /// What commands may touch.
+    SandboxMode, "kebab-case" {
+        /// Read everything, write nothing.
+        ReadOnly,
+        /// Write below the working directory.
+        WorkspaceWrite,
+        /// No sandbox.
+        DangerFullAccess,
+    }
+}
+
+wire_enum! {
+    /// A policy and a reviewer in one word.
+    ApprovalMode, "snake_case" {
+        /// Codex asks, and a reviewing agent decides.
+        AutoReview,
+        /// Codex never asks: what the sandbox forbids fails.
+        DenyAll,
+    }
+}
+
+wire_enum! {
+    /// Who is asked for an approval.
+    ApprovalsReviewer, "snake_case" {
+        /// The client.
+        User,
+        /// A reviewing agent.
+        AutoReview,
+        /// The older name of the reviewing agent.
+        GuardianSubagent,
+    }
+}
+
+wire_enum! {
+    /// Tone of the agent.
+    Personality, "lowercase" {
+        /// As the model is.
+        None,
+        /// Friendly.
+        Friendly,
+        /// Pragmatic.
+        Pragmatic,
+    }
+}
+
+wire_enum! {
+    /// How the model searches the web.
+    WebSearch, "lowercase" {
+        /// Not at all.
+        Disabled,
+        /// In a cache.
+        Cached,
+        /// In an index.
+        Indexed,
+        /// For real.
+        Live,
+    }
+}
+
+/// When codex asks before it acts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum ApprovalPolicy {
+    /// Before anything that is not known to be safe.
+    Untrusted,
+    /// When the model asks to.
+    OnRequest,
+    /// Never.
+    Never,
+    /// As each of its fields says.
+    #[serde(rename_all = "snake_case")]
+    Granular {
+        /// Before a command leaves the sandbox.
+        sandbox_approval: bool,
+        /// Where a rule says so.
+        rules: bool,
+        /// Before a skill runs.
+        #[serde(default)]
+        skill_approval: bool,
+        /// When the agent asks for permissions.
+        #[serde(default)]
+        request_permissions: bool,
+        /// When an MCP server asks.
+        mcp_elicitations: bool,
+    },
+}
+
+/// What a thread is opened by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    Start,
+    Resume,
+}
+
+impl ThreadSettings {
+    pub(crate) fn check(&self, opening: Opening) -> Result<(), Error> {
+        exclusive(
+            "options",
+            ("approvalMode", self.approval_mode.is_some()),
+            ("approvalPolicy", self.approval_policy.is_some()),
+        )?;
+        exclusive(
+            "options",
+            ("approvalMode", self.approval_mode.is_some()),
+            ("approvalsReviewer", self.approvals_reviewer.is_some()),
+        )?;
+        let misplaced: &[(&str, bool)] = match opening {
+            Opening::Start => &[("includeTurns", self.include_turns.is_some())],
+            Opening::Resume => {
+                &[("ephemeral", self.ephemeral.is_some()), ("serviceName", self.service_name.is_some())]
+            }
+        };
+        if let Some((name, _)) = misplaced.iter().find(|(_, given)| *given) {
+            let call = if opening == Opening::Start { "startThread" } else { "resumeThread" };
+            return Err(Error::InvalidArgument(format!("options.{name}: {call} does not take it")));
+        }
+        if self.effort.as_deref().is_some_and(|effort| effort.trim().is_empty()) {
+            return Err(Error::InvalidArgument("options.effort: must not be empty".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The parameters of `thread/start` or `thread/resume`; `secrets` is configuration of the whole client.
+    pub(crate) fn wire(&self, opening: Opening, secrets: &Map<String, Value>) -> Map<String, Value> {
+        let mut wire = Map::new();
+        put(&mut wire, "model", &self.model);
+        put(&mut wire, "modelProvider", &self.model_provider);
+        put(&mut wire, "cwd", &self.cwd);
+        put(&mut wire, "sandbox", &self.sandbox);
+        put(&mut wire, "approvalPolicy", &self.approval_policy);
+        put(&mut wire, "approvalsReviewer", &self.approvals_reviewer);
+        put(&mut wire, "baseInstructions", &self.base_instructions);
+        put(&mut wire, "developerInstructions", &self.developer_instructions);
+        put(&mut wire, "personality", &self.personality);
+        put(&mut wire, "ephemeral", &self.ephemeral);
+        put(&mut wire, "serviceName", &self.service_name);
+        put(&mut wire, "serviceTier", &self.service_tier);
+        let new_and_silent =
+            opening == Opening::Start && self.approval_policy.is_none() && self.approvals_reviewer.is_none();
+        let mode = self.approval_mode.or(new_and_silent.then_some(ApprovalMode::AutoReview));
+        if let Some(mode) = mode {
+            wire.extend(mode.wire());
+        }
+        if opening == Opening::Resume {
+            wire.insert("excludeTurns".to_owned(), json!(!self.include_turns.unwrap_or(false)));
+        }
+        let mut config = secrets.clone();
+        let own = [
+            ("model_reasoning_effort", self.effort.as_ref().map(|effort| json!(effort))),
+            (
+                "sandbox_workspace_write.writable_roots",
+                self.additional_directories.as_ref().map(|dirs| json!(dirs)),
+            ),
+            ("sandbox_workspace_write.network_access", self.network_access.map(|allowed| json!(allowed))),
+            ("web_search", self.web_search.map(|search| json!(search))),
+        ];
+        config.extend(own.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+        match &self.config {
+            Some(Some(given)) => config.extend(given.clone()),
+            Some(None) if config.is_empty() => drop(wire.insert("config".to_owned(), Value::Null)),
+            _ => {}
+        }
+        if !config.is_empty() {
+            wire.insert("config".to_owned(), Value::Object(config));
+        }
+        wire
+    }
+}
+
+impl ApprovalMode {
+    pub(super) fn wire(self) -> Map<String, Value> {
+        let mut wire = Map::new();
+        let policy = if self == Self::DenyAll { "never" } else { "on-request" };
+        wire.insert("approvalPolicy".to_owned(), json!(policy));
+        if self == Self::AutoReview {
+            wire.insert("approvalsReviewer".to_owned(), json!("auto_review"));
+        }
+        wire
+    }
+}
+
+/// Puts a field where it was given; null is sent as null.
+pub(super) fn put<T: Serialize>(wire: &mut Map<String, Value>, name: &str, value: &Maybe<T>) {
+    if let Some(value) = value {
+        wire.insert(name.to_owned(), json!(value));
+    }
+}

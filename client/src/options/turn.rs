@@ -1,0 +1,187 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::thread::{put, wire_enum};
+use super::{
+    ApprovalMode, ApprovalPolicy, Maybe, Personality, SandboxMode, ThreadSettings, exclusive, present,
+};
+use crate::Error;
+
+/// Settings of one turn. Those that are settings of the thread too hold for its later turns as well.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct TurnSettings {
+    /// How long the turn may be silent before it rejects with `TurnInactiveError`, in milliseconds.
+    ///
+    /// @default the client's `inactivityTimeoutMs`
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(type = "number"))]
+    pub inactivity_timeout_ms: Option<u64>,
+    /// Model name, for this turn and later ones.
+    #[serde(deserialize_with = "present")]
+    pub model: Maybe<String>,
+    /// Reasoning effort, for this turn and later ones: `minimal`, `low`, `medium`, `high` or what else the model
+    /// knows.
+    #[serde(deserialize_with = "present")]
+    pub effort: Maybe<String>,
+    /// How the model sums up its reasoning, for this turn and later ones.
+    #[serde(deserialize_with = "present")]
+    pub summary: Maybe<ReasoningSummary>,
+    /// Working directory, for this turn and later ones.
+    #[serde(deserialize_with = "present")]
+    pub cwd: Maybe<String>,
+    /// What commands may touch, for this turn and later ones. Excludes `sandboxPolicy`.
+    #[serde(deserialize_with = "present")]
+    pub sandbox: Option<SandboxMode>,
+    /// The same in full. Excludes `sandbox`.
+    #[serde(deserialize_with = "present")]
+    pub sandbox_policy: Maybe<SandboxPolicy>,
+    /// Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy`.
+    #[serde(deserialize_with = "present")]
+    pub approval_mode: Option<ApprovalMode>,
+    /// When codex asks before it acts. Excludes `approvalMode`.
+    #[serde(deserialize_with = "present")]
+    pub approval_policy: Maybe<ApprovalPolicy>,
+    /// Tone of the agent. Deprecated by codex.
+    #[serde(deserialize_with = "present")]
+    pub personality: Maybe<Personality>,
+    /// Service tier of the model provider, for this turn and later ones.
+    #[serde(deserialize_with = "present")]
+    pub service_tier: Maybe<String>,
+    /// Service tier of the model provider, for this turn alone.
+    #[serde(deserialize_with = "present")]
+    pub service_tier_for_turn: Maybe<String>,
+    /// JSON Schema that the final message follows. For this turn alone.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(type = "JsonSchema"))]
+    pub output_schema: Option<Value>,
+    /// What started the turn, for analytics. Sent as `turnTrigger`.
+    #[serde(deserialize_with = "present")]
+    pub source: Maybe<String>,
+}
+
+wire_enum! {
+    /// How the model sums up its reasoning.
+    ReasoningSummary, "lowercase" {
+        /// As the model likes.
+        Auto,
+        /// In short.
+        Concise,
+        /// At length.
+        Detailed,
+        /// Not at all.
+        None,
+    }
+}
+
+wire_enum! {
+    /// Whether an outer sandbox lets commands use the network.
+    OuterNetwork, "lowercase" {
+        /// It does not.
+        Restricted,
+        /// It does.
+        Enabled,
+    }
+}
+
+/// What commands may touch, in full.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub enum SandboxPolicy {
+    /// No sandbox.
+    DangerFullAccess,
+    /// Read everything, write nothing.
+    ReadOnly {
+        /// Whether commands may use the network.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        network_access: Option<bool>,
+    },
+    /// Something around codex limits it already.
+    ExternalSandbox {
+        /// What that says about the network.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        network_access: Option<OuterNetwork>,
+    },
+    /// Write below some folders.
+    WorkspaceWrite {
+        /// Folders beside the working directory; absolute.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        writable_roots: Option<Vec<String>>,
+        /// Whether commands may use the network.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        network_access: Option<bool>,
+        /// Whether the folder in `TMPDIR` is not writable.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exclude_tmpdir_env_var: Option<bool>,
+        /// Whether `/tmp` is not writable.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exclude_slash_tmp: Option<bool>,
+    },
+}
+
+impl TurnSettings {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        exclusive(
+            "options",
+            ("approvalMode", self.approval_mode.is_some()),
+            ("approvalPolicy", self.approval_policy.is_some()),
+        )?;
+        exclusive(
+            "options",
+            ("sandbox", self.sandbox.is_some()),
+            ("sandboxPolicy", self.sandbox_policy.is_some()),
+        )?;
+        if self.inactivity_timeout_ms == Some(0) {
+            let why = "options.inactivityTimeoutMs: must be at least 1 (milliseconds)";
+            return Err(Error::InvalidArgument(why.to_owned()));
+        }
+        if self.output_schema.as_ref().is_some_and(|schema| !schema.is_object()) {
+            let why = "options.outputSchema: must be a JSON Schema, which is an object";
+            return Err(Error::InvalidArgument(why.to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn inactivity_timeout(&self) -> Option<Duration> {
+        self.inactivity_timeout_ms.map(Duration::from_millis)
+    }
+
+    /// The fields of `turn/start` beside thread and input. `thread` tells what `sandbox` alone leaves open.
+    pub(crate) fn wire(&self, thread: &ThreadSettings) -> Map<String, Value> {
+        let mut wire = Map::new();
+        put(&mut wire, "model", &self.model);
+        put(&mut wire, "effort", &self.effort);
+        put(&mut wire, "summary", &self.summary);
+        put(&mut wire, "cwd", &self.cwd);
+        put(&mut wire, "sandboxPolicy", &self.sandbox_policy);
+        put(&mut wire, "approvalPolicy", &self.approval_policy);
+        put(&mut wire, "personality", &self.personality);
+        put(&mut wire, "serviceTier", &self.service_tier);
+        put(&mut wire, "serviceTierForTurn", &self.service_tier_for_turn);
+        put(&mut wire, "turnTrigger", &self.source);
+        if let Some(schema) = &self.output_schema {
+            wire.insert("outputSchema".to_owned(), schema.clone());
+        }
+        if let Some(mode) = self.approval_mode {
+            wire.extend(mode.wire());
+        }
+        let policy = self.sandbox.map(|sandbox| match sandbox {
+            SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
+            SandboxMode::ReadOnly => SandboxPolicy::ReadOnly { network_access: Some(false) },
+            SandboxMode::WorkspaceWrite => SandboxPolicy::WorkspaceWrite {
+                writable_roots: Some(thread.additional_directories.clone().unwrap_or_default()),
+                network_access: Some(thread.network_access.unwrap_or(false)),
+                exclude_tmpdir_env_var: Some(false),
+                exclude_slash_tmp: Some(false),
+            },
+        });
+        if let Some(policy) = policy {
+            wire.insert("sandboxPolicy".to_owned(), json!(policy));
+        }
+        wire
+    }
+}

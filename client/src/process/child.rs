@@ -1,0 +1,288 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap};
+use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::descendants::{descendants, kill};
+use super::stderr::StderrTail;
+use super::{Environment, Executable};
+use crate::{Error, lock};
+
+/// How long a child has after the end of its input before it is told to terminate.
+const EOF_GRACE: Duration = Duration::from_millis(2_500);
+/// How long a child has after SIGTERM before it is killed.
+const TERM_GRACE: Duration = Duration::from_millis(1_000);
+/// How long the end of stderr is waited for: a grandchild may hold it open.
+const STDERR_GRACE: Duration = Duration::from_millis(200);
+/// The longest grace a child is given, however much it has to put away.
+const LONGEST_GRACE: Duration = Duration::from_secs(15);
+
+/// What to start.
+#[derive(Debug)]
+pub struct SpawnOptions {
+    /// The program.
+    pub executable: Executable,
+    /// Everything after the program's name.
+    pub arguments: Vec<OsString>,
+    /// Where it runs, else where this process does.
+    pub cwd: Option<PathBuf>,
+    /// The whole environment.
+    pub environment: Environment,
+}
+
+/// A started child: the process and its two pipes.
+#[derive(Debug)]
+pub struct Spawned {
+    /// The process.
+    pub process: Process,
+    /// What it reads. Drop it when [`Process::ending`] is cancelled.
+    pub stdin: ChildStdin,
+    /// What it writes.
+    pub stdout: ChildStdout,
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Default)]
+pub struct Exit {
+    /// Exit code, where it exited by itself.
+    pub code: Option<i32>,
+    /// Name of the signal that ended it.
+    pub signal: Option<String>,
+    /// The last lines of its stderr.
+    pub stderr: String,
+}
+
+/// A running child. When the last clone is dropped it is ended as by [`Process::end`].
+#[derive(Debug, Clone)]
+pub struct Process {
+    shared: Arc<Shared>,
+    _dropped: Arc<tokio_util::sync::DropGuard>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pid: u32,
+    ending: CancellationToken,
+    extra_grace: Mutex<Duration>,
+    exit: watch::Receiver<Option<Exit>>,
+    stderr: Arc<StderrTail>,
+}
+
+static RUNNING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
+
+impl Process {
+    /// Starts a child in a session of its own (a job object on Windows), its three pipes open.
+    ///
+    /// Must be called within a tokio runtime, which goes on watching the child.
+    pub fn spawn(options: SpawnOptions) -> Result<Spawned, Error> {
+        let SpawnOptions { executable, arguments, cwd, mut environment } = options;
+        if let Some(folder) = &executable.path_folder {
+            environment.prepend_path(folder);
+        }
+        let mut command = Command::new(&executable.path);
+        command.args(arguments).env_clear().envs(environment.iter());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(cwd) = &cwd {
+            command.current_dir(cwd);
+        }
+        let mut command = CommandWrap::from(command);
+        #[cfg(unix)]
+        command.wrap(process_wrap::tokio::ProcessSession);
+        #[cfg(windows)]
+        command
+            .wrap(process_wrap::tokio::CreationFlags(windows::Win32::System::Threading::CREATE_NO_WINDOW))
+            .wrap(process_wrap::tokio::JobObject);
+        command.wrap(process_wrap::tokio::KillOnDrop);
+
+        let failed = |error: std::io::Error| {
+            Error::Spawn(format!("could not start codex at {}: {error}", executable.path.display()))
+        };
+        let mut child = command.spawn().map_err(failed)?;
+        let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(failed(std::io::Error::other("its pipes could not be opened")));
+        };
+
+        let tail = Arc::new(StderrTail::default());
+        let draining = Arc::clone(&tail);
+        let drained = tokio::spawn(async move { draining.drain(stderr).await });
+
+        let (exit_sender, exit) = watch::channel(None);
+        let ending = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            pid: child.id().unwrap_or_default(),
+            ending: ending.clone(),
+            extra_grace: Mutex::new(Duration::ZERO),
+            exit,
+            stderr: tail,
+        });
+        let mut running = lock(&RUNNING);
+        running.retain(|known| known.strong_count() > 0);
+        running.push(Arc::downgrade(&shared));
+        drop(running);
+
+        tracing::info!(pid = shared.pid, path = %executable.path.display(), "codex started");
+        let watched = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let status = watch_child(child, &watched).await;
+            let _ = tokio::time::timeout(STDERR_GRACE, drained).await;
+            let exit = Exit::new(status, watched.stderr.text());
+            tracing::info!(pid = watched.pid, code = exit.code, signal = exit.signal, "codex ended");
+            let _ = exit_sender.send(Some(exit));
+        });
+        let _dropped = Arc::new(ending.drop_guard());
+        Ok(Spawned { process: Self { shared, _dropped }, stdin, stdout })
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.shared.pid
+    }
+
+    /// Cancelled when the child is to end: whoever holds its stdin closes it then.
+    pub fn ending(&self) -> CancellationToken {
+        self.shared.ending.clone()
+    }
+
+    /// The last lines of stderr so far.
+    pub fn stderr(&self) -> String {
+        self.shared.stderr.text()
+    }
+
+    /// For whoever waits for the end without keeping the child alive.
+    pub fn exit_watch(&self) -> ExitWatch {
+        ExitWatch { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Ends the child and everything below it: end of input, SIGTERM, SIGKILL, each after its grace.
+    ///
+    /// `extra_grace` is added to the first wait, for a server that has much to put away.
+    pub async fn end(&self, extra_grace: Duration) -> Exit {
+        *lock(&self.shared.extra_grace) = extra_grace.min(LONGEST_GRACE);
+        self.shared.ending.cancel();
+        self.shared.exited().await
+    }
+}
+
+/// Waits for the end of a child.
+#[derive(Debug, Clone)]
+pub struct ExitWatch {
+    shared: Arc<Shared>,
+}
+
+impl ExitWatch {
+    /// Waits until the child is gone.
+    pub async fn exited(&self) -> Exit {
+        self.shared.exited().await
+    }
+}
+
+impl Shared {
+    async fn exited(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        match exit.wait_for(Option::is_some).await {
+            Ok(exit) => exit.clone().unwrap_or_default(),
+            Err(_) => Exit::default(),
+        }
+    }
+}
+
+/// Ends every child that still runs, within the usual graces. For the end of the host process.
+pub async fn end_all() {
+    let running: Vec<Arc<Shared>> = lock(&RUNNING).iter().filter_map(Weak::upgrade).collect();
+    for process in &running {
+        process.ending.cancel();
+    }
+    for process in &running {
+        process.exited().await;
+    }
+}
+
+/// Waits for the child to exit by itself or to be told to, and leaves nothing of it behind.
+async fn watch_child(mut child: Box<dyn ChildWrapper>, shared: &Shared) -> Option<ExitStatus> {
+    tokio::select! {
+        status = child.wait() => {
+            // It crashed or was killed from outside: what shares its session must not stay.
+            let found = below(shared.pid).await;
+            let _ = child.start_kill();
+            kill_all(found).await;
+            return status.ok();
+        }
+        () = shared.ending.cancelled() => {}
+    }
+    let mut found = below(shared.pid).await;
+    let grace = EOF_GRACE + *lock(&shared.extra_grace);
+    let mut status = tokio::time::timeout(grace, child.wait()).await.ok();
+    if status.is_none() {
+        found.extend(below(shared.pid).await);
+        terminate(&child);
+        status = tokio::time::timeout(TERM_GRACE, child.wait()).await.ok();
+    }
+    if status.is_none() {
+        found.extend(below(shared.pid).await);
+        let _ = child.start_kill();
+        status = Some(child.wait().await);
+    }
+    // The group outlives its leader: whoever is left in it goes as well.
+    let _ = child.start_kill();
+    kill_all(found).await;
+    status.and_then(Result::ok)
+}
+
+async fn below(pid: u32) -> Vec<super::descendants::Descendant> {
+    if cfg!(windows) || pid == 0 {
+        return Vec::new();
+    }
+    tokio::task::spawn_blocking(move || descendants(pid)).await.unwrap_or_default()
+}
+
+async fn kill_all(found: Vec<super::descendants::Descendant>) {
+    if !found.is_empty() {
+        let _ = tokio::task::spawn_blocking(move || kill(&found)).await;
+    }
+}
+
+#[cfg(unix)]
+fn terminate(child: &Box<dyn ChildWrapper>) {
+    const SIGTERM: i32 = 15;
+    let _ = child.signal(SIGTERM);
+}
+
+#[cfg(windows)]
+fn terminate(_child: &Box<dyn ChildWrapper>) {
+    // There is no SIGTERM for a process without a console; the job object is next.
+}
+
+impl Exit {
+    fn new(status: Option<ExitStatus>, stderr: String) -> Self {
+        #[cfg(unix)]
+        let signal = status.and_then(|status| std::os::unix::process::ExitStatusExt::signal(&status));
+        #[cfg(not(unix))]
+        let signal: Option<i32> = None;
+        Self { code: status.and_then(|status| status.code()), signal: signal.map(signal_name), stderr }
+    }
+}
+
+fn signal_name(number: i32) -> String {
+    let name = match number {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        _ => return format!("signal {number}"),
+    };
+    name.to_owned()
+}

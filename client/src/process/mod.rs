@@ -1,0 +1,13 @@
+//! Find, start, watch and end codex.
+
+mod child;
+mod config;
+mod descendants;
+mod environment;
+mod find;
+mod stderr;
+
+pub use child::{Exit, ExitWatch, Process, SpawnOptions, Spawned, end_all};
+pub use config::{ConfigArguments, config_arguments};
+pub use environment::Environment;
+pub use find::{Executable, FindOptions, find_codex};

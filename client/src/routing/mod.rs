@@ -1,0 +1,7 @@
+//! Which turn a message belongs to; events that came early; notifications outside turns.
+
+mod ring;
+mod router;
+
+pub use ring::{Ring, RingNext, RingReader};
+pub use router::{Expected, Router, TurnSink};

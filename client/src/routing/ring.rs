@@ -1,0 +1,206 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::oneshot;
+
+use crate::lock;
+
+/// How many notifications are kept for readers that are behind, and how many bytes of them.
+const CAPACITY: usize = 4096;
+const CAPACITY_BYTES: usize = 16 * 1024 * 1024;
+/// What a reader takes at once.
+const BATCH: usize = 256;
+
+/// The notifications outside turns, bounded: what a reader did not take in time is dropped and counted.
+#[derive(Default)]
+pub struct Ring {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    first: u64,
+    readers: usize,
+    wakers: Vec<Box<dyn FnOnce() + Send>>,
+    closed: bool,
+}
+
+struct Entry {
+    method: Box<str>,
+    line: Arc<str>,
+}
+
+/// A reader of its own, from the moment it was made.
+pub struct RingReader {
+    ring: Arc<Ring>,
+    methods: Option<Vec<String>>,
+    cursor: Mutex<Position>,
+}
+
+#[derive(Default)]
+struct Position {
+    next: u64,
+    dropped: u64,
+    closed: bool,
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub enum RingNext {
+    /// Notifications as JSON, never empty.
+    Batch(Vec<Arc<str>>),
+    /// Nothing yet.
+    Pending,
+    /// There will be no more.
+    End,
+}
+
+impl Ring {
+    /// Keeps a notification, where anybody reads.
+    pub(super) fn push(&self, method: &str, line: &str) {
+        let mut inner = lock(&self.inner);
+        if inner.readers == 0 {
+            return;
+        }
+        inner.bytes += line.len();
+        inner.entries.push_back(Entry { method: method.into(), line: line.into() });
+        while inner.entries.len() > CAPACITY || (inner.bytes > CAPACITY_BYTES && inner.entries.len() > 1) {
+            inner.drop_first();
+        }
+    }
+
+    /// Wakes who waits.
+    pub(super) fn wake(&self) {
+        let wakers = std::mem::take(&mut lock(&self.inner).wakers);
+        for waker in wakers {
+            waker();
+        }
+    }
+
+    /// Ends every reader once it has read what is there.
+    pub fn close(&self) {
+        lock(&self.inner).closed = true;
+        self.wake();
+    }
+
+    /// A reader of what comes from now on, of these methods or of all.
+    pub fn reader(self: &Arc<Self>, methods: Option<Vec<String>>) -> RingReader {
+        let mut inner = lock(&self.inner);
+        inner.readers += 1;
+        let next = inner.first + inner.entries.len() as u64;
+        RingReader {
+            ring: Arc::clone(self),
+            methods,
+            cursor: Mutex::new(Position { next, ..Position::default() }),
+        }
+    }
+}
+
+impl Inner {
+    fn drop_first(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            self.bytes -= entry.line.len();
+            self.first += 1;
+        }
+    }
+}
+
+impl RingReader {
+    /// How many notifications this reader was too slow for, whatever their method.
+    pub fn dropped(&self) -> u64 {
+        lock(&self.cursor).dropped
+    }
+
+    /// What is ready now; where nothing is, `waker` is called once there may be.
+    pub fn next_or_wake(&self, waker: Box<dyn FnOnce() + Send>) -> RingNext {
+        let mut inner = lock(&self.ring.inner);
+        let mut cursor = lock(&self.cursor);
+        if cursor.closed {
+            return RingNext::End;
+        }
+        let missed = inner.first.saturating_sub(cursor.next);
+        cursor.dropped += missed;
+        cursor.next += missed;
+        let start = usize::try_from(cursor.next - inner.first).unwrap_or(usize::MAX);
+        let mut batch = Vec::new();
+        for entry in inner.entries.iter().skip(start) {
+            cursor.next += 1;
+            let wanted = |methods: &Vec<String>| methods.iter().any(|method| **method == *entry.method);
+            if self.methods.as_ref().is_none_or(wanted) {
+                batch.push(Arc::clone(&entry.line));
+            }
+            if batch.len() == BATCH {
+                break;
+            }
+        }
+        if !batch.is_empty() {
+            return RingNext::Batch(batch);
+        }
+        if inner.closed {
+            return RingNext::End;
+        }
+        inner.wakers.push(waker);
+        RingNext::Pending
+    }
+
+    /// Waits for what comes next; `None` is the end.
+    pub async fn next(&self) -> Option<Vec<Arc<str>>> {
+        loop {
+            let (sender, receiver) = oneshot::channel();
+            match self.next_or_wake(Box::new(move || {
+                let _ = sender.send(());
+            })) {
+                RingNext::Batch(batch) => return Some(batch),
+                RingNext::End => return None,
+                RingNext::Pending => drop(receiver.await),
+            }
+        }
+    }
+
+    /// Leaves.
+    pub fn close(&self) {
+        let mut inner = lock(&self.ring.inner);
+        let mut cursor = lock(&self.cursor);
+        if std::mem::replace(&mut cursor.closed, true) {
+            return;
+        }
+        inner.readers -= 1;
+        while inner.readers == 0 && !inner.entries.is_empty() {
+            inner.drop_first();
+        }
+        drop(cursor);
+        drop(inner);
+        self.ring.wake();
+    }
+}
+
+impl Drop for RingReader {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_reader_learns_how_much_it_missed() {
+        let ring = Arc::new(Ring::default());
+        let reader = ring.reader(None);
+        let picky = ring.reader(Some(vec!["b".to_owned()]));
+        for number in 0..CAPACITY + 10 {
+            ring.push(if number % 2 == 0 { "a" } else { "b" }, &number.to_string());
+        }
+        ring.close();
+        let mut seen = Vec::new();
+        while let Some(batch) = reader.next().await {
+            seen.extend(batch.iter().map(|line| line.parse::<usize>().unwrap()));
+        }
+        assert_eq!(seen, (10..CAPACITY + 10).collect::<Vec<_>>());
+        assert_eq!(reader.dropped(), 10);
+        assert_eq!(&*picky.next().await.unwrap()[0], "11");
+    }
+}

@@ -1,0 +1,295 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use super::Ring;
+use crate::rpc::{Ids, Notification};
+use crate::{Error, lock};
+
+/// Events that come for a turn before its id is known; more than this is not a turn's beginning.
+const LONGEST_WAIT: usize = 100_000;
+
+/// Takes the events of one turn.
+pub trait TurnSink: Send + Sync {
+    /// One notification. True if a reader waits to be woken.
+    fn event(&self, notification: &Notification<'_>) -> bool;
+    /// Its thread says that it does nothing any more.
+    fn thread_idle(&self);
+    /// What was ready has been delivered.
+    fn wake(&self);
+    /// The connection has ended, and the turn with it if it had not.
+    fn connection_ended(&self, error: &Error);
+}
+
+/// Knows the turns of one connection.
+pub struct Router {
+    ring: Arc<Ring>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    threads: HashMap<String, Route>,
+    /// The sink that the last event went to: most events go where the one before went.
+    last: Option<(String, String, Arc<dyn TurnSink>)>,
+    /// Whose readers are to be woken.
+    woken: Vec<Arc<dyn TurnSink>>,
+    ring_touched: bool,
+    ended: Option<Error>,
+}
+
+#[derive(Default)]
+struct Route {
+    turns: HashMap<String, Arc<dyn TurnSink>>,
+    /// While a turn is being started: what came for turns that are not known.
+    early: Option<Vec<Box<str>>>,
+    /// The turn that the server last said it works on, until it says that it ended.
+    active: watch::Sender<Option<String>>,
+    usage: Option<Box<str>>,
+}
+
+/// A turn that is being started. Its early events are kept until its id is known.
+pub struct Expected {
+    router: Weak<Router>,
+    thread: String,
+    settled: bool,
+}
+
+impl Router {
+    /// A router that puts what belongs to no turn into `ring`.
+    pub fn new(ring: Arc<Ring>) -> Arc<Self> {
+        Arc::new(Self { ring, inner: Mutex::default() })
+    }
+
+    /// From now on what comes for unknown turns of this thread is kept.
+    pub fn expect(self: &Arc<Self>, thread: &str) -> Expected {
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().early = Some(Vec::new());
+        Expected { router: Arc::downgrade(self), thread: thread.to_owned(), settled: false }
+    }
+
+    /// Forgets a turn that has ended; what still comes for it goes to the ring.
+    pub fn forget(&self, thread: &str, turn: &str) {
+        let mut inner = lock(&self.inner);
+        if let Some(route) = inner.threads.get_mut(thread) {
+            route.turns.remove(turn);
+        }
+        inner.last = None;
+    }
+
+    /// Follows which turn the server works on in a thread.
+    pub fn active(&self, thread: &str) -> watch::Receiver<Option<String>> {
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().active.subscribe()
+    }
+
+    /// The last `thread/tokenUsage/updated` of a thread: its `tokenUsage` as JSON.
+    pub fn usage(&self, thread: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Message<'a> {
+            #[serde(borrow)]
+            params: Params<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Params<'a> {
+            #[serde(borrow, rename = "tokenUsage")]
+            token_usage: &'a RawValue,
+        }
+        let line = lock(&self.inner).threads.get(thread)?.usage.clone()?;
+        let message: Message<'_> = serde_json::from_str(&line).ok()?;
+        Some(message.params.token_usage.get().to_owned())
+    }
+
+    /// Takes one notification.
+    pub fn notification(&self, notification: &Notification<'_>) {
+        let mut inner = lock(&self.inner);
+        let Ids { thread, turn, .. } = notification.ids;
+        let delivered = match (thread.as_deref(), turn.as_deref()) {
+            (Some(thread), Some(turn)) => inner.to_turn(thread, turn, notification),
+            (Some(thread), None) => {
+                inner.to_thread(thread, notification);
+                false
+            }
+            _ => false,
+        };
+        if !delivered {
+            inner.ring_touched = true;
+            self.ring.push(notification.method, notification.line);
+        }
+    }
+
+    /// Wakes the readers of what was delivered.
+    pub fn wake(&self) {
+        let mut inner = lock(&self.inner);
+        let woken = std::mem::take(&mut inner.woken);
+        let ring = std::mem::take(&mut inner.ring_touched);
+        drop(inner);
+        for sink in woken {
+            sink.wake();
+        }
+        if ring {
+            self.ring.wake();
+        }
+    }
+
+    /// Ends every turn that is still open.
+    pub fn end(&self, error: &Error) {
+        let mut inner = lock(&self.inner);
+        inner.ended = Some(error.clone());
+        inner.last = None;
+        let threads = std::mem::take(&mut inner.threads);
+        drop(inner);
+        for route in threads.into_values() {
+            for sink in route.turns.into_values() {
+                sink.connection_ended(error);
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn to_turn(&mut self, thread: &str, turn: &str, notification: &Notification<'_>) -> bool {
+        if let Some((last_thread, last_turn, sink)) = &self.last
+            && last_turn == turn
+            && last_thread == thread
+            // The few that the thread itself must see take the long way.
+            && !notification.method.starts_with("t")
+        {
+            let sink = Arc::clone(sink);
+            self.deliver(&sink, notification);
+            return true;
+        }
+        let Some(route) = self.threads.get_mut(thread) else { return false };
+        route.follow(turn, notification);
+        if let Some(sink) = route.turns.get(turn) {
+            let sink = Arc::clone(sink);
+            self.deliver(&sink, notification);
+            self.last = Some((thread.to_owned(), turn.to_owned(), sink));
+            return true;
+        }
+        match &mut route.early {
+            Some(early) if early.len() < LONGEST_WAIT => {
+                early.push(notification.line.into());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn to_thread(&mut self, thread: &str, notification: &Notification<'_>) {
+        let Some(route) = self.threads.get_mut(thread) else { return };
+        let idle = match notification.method {
+            "thread/closed" | "thread/archived" | "thread/deleted" => true,
+            "thread/status/changed" => !is_active(notification.line),
+            _ => false,
+        };
+        if idle {
+            for sink in route.turns.values() {
+                sink.thread_idle();
+            }
+        }
+    }
+
+    fn deliver(&mut self, sink: &Arc<dyn TurnSink>, notification: &Notification<'_>) {
+        if sink.event(notification) && !self.woken.iter().any(|woken| Arc::ptr_eq(woken, sink)) {
+            self.woken.push(Arc::clone(sink));
+        }
+    }
+}
+
+impl Route {
+    fn follow(&mut self, turn: &str, notification: &Notification<'_>) {
+        match notification.method {
+            "turn/started" => drop(self.active.send_replace(Some(turn.to_owned()))),
+            "turn/completed" => {
+                self.active.send_if_modified(|active| {
+                    let ended = active.as_deref() == Some(turn);
+                    if ended {
+                        *active = None;
+                    }
+                    ended
+                });
+            }
+            "thread/tokenUsage/updated" => self.usage = Some(notification.line.into()),
+            _ => {}
+        }
+    }
+}
+
+impl Expected {
+    /// The id is known: `sink` gets what came early, then all that comes.
+    pub fn resolve(mut self, turn: &str, sink: Arc<dyn TurnSink>) {
+        self.settled = true;
+        let Some(router) = self.router.upgrade() else { return };
+        let mut inner = lock(&router.inner);
+        if let Some(error) = inner.ended.clone() {
+            drop(inner);
+            sink.connection_ended(&error);
+            return;
+        }
+        let early = match inner.threads.get_mut(&self.thread) {
+            Some(route) => {
+                route.turns.insert(turn.to_owned(), sink);
+                route.early.take().unwrap_or_default()
+            }
+            None => Vec::new(),
+        };
+        // Still under the lock: what comes next must come after these.
+        for line in early {
+            router.again(&mut inner, &line);
+        }
+        drop(inner);
+        router.wake();
+    }
+}
+
+impl Drop for Expected {
+    /// The turn never came to be: what was kept belongs to nobody here.
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        let Some(router) = self.router.upgrade() else { return };
+        let mut inner = lock(&router.inner);
+        let early = inner.threads.get_mut(&self.thread).and_then(|route| route.early.take());
+        for line in early.unwrap_or_default() {
+            router.again(&mut inner, &line);
+        }
+        drop(inner);
+        router.wake();
+    }
+}
+
+impl Router {
+    /// Routes a message that had been kept.
+    fn again(&self, inner: &mut Inner, line: &str) {
+        crate::rpc::with_notification(line, |notification| {
+            let Ids { thread, turn, .. } = notification.ids;
+            let (Some(thread), Some(turn)) = (thread.as_deref(), turn.as_deref()) else { return };
+            if !inner.to_turn(thread, turn, notification) {
+                inner.ring_touched = true;
+                self.ring.push(notification.method, line);
+            }
+        });
+    }
+}
+
+fn is_active(line: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Message {
+        params: Params,
+    }
+    #[derive(Deserialize)]
+    struct Params {
+        status: Status,
+    }
+    #[derive(Deserialize)]
+    struct Status {
+        r#type: String,
+    }
+    // A status that can't be read is no sign of an end.
+    serde_json::from_str::<Message>(line).map_or(true, |message| {
+        !matches!(message.params.status.r#type.as_str(), "idle" | "systemError" | "notLoaded")
+    })
+}

@@ -1,0 +1,286 @@
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::envelope::{Envelope, Notification};
+use super::error::{RawAnswer, rpc_error};
+use super::pending::{Forgotten, Pending, Waiting};
+use crate::transport::Inbound;
+use crate::{Error, lock};
+
+/// Takes what the server says unasked, on the reading task. Must not block.
+pub trait Inbox: Send + Sync {
+    /// A notification.
+    fn notification(&self, notification: &Notification<'_>);
+    /// A request that wants an answer by [`Connection::respond`].
+    fn request(&self, request: ServerRequest);
+    /// What was ready has been delivered.
+    fn idle(&self);
+    /// The connection has ended for good.
+    fn ended(&self, error: &Error);
+}
+
+/// A request from the server.
+#[derive(Debug, Clone)]
+pub struct ServerRequest {
+    /// Its id as it stands on the wire.
+    pub id: Box<RawValue>,
+    /// The wire method.
+    pub method: String,
+    /// The whole message.
+    pub line: Box<str>,
+}
+
+/// How a request is made.
+#[derive(Debug, Clone, Copy)]
+pub struct CallOptions {
+    /// Its deadline, from the call.
+    pub timeout: Duration,
+    /// Whether passing the deadline after it was sent leaves it unknown if it took effect.
+    pub indeterminate: bool,
+}
+
+/// One JSON-RPC connection. Its end is sticky: whoever asks later gets the same error.
+pub struct Connection {
+    pending: Mutex<Pending>,
+    outgoing: mpsc::UnboundedSender<String>,
+    inbox: Arc<dyn Inbox>,
+    settled: Notify,
+    codex_version: OnceLock<String>,
+}
+
+/// A request under way. Dropping it frees its slot; an answer that comes later is ignored.
+pub struct Call {
+    connection: Arc<Connection>,
+    id: i64,
+    method: String,
+    deadline: Instant,
+    options: CallOptions,
+    answer: oneshot::Receiver<RawAnswer>,
+}
+
+impl Connection {
+    /// A connection that writes into `outgoing` and tells `inbox`; closed to requests until [`Self::open`].
+    pub fn new(
+        outgoing: mpsc::UnboundedSender<String>,
+        inbox: Arc<dyn Inbox>,
+        max_in_flight: usize,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            pending: Mutex::new(Pending::new(max_in_flight)),
+            outgoing,
+            inbox,
+            settled: Notify::new(),
+            codex_version: OnceLock::new(),
+        })
+    }
+
+    /// Makes a request; it takes its place in the queue before this returns.
+    pub fn request(self: &Arc<Self>, method: &str, params: Option<&str>, options: CallOptions) -> Call {
+        self.submit(method, params, options, false)
+    }
+
+    /// Makes a request of the handshake, before [`Self::open`].
+    pub fn handshake(self: &Arc<Self>, method: &str, params: Option<&str>, options: CallOptions) -> Call {
+        self.submit(method, params, options, true)
+    }
+
+    /// The handshake is done; `codex_version` goes into error messages.
+    pub fn open(&self, codex_version: Option<String>) {
+        if let Some(version) = codex_version {
+            let _ = self.codex_version.set(version);
+        }
+        let mut pending = lock(&self.pending);
+        let lines = pending.open();
+        self.send(lines);
+    }
+
+    /// Sends a notification.
+    pub fn notify(&self, method: &str, params: Option<&str>) -> Result<(), Error> {
+        // Under the lock, so that it keeps its place among the requests.
+        let pending = lock(&self.pending);
+        if let Some(error) = pending.ended() {
+            return Err(error.clone());
+        }
+        self.send([message(None, method, params)]);
+        Ok(())
+    }
+
+    /// Answers a request from the server: a result as JSON text, or a JSON-RPC error code and message.
+    pub fn respond(&self, id: &RawValue, answer: Result<&str, (i64, &str)>) {
+        let line = match answer {
+            Ok(result) => format!(r#"{{"id":{},"result":{result}}}"#, id.get()),
+            Err((code, message)) => {
+                let error = serde_json::json!({ "code": code, "message": message });
+                format!(r#"{{"id":{},"error":{error}}}"#, id.get())
+            }
+        };
+        self.send([line]);
+    }
+
+    /// Ends the connection: all that waits gets `error`, as does all that comes.
+    pub fn end(&self, error: &Error) {
+        if lock(&self.pending).end(error) {
+            self.settled.notify_waiters();
+            self.inbox.ended(error);
+        }
+    }
+
+    /// Why the connection has ended, if it has.
+    pub fn ended(&self) -> Option<Error> {
+        lock(&self.pending).ended().cloned()
+    }
+
+    /// Refuses what has not been sent yet, and waits up to `within` for the answers to what has.
+    pub async fn finish(&self, error: &Error, within: Duration) {
+        lock(&self.pending).refuse_queued(error);
+        let answered = async {
+            loop {
+                let settled = self.settled.notified();
+                tokio::pin!(settled);
+                settled.as_mut().enable();
+                if lock(&self.pending).in_flight() == 0 {
+                    return;
+                }
+                settled.await;
+            }
+        };
+        let _ = tokio::time::timeout(within, answered).await;
+    }
+
+    fn submit(
+        self: &Arc<Self>,
+        method: &str,
+        params: Option<&str>,
+        options: CallOptions,
+        first: bool,
+    ) -> Call {
+        let (sender, answer) = oneshot::channel();
+        let mut pending = lock(&self.pending);
+        let id = pending.next_id();
+        let waiting = Waiting { method: method.to_owned(), answer: sender };
+        let line = pending.submit(id, message(Some(id), method, params), waiting, first);
+        self.send(line);
+        drop(pending);
+        let deadline = Instant::now() + options.timeout;
+        Call { connection: Arc::clone(self), id, method: method.to_owned(), deadline, options, answer }
+    }
+
+    /// Hands lines to the transport; when that is gone the end of the connection is on its way.
+    fn send(&self, lines: impl IntoIterator<Item = String>) {
+        for line in lines {
+            let _ = self.outgoing.send(line);
+        }
+    }
+
+    fn settle(&self, envelope: &Envelope<'_>) {
+        let Some(id) = envelope.id.and_then(|id| id.get().parse::<i64>().ok()) else {
+            tracing::warn!("an answer without a usable id was dropped");
+            return;
+        };
+        let mut pending = lock(&self.pending);
+        let (waiting, lines) = pending.settle(id);
+        self.send(lines);
+        drop(pending);
+        self.settled.notify_waiters();
+        let Some(Waiting { method, answer }) = waiting else {
+            tracing::debug!(id, "a late answer was dropped");
+            return;
+        };
+        let outcome = match (envelope.error, envelope.result) {
+            (Some(error), _) if error.get() != "null" => {
+                Err(rpc_error(error.get(), &method, self.codex_version.get().cloned()))
+            }
+            (_, Some(result)) => Ok(result.to_owned()),
+            _ => Ok(RawValue::NULL.to_owned()),
+        };
+        let _ = answer.send(outcome);
+    }
+}
+
+impl Inbound for Arc<Connection> {
+    fn message(&mut self, line: &str) {
+        let envelope = match Envelope::parse(line) {
+            Ok(envelope) => envelope,
+            Err(_) => return self.garbage(line.as_bytes()),
+        };
+        match (&envelope.method, envelope.id) {
+            (Some(method), Some(id)) => self.inbox.request(ServerRequest {
+                id: id.to_owned(),
+                method: method.to_string(),
+                line: line.into(),
+            }),
+            (Some(method), None) => self.inbox.notification(&Notification {
+                method,
+                ids: &envelope.ids,
+                emitted_at_ms: envelope.emitted_at_ms,
+                line,
+            }),
+            (None, Some(_)) => self.settle(&envelope),
+            (None, None) => self.garbage(line.as_bytes()),
+        }
+    }
+
+    fn garbage(&mut self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
+        tracing::warn!(bytes = bytes.len(), start = %text, "codex wrote something that is no message; skipped");
+    }
+
+    fn idle(&mut self) {
+        self.inbox.idle();
+    }
+}
+
+impl Call {
+    /// Waits for the answer, the deadline or the end of the connection.
+    pub async fn answer(mut self) -> RawAnswer {
+        let timeout_ms = u64::try_from(self.options.timeout.as_millis()).unwrap_or(u64::MAX);
+        match tokio::time::timeout_at(self.deadline, &mut self.answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Error::Closed("the connection was dropped".to_owned())),
+            Err(_) => {
+                let method = self.method.clone();
+                match self.forget() {
+                    Forgotten::Sent if self.options.indeterminate => Err(Error::Indeterminate {
+                        message: format!(
+                            "{method} was sent but not answered within {timeout_ms} ms; it may have taken effect"
+                        ),
+                        method,
+                    }),
+                    _ => Err(Error::Timeout {
+                        message: format!("{method} was not answered within {timeout_ms} ms"),
+                        method: Some(method),
+                        timeout_ms,
+                    }),
+                }
+            }
+        }
+    }
+
+    fn forget(&self) -> Forgotten {
+        let mut pending = lock(&self.connection.pending);
+        let (forgotten, lines) = pending.forget(self.id);
+        self.connection.send(lines);
+        forgotten
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.forget();
+        self.connection.settled.notify_waiters();
+    }
+}
+
+/// A message as one line. Newlines in `params` can't be: JSON text from a serialiser has none.
+fn message(id: Option<i64>, method: &str, params: Option<&str>) -> String {
+    let method = serde_json::Value::from(method);
+    let params = params.map(|params| format!(r#","params":{params}"#)).unwrap_or_default();
+    match id {
+        Some(id) => format!(r#"{{"id":{id},"method":{method}{params}}}"#),
+        None => format!(r#"{{"method":{method}{params}}}"#),
+    }
+}

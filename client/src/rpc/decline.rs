@@ -1,0 +1,33 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+/// The declining answer to a request from the server, in the shape of its method.
+///
+/// `Err` is a JSON-RPC error code and message, for methods whose answer has no way to say no.
+pub fn decline(method: &str) -> Result<Value, (i64, String)> {
+    const WHY: &str = "declined: this client has no handler for it";
+    Ok(match method {
+        "item/commandExecution/requestApproval" | "item/fileChange/requestApproval" => {
+            json!({ "decision": "decline" })
+        }
+        "item/tool/requestUserInput" => json!({ "answers": {} }),
+        "mcpServer/elicitation/request" => json!({ "action": "decline", "content": null, "_meta": null }),
+        "item/permissions/requestApproval" => json!({ "permissions": {}, "scope": "turn" }),
+        "item/tool/call" => {
+            json!({ "contentItems": [{ "type": "inputText", "text": WHY }], "success": false })
+        }
+        "applyPatchApproval" | "execCommandApproval" => {
+            json!({ "decision": { "denied": { "rejection": WHY } } })
+        }
+        // It asks for no permission, only for the time.
+        "currentTime/read" => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            json!({ "currentTimeAt": now.as_secs() })
+        }
+        "account/chatgptAuthTokens/refresh" | "attestation/generate" => {
+            return Err((-32000, format!("{method} {WHY}")));
+        }
+        _ => return Err((-32601, format!("the client does not know the method {method}"))),
+    })
+}

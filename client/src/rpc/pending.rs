@@ -1,0 +1,184 @@
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::oneshot;
+
+use super::error::RawAnswer;
+use crate::Error;
+
+/// The requests of one connection: pure state, no IO.
+///
+/// At most `max_in_flight` are on the wire, the rest wait in order; until the handshake is done all wait.
+#[derive(Debug)]
+pub(super) struct Pending {
+    next_id: i64,
+    max_in_flight: usize,
+    open: bool,
+    in_flight: HashMap<i64, Waiting>,
+    queue: VecDeque<Queued>,
+    ended: Option<Error>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    id: i64,
+    line: String,
+    waiting: Waiting,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) method: String,
+    pub(super) answer: oneshot::Sender<RawAnswer>,
+}
+
+/// What became of a request that nobody waits for any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Forgotten {
+    /// It never left.
+    Unsent,
+    /// It is on the wire and may take effect.
+    Sent,
+    /// It had been settled.
+    Settled,
+}
+
+impl Pending {
+    pub(super) fn new(max_in_flight: usize) -> Self {
+        Self {
+            next_id: 0,
+            max_in_flight,
+            open: false,
+            in_flight: HashMap::new(),
+            queue: VecDeque::new(),
+            ended: None,
+        }
+    }
+
+    pub(super) fn next_id(&mut self) -> i64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Takes a request; the line comes back where it is to be sent at once. `first` passes the handshake gate.
+    pub(super) fn submit(&mut self, id: i64, line: String, waiting: Waiting, first: bool) -> Option<String> {
+        if let Some(error) = &self.ended {
+            let _ = waiting.answer.send(Err(error.clone()));
+            return None;
+        }
+        if first || (self.open && self.queue.is_empty() && self.in_flight.len() < self.max_in_flight) {
+            self.in_flight.insert(id, waiting);
+            return Some(line);
+        }
+        self.queue.push_back(Queued { id, line, waiting });
+        None
+    }
+
+    /// The handshake is done: what waited may go.
+    pub(super) fn open(&mut self) -> Vec<String> {
+        self.open = true;
+        self.sendable()
+    }
+
+    /// Takes the request that an answer is for; a late answer finds none.
+    pub(super) fn settle(&mut self, id: i64) -> (Option<Waiting>, Vec<String>) {
+        let waiting = self.in_flight.remove(&id);
+        (waiting, self.sendable())
+    }
+
+    /// Gives up a request and frees its slot.
+    pub(super) fn forget(&mut self, id: i64) -> (Forgotten, Vec<String>) {
+        if self.in_flight.remove(&id).is_some() {
+            return (Forgotten::Sent, self.sendable());
+        }
+        match self.queue.iter().position(|queued| queued.id == id) {
+            Some(at) => {
+                self.queue.remove(at);
+                (Forgotten::Unsent, Vec::new())
+            }
+            None => (Forgotten::Settled, Vec::new()),
+        }
+    }
+
+    /// Ends the connection for good: every request gets `error`. The first end wins.
+    pub(super) fn end(&mut self, error: &Error) -> bool {
+        if self.ended.is_some() {
+            return false;
+        }
+        self.ended = Some(error.clone());
+        let waiting = self.in_flight.drain().map(|(_, waiting)| waiting);
+        let queued = self.queue.drain(..).map(|queued| queued.waiting);
+        for waiting in waiting.chain(queued) {
+            let _ = waiting.answer.send(Err(error.clone()));
+        }
+        true
+    }
+
+    /// Refuses what has not left yet and all that comes, and leaves what is on the wire to be answered.
+    pub(super) fn refuse_queued(&mut self, error: &Error) {
+        self.open = false;
+        for queued in self.queue.drain(..) {
+            let _ = queued.waiting.answer.send(Err(error.clone()));
+        }
+    }
+
+    pub(super) fn ended(&self) -> Option<&Error> {
+        self.ended.as_ref()
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    fn sendable(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while self.open && self.in_flight.len() < self.max_in_flight {
+            let Some(Queued { id, line, waiting }) = self.queue.pop_front() else { break };
+            self.in_flight.insert(id, waiting);
+            lines.push(line);
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submit(pending: &mut Pending) -> (i64, Option<String>, oneshot::Receiver<RawAnswer>) {
+        let (answer, receiver) = oneshot::channel();
+        let id = pending.next_id();
+        let sent = pending.submit(id, id.to_string(), Waiting { method: "m".into(), answer }, false);
+        (id, sent, receiver)
+    }
+
+    #[test]
+    fn requests_above_the_cap_wait_their_turn_in_order() {
+        let mut pending = Pending::new(2);
+        let early = submit(&mut pending);
+        assert!(early.1.is_none(), "nothing leaves before the handshake");
+        assert_eq!(pending.open(), ["1"]);
+        assert_eq!(submit(&mut pending).1.as_deref(), Some("2"));
+        let third = submit(&mut pending);
+        let fourth = submit(&mut pending);
+        let _fifth = submit(&mut pending);
+        assert!(third.1.is_none());
+        assert_eq!(pending.forget(fourth.0).0, Forgotten::Unsent);
+        assert_eq!(pending.settle(1).1, ["3"]);
+        assert_eq!(pending.forget(third.0), (Forgotten::Sent, vec!["5".to_owned()]));
+        assert!(pending.settle(third.0).0.is_none(), "a late answer is ignored");
+    }
+
+    #[test]
+    fn the_end_is_sticky_and_the_first_reason_stays() {
+        let mut pending = Pending::new(1);
+        pending.open();
+        let mut calls: Vec<_> = (0..3).map(|_| submit(&mut pending)).collect();
+        assert!(pending.end(&Error::Closed("first".into())));
+        assert!(!pending.end(&Error::Closed("second".into())));
+        calls.push(submit(&mut pending));
+        for (_, _, mut receiver) in calls {
+            let error = receiver.try_recv().unwrap().unwrap_err();
+            assert_eq!(error.to_string(), "first");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::Inbound;
+
+/// How much is read at once.
+const READ_BYTES: usize = 64 * 1024;
+/// A buffer that one long line made larger than this is given back.
+const KEEP_BYTES: usize = 1024 * 1024;
+
+/// Reads lines until the end of the input; a line may be of any length.
+pub(super) async fn read_lines(
+    mut input: impl AsyncRead + Unpin,
+    inbound: &mut impl Inbound,
+) -> std::io::Result<()> {
+    let mut buffer: Vec<u8> = Vec::with_capacity(2 * READ_BYTES);
+    loop {
+        buffer.reserve(READ_BYTES);
+        let searched = buffer.len();
+        if input.read_buf(&mut buffer).await? == 0 {
+            break;
+        }
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', &buffer[searched..]) {
+            deliver(&buffer[start..searched + end], inbound);
+            start = searched + end + 1;
+        }
+        if start > 0 {
+            inbound.idle();
+            buffer.drain(..start);
+            if buffer.capacity() > KEEP_BYTES {
+                buffer.shrink_to(2 * READ_BYTES);
+            }
+        }
+    }
+    deliver(&buffer, inbound);
+    inbound.idle();
+    Ok(())
+}
+
+fn deliver(line: &[u8], inbound: &mut impl Inbound) {
+    let line = line.trim_ascii();
+    if line.is_empty() {
+        return;
+    }
+    match std::str::from_utf8(line) {
+        Ok(text) if text.starts_with('{') => inbound.message(text),
+        _ => inbound.garbage(line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Seen {
+        messages: Vec<String>,
+        garbage: usize,
+    }
+
+    impl Inbound for Seen {
+        fn message(&mut self, text: &str) {
+            self.messages.push(text.to_owned());
+        }
+        fn garbage(&mut self, _: &[u8]) {
+            self.garbage += 1;
+        }
+        fn idle(&mut self) {}
+    }
+
+    /// An input that gives `step` bytes a read.
+    struct Slowly<'a>(&'a [u8], usize);
+
+    impl AsyncRead for Slowly<'_> {
+        fn poll_read(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+            into: &mut tokio::io::ReadBuf<'_>,
+        ) -> std::task::Poll<std::io::Result<()>> {
+            let count = self.1.min(self.0.len()).min(into.remaining());
+            into.put_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            std::task::Poll::Ready(Ok(()))
+        }
+    }
+
+    async fn read(input: &[u8], step: usize) -> Seen {
+        let mut seen = Seen::default();
+        read_lines(Slowly(input, step), &mut seen).await.unwrap();
+        seen
+    }
+
+    #[tokio::test]
+    async fn f2_characters_split_between_reads_stay_whole() {
+        let text = "{\"a\":\"€ 😀\"}";
+        let seen = read(format!("{text}\r\n{text}\n").as_bytes(), 1).await;
+        assert_eq!(seen.messages, [text, text]);
+    }
+
+    #[tokio::test]
+    async fn f3_garbage_is_skipped() {
+        let seen = read(b"Welcome!\n\x1b[1m\xff\xfe\n\n{\"a\":1}\n[1]\n", 3).await;
+        assert_eq!((seen.messages.as_slice(), seen.garbage), (["{\"a\":1}".to_owned()].as_slice(), 3));
+    }
+
+    #[tokio::test]
+    async fn f8_a_last_line_without_its_end_counts() {
+        assert_eq!(read(b"{\"a\":1}\n{\"b\":2}", 64).await.messages.len(), 2);
+    }
+}

@@ -1,0 +1,59 @@
+use tokio::io::{AsyncWriteExt, BufWriter};
+use tokio::process::{ChildStdin, ChildStdout};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use super::Inbound;
+use super::lines::read_lines;
+
+/// Carries messages between a child's pipes and `inbound` until its stdout ends.
+///
+/// Reading and writing are two tasks: a select of both would lose what a cancelled read had taken.
+/// `ending` closes the child's stdin after what was queued before it.
+pub async fn run_stdio(
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    outgoing: UnboundedReceiver<String>,
+    ending: CancellationToken,
+    mut inbound: impl Inbound,
+) {
+    let writer = tokio::spawn(write_lines(stdin, outgoing, ending));
+    if let Err(error) = read_lines(stdout, &mut inbound).await {
+        tracing::warn!(%error, "reading from codex failed");
+    }
+    writer.abort();
+}
+
+/// Writes each message as a line.
+async fn write_lines(stdin: ChildStdin, mut outgoing: UnboundedReceiver<String>, ending: CancellationToken) {
+    let mut stdin = BufWriter::new(stdin);
+    let mut batch = Vec::new();
+    loop {
+        let count = tokio::select! {
+            biased;
+            count = outgoing.recv_many(&mut batch, 64) => count,
+            () = ending.cancelled() => 0,
+        };
+        if count == 0 {
+            break;
+        }
+        let written = tokio::select! {
+            written = write_batch(&mut stdin, &mut batch) => written,
+            // A child that has stopped reading must not keep its stdin open for ever.
+            () = ending.cancelled() => break,
+        };
+        if let Err(error) = written {
+            // The child has gone or closed its stdin: its exit tells the reason.
+            tracing::debug!(%error, "writing to codex failed");
+            break;
+        }
+    }
+}
+
+async fn write_batch(stdin: &mut BufWriter<ChildStdin>, batch: &mut Vec<String>) -> std::io::Result<()> {
+    for message in batch.drain(..) {
+        stdin.write_all(message.as_bytes()).await?;
+        stdin.write_all(b"\n").await?;
+    }
+    stdin.flush().await
+}

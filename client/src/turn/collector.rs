@@ -1,0 +1,269 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::result::{Slice, TurnResult, TurnStatus};
+use crate::rpc::Notification;
+use crate::{Error, TurnFailure};
+
+/// Gathers a turn's result from its notifications; `turn/completed` itself holds only a summary.
+#[derive(Debug, Default)]
+pub(super) struct Collector {
+    items: Vec<Slice>,
+    /// The last agent message of phase `final_answer`, and the last without a phase.
+    final_answer: Option<Slice>,
+    last_message: Option<Slice>,
+    usage: Option<Slice>,
+    fatal: Option<Box<RawValue>>,
+}
+
+/// What a notification means to its turn.
+#[derive(Debug, Default)]
+pub(super) struct Meaning {
+    /// The whole message, where it was kept.
+    pub(super) line: Option<Arc<str>>,
+    /// Text of an agent message that is complete now.
+    pub(super) message: Option<String>,
+    pub(super) started: bool,
+    /// An error that will not be retried: the turn is about to end.
+    pub(super) fatal: bool,
+    /// The turn as `turn/completed` describes it.
+    pub(super) completed: Option<WireTurn>,
+}
+
+#[derive(Deserialize)]
+struct Message<T> {
+    params: T,
+}
+
+#[derive(Deserialize)]
+struct Completed<'a> {
+    #[serde(borrow)]
+    item: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Usage<'a> {
+    #[serde(borrow, rename = "tokenUsage")]
+    token_usage: &'a RawValue,
+}
+
+/// Fields of any type: what is not a string has no meaning here.
+#[derive(Deserialize, Default)]
+struct Item<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorParams {
+    error: Box<RawValue>,
+    #[serde(default)]
+    will_retry: bool,
+}
+
+#[derive(Deserialize)]
+struct TurnParams {
+    turn: WireTurn,
+}
+
+/// The protocol's `Turn`, as far as a result needs it.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireTurn {
+    pub(super) status: Option<Box<RawValue>>,
+    pub(super) error: Option<Box<RawValue>>,
+    started_at: Option<Box<RawValue>>,
+    completed_at: Option<Box<RawValue>>,
+    duration_ms: Option<Box<RawValue>>,
+    #[serde(default)]
+    items: Vec<Box<RawValue>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct WireError {
+    #[serde(default)]
+    message: String,
+    codex_error_info: Option<Box<RawValue>>,
+    additional_details: Option<String>,
+}
+
+impl Collector {
+    /// Reads the few notifications that make up a result.
+    pub(super) fn read(&mut self, notification: &Notification<'_>) -> Meaning {
+        let mut meaning = Meaning::default();
+        match notification.method {
+            "turn/started" => meaning.started = true,
+            "item/completed" => {
+                let line: Arc<str> = notification.line.into();
+                if let Some(completed) = params::<Completed<'_>>(&line) {
+                    meaning.message = self.item(&line, completed.item);
+                }
+                meaning.line = Some(line);
+            }
+            "thread/tokenUsage/updated" => {
+                let line: Arc<str> = notification.line.into();
+                if let Some(usage) = params::<Usage<'_>>(&line) {
+                    self.usage = Slice::new(&line, usage.token_usage.get());
+                }
+                meaning.line = Some(line);
+            }
+            "error" => {
+                if let Some(error) = params::<ErrorParams>(notification.line)
+                    && !error.will_retry
+                {
+                    self.fatal = Some(error.error);
+                    meaning.fatal = true;
+                }
+            }
+            "turn/completed" => {
+                let turn = params::<TurnParams>(notification.line).map(|params| params.turn);
+                meaning.completed = Some(turn.unwrap_or_default());
+            }
+            _ => {}
+        }
+        meaning
+    }
+
+    /// Takes over the items of a turn that was read from the server, where none came by themselves.
+    pub(super) fn adopt(&mut self, turn: &WireTurn) {
+        if self.items.is_empty() {
+            for item in &turn.items {
+                let line: Arc<str> = item.get().into();
+                if let Ok(item) = serde_json::from_str::<&RawValue>(&line) {
+                    self.item(&line, item);
+                }
+            }
+        }
+    }
+
+    fn item(&mut self, line: &Arc<str>, raw: &RawValue) -> Option<String> {
+        self.items.extend(Slice::new(line, raw.get()));
+        let item: Item<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+        if item.kind.and_then(string).as_deref() != Some("agentMessage") {
+            return None;
+        }
+        let text = item.text?;
+        let plain = string(text)?;
+        let slice = Slice::new(line, text.get());
+        match item.phase.and_then(string).as_deref() {
+            Some("final_answer") => self.final_answer = slice,
+            None => self.last_message = slice,
+            // Commentary, and whatever a later codex calls what is not its answer.
+            Some(_) => {}
+        }
+        Some(plain.into_owned())
+    }
+
+    /// The result so far.
+    pub(super) fn result(&self, thread_id: &str, turn_id: &str, status: TurnStatus) -> TurnResult {
+        TurnResult {
+            thread_id: thread_id.to_owned(),
+            turn_id: turn_id.to_owned(),
+            status,
+            final_response: self.final_answer.clone().or_else(|| self.last_message.clone()),
+            items: self.items.clone(),
+            usage: self.usage.clone(),
+            started_at: None,
+            completed_at: None,
+            duration_ms: None,
+        }
+    }
+
+    /// The result of a turn that the server says is over; a failed one is an error.
+    pub(super) fn end(&self, thread_id: &str, turn_id: &str, turn: &WireTurn) -> Result<TurnResult, Error> {
+        let number = |value: &Option<Box<RawValue>>| value.as_ref().map(|value| value.get().to_owned());
+        let status = match turn.status.as_deref().and_then(string).as_deref() {
+            Some("interrupted") => TurnStatus::Interrupted,
+            Some("failed") => TurnStatus::Failed,
+            // A status that this version does not know ends the turn all the same.
+            _ => TurnStatus::Completed,
+        };
+        let mut result = self.result(thread_id, turn_id, status);
+        result.started_at = number(&turn.started_at);
+        result.completed_at = number(&turn.completed_at);
+        result.duration_ms = number(&turn.duration_ms);
+        match status {
+            TurnStatus::Failed => Err(failure(turn.error.as_deref().or(self.fatal.as_deref()), result)),
+            _ => Ok(result),
+        }
+    }
+
+    /// The failure of a turn that said it would not retry, and then nothing.
+    pub(super) fn fatal(&self, thread_id: &str, turn_id: &str) -> Option<Error> {
+        let error = self.fatal.as_deref()?;
+        Some(failure(Some(error), self.result(thread_id, turn_id, TurnStatus::Failed)))
+    }
+}
+
+impl WireTurn {
+    pub(super) fn is_over(&self) -> bool {
+        let status = self.status.as_deref().and_then(string);
+        !matches!(status.as_deref(), None | Some("inProgress"))
+    }
+}
+
+fn params<'a, T: Deserialize<'a>>(line: &'a str) -> Option<T> {
+    serde_json::from_str::<Message<T>>(line).ok().map(|message| message.params)
+}
+
+fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let text = raw.get();
+    let plain = text.strip_prefix('"')?.strip_suffix('"')?;
+    if plain.contains('\\') {
+        serde_json::from_str(text).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(plain))
+    }
+}
+
+fn failure(error: Option<&RawValue>, result: TurnResult) -> Error {
+    let wire: WireError = error.and_then(|error| serde_json::from_str(error.get()).ok()).unwrap_or_default();
+    let info = wire.codex_error_info.filter(|info| info.get() != "null").map(|info| info.get().to_owned());
+    let kind =
+        info.as_deref().map(|info| serde_json::from_str::<serde_json::Value>(info).unwrap_or_default());
+    let name = kind.as_ref().and_then(|kind| match kind {
+        serde_json::Value::String(name) => Some(name.as_str()),
+        serde_json::Value::Object(object) => object.keys().next().map(String::as_str),
+        _ => None,
+    });
+    let http_status = kind
+        .as_ref()
+        .and_then(|kind| kind.as_object()?.values().next()?.get("httpStatusCode")?.as_u64())
+        .and_then(|status| u16::try_from(status).ok());
+    let retryable = match name {
+        Some(
+            "serverOverloaded"
+            | "internalServerError"
+            | "rateLimitExceeded"
+            | "flexUnavailable"
+            | "policyCapacityUnavailable"
+            | "responseStreamConnectionFailed"
+            | "responseStreamDisconnected",
+        ) => true,
+        Some("httpConnectionFailed" | "responseTooManyFailedAttempts") => {
+            http_status.is_none_or(|status| status == 408 || status == 429 || status >= 500)
+        }
+        _ => wire.message.starts_with("stream disconnected before completion"),
+    };
+    let message = match wire.message.is_empty() {
+        true => "the turn failed and the server gave no reason".to_owned(),
+        false => wire.message,
+    };
+    Error::TurnFailed(Arc::new(TurnFailure {
+        message,
+        codex_error_info: info,
+        additional_details: wire.additional_details,
+        http_status,
+        retryable,
+        result: Arc::new(result),
+    }))
+}

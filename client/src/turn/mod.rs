@@ -1,0 +1,12 @@
+//! A turn's log and its readers; the result.
+
+mod collector;
+mod log;
+mod reader;
+mod result;
+mod state;
+
+pub use log::{Batch, Piece};
+pub use reader::{EventReader, Next, ReaderKind};
+pub use result::{Continuation, Slice, TurnResult, TurnStatus};
+pub use state::{Phase, TurnEnd, TurnState, View};

@@ -1,0 +1,116 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Part of a message that is kept whole.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    line: Arc<str>,
+    range: Range<usize>,
+}
+
+impl Slice {
+    /// `part`, which was borrowed from `line`.
+    pub(super) fn new(line: &Arc<str>, part: &str) -> Option<Self> {
+        let start = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+        let range = start..start + part.len();
+        line.get(range.clone()).map(|_| Self { line: Arc::clone(line), range })
+    }
+
+    /// The JSON text.
+    pub fn json(&self) -> &str {
+        &self.line[self.range.clone()]
+    }
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TurnStatus {
+    /// By itself.
+    Completed,
+    /// On request.
+    Interrupted,
+    /// With an error.
+    Failed,
+    /// It has not, as far as is known.
+    InProgress,
+}
+
+impl TurnStatus {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::InProgress => "inProgress",
+        }
+    }
+}
+
+/// What came of a turn.
+#[derive(Debug, Clone)]
+pub struct TurnResult {
+    /// The thread.
+    pub thread_id: String,
+    /// The turn.
+    pub turn_id: String,
+    /// How it ended.
+    pub status: TurnStatus,
+    /// The assistant's last word as a JSON string.
+    pub final_response: Option<Slice>,
+    /// The completed items in order, as JSON.
+    pub items: Vec<Slice>,
+    /// The last token usage of the turn, as JSON.
+    pub usage: Option<Slice>,
+    /// When it started, in seconds since 1970, as JSON.
+    pub started_at: Option<String>,
+    /// When it ended, in seconds since 1970, as JSON.
+    pub completed_at: Option<String>,
+    /// How long it took in milliseconds, as JSON.
+    pub duration_ms: Option<String>,
+}
+
+impl TurnResult {
+    /// The assistant's last word.
+    pub fn final_response(&self) -> Option<String> {
+        serde_json::from_str(self.final_response.as_ref()?.json()).ok()
+    }
+
+    /// The result as one JSON object.
+    pub fn to_json(&self) -> String {
+        let text = |slice: &Option<Slice>| slice.as_ref().map_or("null", Slice::json).to_owned();
+        let number = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
+        let items: Vec<&str> = self.items.iter().map(Slice::json).collect();
+        format!(
+            concat!(
+                r#"{{"threadId":{},"turnId":{},"status":"{}","finalResponse":{},"items":[{}],"usage":{},"#,
+                r#""startedAt":{},"completedAt":{},"durationMs":{}}}"#
+            ),
+            serde_json::Value::from(self.thread_id.as_str()),
+            serde_json::Value::from(self.turn_id.as_str()),
+            self.status.name(),
+            text(&self.final_response),
+            items.join(","),
+            text(&self.usage),
+            number(&self.started_at),
+            number(&self.completed_at),
+            number(&self.duration_ms),
+        )
+    }
+}
+
+/// Where a reader of a turn stood: plain data that outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Continuation {
+    /// The thread.
+    pub thread_id: String,
+    /// The turn.
+    pub turn_id: String,
+    /// How many events were read.
+    pub cursor: u64,
+    /// What was read: `events`, `text` or `run`.
+    pub mode: String,
+}

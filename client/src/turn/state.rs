@@ -1,0 +1,318 @@
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::collector::{Collector, WireTurn};
+use super::log::{Cursor, Log};
+use super::reader::{EventReader, ReaderKind};
+use super::result::{Continuation, TurnResult, TurnStatus};
+use crate::routing::TurnSink;
+use crate::rpc::Notification;
+use crate::{Error, lock};
+
+/// How a turn ended.
+#[derive(Debug, Clone)]
+pub struct TurnEnd {
+    /// Its result, or why there is none.
+    pub outcome: Result<Arc<TurnResult>, Error>,
+    /// Whether the server said so by `turn/completed`, which ends a stream of events without an error.
+    pub completed: bool,
+}
+
+/// How far a turn is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Phase {
+    /// `turn/started` came: from now on it can be interrupted.
+    pub started: bool,
+    /// There are signs that it is over, but no `turn/completed`.
+    pub doubtful: bool,
+    /// It has ended.
+    pub ended: bool,
+}
+
+/// One turn: its log, what its result is made of, and who reads.
+pub struct TurnState {
+    /// The thread.
+    pub thread_id: String,
+    /// The turn.
+    pub turn_id: String,
+    inner: Mutex<Inner>,
+    phase: watch::Sender<Phase>,
+}
+
+pub(super) struct Inner {
+    /// None where nobody can read it any more.
+    pub(super) log: Option<Log>,
+    views: usize,
+    pub(super) cursors: HashMap<u64, Cursor>,
+    next_reader: u64,
+    wakers: Vec<Box<dyn FnOnce() + Send>>,
+    waiting_runs: usize,
+    collector: Collector,
+    aborted: bool,
+    pub(super) end: Option<TurnEnd>,
+    last_event: Instant,
+}
+
+impl TurnState {
+    /// A turn whose log is kept for as long as there is a [`View`] or a reader.
+    pub fn new(thread_id: &str, turn_id: &str, keep_log: bool) -> Arc<Self> {
+        Arc::new(Self {
+            thread_id: thread_id.to_owned(),
+            turn_id: turn_id.to_owned(),
+            inner: Mutex::new(Inner {
+                log: keep_log.then(Log::default),
+                views: 0,
+                cursors: HashMap::new(),
+                next_reader: 0,
+                wakers: Vec::new(),
+                waiting_runs: 0,
+                collector: Collector::default(),
+                aborted: false,
+                end: None,
+                last_event: Instant::now(),
+            }),
+            phase: watch::Sender::new(Phase::default()),
+        })
+    }
+
+    /// Follows how far the turn is.
+    pub fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// How the turn ended, if it has.
+    pub fn end(&self) -> Option<TurnEnd> {
+        lock(&self.inner).end.clone()
+    }
+
+    /// Waits for the end.
+    pub async fn ended(&self) -> TurnEnd {
+        let mut phase = self.phase();
+        let _ = phase.wait_for(|phase| phase.ended).await;
+        self.end().unwrap_or_else(|| TurnEnd {
+            outcome: Err(Error::Closed("the turn was dropped".to_owned())),
+            completed: false,
+        })
+    }
+
+    /// When the last event came.
+    pub fn last_event(&self) -> Instant {
+        lock(&self.inner).last_event
+    }
+
+    /// What was collected so far.
+    pub fn partial(&self, status: TurnStatus) -> Arc<TurnResult> {
+        Arc::new(lock(&self.inner).collector.result(&self.thread_id, &self.turn_id, status))
+    }
+
+    /// Ends the turn here, whatever the server makes of it.
+    pub fn finish(&self, outcome: Result<Arc<TurnResult>, Error>) {
+        self.set_end(&mut lock(&self.inner), TurnEnd { outcome, completed: false });
+        self.wake();
+    }
+
+    /// Ends the turn as the server's own record of it says; false where that leaves it open.
+    pub fn finish_as_read(&self, turn: &RawValue) -> bool {
+        let Ok(turn) = serde_json::from_str::<WireTurn>(turn.get()) else { return false };
+        if !turn.is_over() {
+            return false;
+        }
+        let mut inner = lock(&self.inner);
+        inner.collector.adopt(&turn);
+        let outcome = inner.collector.end(&self.thread_id, &self.turn_id, &turn).map(Arc::new);
+        self.set_end(&mut inner, TurnEnd { outcome, completed: true });
+        drop(inner);
+        self.wake();
+        true
+    }
+
+    /// The failure that the server announced without ending the turn.
+    pub fn announced_failure(&self) -> Option<Error> {
+        lock(&self.inner).collector.fatal(&self.thread_id, &self.turn_id)
+    }
+
+    /// Gives the turn up to a view: whoever reads or waits through it gets the error, the turn goes on.
+    pub fn stall(&self, view: &OnceLock<Error>, idle_ms: u64) {
+        let continuation = Continuation {
+            thread_id: self.thread_id.clone(),
+            turn_id: self.turn_id.clone(),
+            cursor: 0,
+            mode: "run".to_owned(),
+        };
+        let _ = view.set(Error::TurnInactive { continuation, idle_ms });
+        self.phase.send_modify(|_| {});
+        self.wake();
+    }
+
+    /// The caller has aborted the turn: however it ends now, it ends as aborted.
+    pub fn abort(&self) {
+        lock(&self.inner).aborted = true;
+    }
+
+    /// The signs that the turn is over were wrong.
+    pub fn no_doubt(&self) {
+        self.phase.send_modify(|phase| phase.doubtful = false);
+    }
+
+    /// Whether nobody reads and nobody waits for the result.
+    pub fn is_abandoned(&self) -> bool {
+        let inner = lock(&self.inner);
+        inner.cursors.is_empty() && inner.waiting_runs == 0
+    }
+
+    pub(super) fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        lock(&self.inner)
+    }
+
+    fn set_end(&self, inner: &mut Inner, end: TurnEnd) {
+        if inner.end.is_none() {
+            let end = if inner.aborted { self.as_aborted(inner, end) } else { end };
+            inner.end = Some(end);
+            self.phase.send_modify(|phase| phase.ended = true);
+        }
+    }
+
+    fn as_aborted(&self, inner: &Inner, end: TurnEnd) -> TurnEnd {
+        let result = match end.outcome {
+            Ok(result) => result,
+            Err(Error::TurnFailed(failure)) => Arc::clone(&failure.result),
+            Err(_) => {
+                Arc::new(inner.collector.result(&self.thread_id, &self.turn_id, TurnStatus::Interrupted))
+            }
+        };
+        TurnEnd { outcome: Err(Error::Aborted { result: Some(result) }), completed: false }
+    }
+
+    fn add_waiting(&self, change: isize) {
+        let mut inner = lock(&self.inner);
+        inner.waiting_runs = inner.waiting_runs.saturating_add_signed(change);
+    }
+}
+
+impl TurnSink for TurnState {
+    fn event(&self, notification: &Notification<'_>) -> bool {
+        let mut inner = lock(&self.inner);
+        inner.last_event = Instant::now();
+        let meaning = inner.collector.read(notification);
+        if let Some(log) = &mut inner.log {
+            let item = notification.ids.item.as_deref().unwrap_or_default();
+            let message = meaning.message.map(|text| (item, Cow::Owned(text)));
+            log.push(notification, meaning.line, message);
+        }
+        if meaning.started || meaning.fatal {
+            self.phase.send_modify(|phase| {
+                phase.started |= meaning.started;
+                phase.doubtful |= meaning.fatal;
+            });
+        }
+        if let Some(turn) = meaning.completed {
+            let outcome = inner.collector.end(&self.thread_id, &self.turn_id, &turn).map(Arc::new);
+            self.set_end(&mut inner, TurnEnd { outcome, completed: true });
+        }
+        !inner.wakers.is_empty()
+    }
+
+    fn thread_idle(&self) {
+        self.phase.send_modify(|phase| phase.doubtful = true);
+    }
+
+    fn wake(&self) {
+        let wakers = std::mem::take(&mut lock(&self.inner).wakers);
+        for waker in wakers {
+            waker();
+        }
+    }
+
+    fn connection_ended(&self, error: &Error) {
+        self.finish(Err(error.clone()));
+    }
+}
+
+impl Inner {
+    pub(super) fn on_wake(&mut self, waker: Box<dyn FnOnce() + Send>) {
+        self.wakers.push(waker);
+    }
+
+    /// Forgets what no reader can ask for any more.
+    pub(super) fn trim(&mut self) {
+        if self.views > 0 {
+            return;
+        }
+        let slowest = self.cursors.values().min_by_key(|cursor| cursor.order()).copied();
+        match (slowest, &mut self.log) {
+            (Some(slowest), Some(log)) => log.trim(slowest),
+            _ => self.log = None,
+        }
+    }
+}
+
+/// A handle on a turn: readers begin here, and while it lives the log is kept from the first event on.
+pub struct View {
+    state: Arc<TurnState>,
+    stalled: Arc<OnceLock<Error>>,
+}
+
+impl View {
+    /// Looks at a turn.
+    pub fn new(state: Arc<TurnState>) -> Self {
+        lock(&state.inner).views += 1;
+        Self { state, stalled: Arc::default() }
+    }
+
+    /// The turn.
+    pub fn state(&self) -> &Arc<TurnState> {
+        &self.state
+    }
+
+    /// A reader of its own, from the turn's first event.
+    pub fn reader(&self, kind: ReaderKind) -> EventReader {
+        let mut inner = lock(&self.state.inner);
+        let id = inner.next_reader;
+        inner.next_reader += 1;
+        inner.cursors.insert(id, Cursor::default());
+        drop(inner);
+        EventReader::new(Arc::clone(&self.state), Arc::clone(&self.stalled), id, kind)
+    }
+
+    /// Waits for the result, or until this view was given up as stalled.
+    pub async fn result(&self) -> Result<Arc<TurnResult>, Error> {
+        struct Waiting<'a>(&'a TurnState);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                self.0.add_waiting(-1);
+            }
+        }
+        self.state.add_waiting(1);
+        let _waiting = Waiting(&self.state);
+        let mut phase = self.state.phase();
+        loop {
+            if let Some(end) = self.state.end() {
+                return end.outcome;
+            }
+            if let Some(error) = self.stalled.get() {
+                return Err(error.clone());
+            }
+            if phase.changed().await.is_err() {
+                return Err(Error::Closed("the turn was dropped".to_owned()));
+            }
+        }
+    }
+
+    /// Where [`TurnState::stall`] tells this view that the turn was given up.
+    pub fn stalled(&self) -> Arc<OnceLock<Error>> {
+        Arc::clone(&self.stalled)
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        let mut inner = lock(&self.state.inner);
+        inner.views -= 1;
+        inner.trim();
+    }
+}
