@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -22,6 +22,18 @@ pub struct Codex {
     core: Arc<Core>,
 }
 
+/// A handle that does not keep the client alive.
+pub struct WeakCodex {
+    core: Weak<Core>,
+}
+
+impl WeakCodex {
+    /// The client, while it lives.
+    pub fn upgrade(&self) -> Option<Codex> {
+        Some(Codex { core: self.core.upgrade()? })
+    }
+}
+
 /// The options of a run on a fresh thread that are the turn's; all others are the thread's.
 const TURN_OPTIONS: &[&str] =
     &["inactivityTimeoutMs", "summary", "sandboxPolicy", "serviceTierForTurn", "outputSchema", "source"];
@@ -30,6 +42,11 @@ impl Codex {
     /// A client that connects with its first call. `span` is the parent of all it traces.
     pub fn new(settings: ClientSettings, host: Host, span: tracing::Span) -> Result<Self, Error> {
         Ok(Self { core: Core::new(settings, host, span)? })
+    }
+
+    /// A handle that does not keep the client alive.
+    pub fn downgrade(&self) -> WeakCodex {
+        WeakCodex { core: Arc::downgrade(&self.core) }
     }
 
     /// Connects now, or waits for the connection that is under way. Wire: `initialize`.

@@ -11,7 +11,7 @@ mod thread;
 mod turn;
 mod watch;
 
-pub use codex::Codex;
+pub use codex::{Codex, WeakCodex};
 pub use core::Host;
 pub use metadata::Metadata;
 pub use thread::Thread;

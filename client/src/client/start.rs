@@ -20,7 +20,7 @@ use crate::Error;
 use crate::options::{Input, TurnSettings};
 use crate::routing::TurnSink;
 use crate::rpc::CallOptions;
-use crate::turn::{TurnState, View};
+use crate::turn::TurnState;
 
 type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, tokio::sync::AcquireError>> + Send>>;
 
@@ -82,7 +82,7 @@ impl Thread {
         let send = async move {
             let begun = thread.send_start(&session, Value::Object(params), keep_log).await;
             let turn = match begun {
-                Ok(state) => Turn::new(thread, Arc::clone(&session.connection), state, cancel.clone()),
+                Ok(state) => Turn::new(thread, Arc::clone(&session.connection), state),
                 Err(error) => {
                     drop(sender.send(Err(error)));
                     return;
@@ -133,11 +133,6 @@ impl Thread {
         expected.resolve(&started.turn.id, Arc::clone(&state) as Arc<dyn TurnSink>);
         Ok(state)
     }
-}
-
-/// For the views of a turn.
-pub(super) fn view(state: &Arc<TurnState>) -> View {
-    View::new(Arc::clone(state))
 }
 
 /// The parameters that name a turn.

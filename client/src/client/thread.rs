@@ -72,7 +72,10 @@ impl Thread {
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
         let begun = self.begin(input, settings, cancel, false)?;
-        Ok(async move { begun.await?.result().await })
+        Ok(async move {
+            let turn = begun.await?;
+            turn.result(turn.wait()).await
+        })
     }
 
     /// One turn, as soon as the server has accepted it. The turn has its place behind earlier ones when this

@@ -1,32 +1,24 @@
 use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::interrupt::interrupt;
-use super::start::view;
 use super::thread::Thread;
 use crate::Error;
 use crate::options::Input;
 use crate::rpc::Connection;
-use crate::turn::{EventReader, ReaderKind, TurnResult, TurnState, View};
+use crate::turn::{EventReader, ReaderKind, TurnResult, TurnState, View, Waiting};
 
 /// A turn that the server has accepted: control, events, result.
 pub struct Turn {
     thread: Thread,
     connection: Arc<Connection>,
     view: View,
-    cancel: CancellationToken,
 }
 
 impl Turn {
-    pub(super) fn new(
-        thread: Thread,
-        connection: Arc<Connection>,
-        state: Arc<TurnState>,
-        cancel: CancellationToken,
-    ) -> Self {
-        Self { thread, connection, view: view(&state), cancel }
+    pub(super) fn new(thread: Thread, connection: Arc<Connection>, state: Arc<TurnState>) -> Self {
+        Self { thread, connection, view: View::new(state) }
     }
 
     /// Its id.
@@ -45,9 +37,14 @@ impl Turn {
         TurnReader { reader, connection: Arc::clone(&self.connection) }
     }
 
+    /// Counts as somebody who waits for the result, from now until it is dropped.
+    pub fn wait(&self) -> Waiting {
+        self.view.waiting()
+    }
+
     /// Waits for the result; a failed turn is an error.
-    pub async fn result(&self) -> Result<Arc<TurnResult>, Error> {
-        self.view.result().await
+    pub async fn result(&self, waiting: Waiting) -> Result<Arc<TurnResult>, Error> {
+        self.view.result(waiting).await
     }
 
     /// Adds input to the running turn. Wire: `turn/steer`.
@@ -66,11 +63,6 @@ impl Turn {
     /// Ends the turn, and waits until it has. Wire: `turn/interrupt`.
     pub async fn interrupt(&self) -> Result<(), Error> {
         interrupt(&self.connection, self.view.state()).await
-    }
-
-    /// Cancelled when the caller has aborted the turn.
-    pub fn cancel(&self) -> &CancellationToken {
-        &self.cancel
     }
 
     pub(super) fn thread(&self) -> &Thread {

@@ -1,10 +1,12 @@
 //! What callers may ask for: parsed from JSON text, every wrong name and value refused with what is accepted.
 
+mod calls;
 mod client;
 mod input;
 mod thread;
 mod turn;
 
+pub use calls::{NotificationSettings, ReadSettings, ReaderSettings, RequestSettings};
 pub use client::{ClientInfo, ClientSettings, LogLevel};
 pub use input::{Input, InputItem};
 pub(crate) use thread::Opening;

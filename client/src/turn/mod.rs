@@ -9,4 +9,4 @@ mod state;
 pub use log::{Batch, Piece};
 pub use reader::{EventReader, Next, ReaderKind};
 pub use result::{Continuation, Slice, TurnResult, TurnStatus};
-pub use state::{Phase, TurnEnd, TurnState, View};
+pub use state::{Phase, TurnEnd, TurnState, View, Waiting};

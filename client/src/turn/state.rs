@@ -279,16 +279,14 @@ impl View {
         EventReader::new(Arc::clone(&self.state), Arc::clone(&self.stalled), id, kind)
     }
 
-    /// Waits for the result, or until this view was given up as stalled.
-    pub async fn result(&self) -> Result<Arc<TurnResult>, Error> {
-        struct Waiting<'a>(&'a TurnState);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                self.0.add_waiting(-1);
-            }
-        }
+    /// Counts as somebody who waits for the result, until it is dropped.
+    pub fn waiting(&self) -> Waiting {
         self.state.add_waiting(1);
-        let _waiting = Waiting(&self.state);
+        Waiting(Arc::clone(&self.state))
+    }
+
+    /// Waits for the result, or until this view was given up as stalled.
+    pub async fn result(&self, _waiting: Waiting) -> Result<Arc<TurnResult>, Error> {
         let mut phase = self.state.phase();
         loop {
             if let Some(end) = self.state.end() {
@@ -306,6 +304,15 @@ impl View {
     /// Where [`TurnState::stall`] tells this view that the turn was given up.
     pub fn stalled(&self) -> Arc<OnceLock<Error>> {
         Arc::clone(&self.stalled)
+    }
+}
+
+/// Somebody who waits for a turn's result: a reader that leaves does not interrupt the turn then.
+pub struct Waiting(Arc<TurnState>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.add_waiting(-1);
     }
 }
 

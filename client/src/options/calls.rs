@@ -1,0 +1,72 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::present;
+use crate::Error;
+
+/// Settings of one request.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct RequestSettings {
+    /// Deadline in milliseconds.
+    ///
+    /// @default the client's `requestTimeoutMs`
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(type = "number"))]
+    pub timeout_ms: Option<u64>,
+}
+
+impl RequestSettings {
+    /// The deadline.
+    pub fn timeout(&self) -> Result<Option<Duration>, Error> {
+        match self.timeout_ms {
+            Some(0) => {
+                Err(Error::InvalidArgument("options.timeoutMs: must be at least 1 (milliseconds)".to_owned()))
+            }
+            timeout => Ok(timeout.map(Duration::from_millis)),
+        }
+    }
+}
+
+/// How a stored thread is read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct ReadSettings {
+    /// Whether its turns come along.
+    ///
+    /// @default false
+    #[serde(deserialize_with = "present")]
+    pub include_turns: Option<bool>,
+}
+
+/// How a turn is read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct ReaderSettings {
+    /// Whether adjacent text deltas of one item may be joined while the reader is behind.
+    ///
+    /// @default true
+    #[serde(deserialize_with = "present")]
+    pub coalesce: Option<bool>,
+    /// Whether the turn goes on when the reader leaves before its end and nobody else follows it.
+    ///
+    /// @default false: the turn is interrupted
+    #[serde(deserialize_with = "present")]
+    pub leave_running: Option<bool>,
+}
+
+/// Which notifications are followed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct NotificationSettings {
+    /// Wire names of those to give.
+    ///
+    /// @default all
+    #[serde(deserialize_with = "present")]
+    pub methods: Option<Vec<String>>,
+}

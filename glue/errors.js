@@ -1,0 +1,90 @@
+'use strict'
+
+/**
+ * Every error of this package.
+ *
+ * `code` is a stable name, `retryable` tells whether the same call may succeed later.
+ */
+class CodexError extends Error {
+  /**
+   * @param {string} message
+   * @param {Record<string, unknown>} [fields]
+   */
+  constructor(message, fields = {}) {
+    const { cause, ...own } = fields
+    super(message, cause === undefined ? undefined : { cause })
+    Object.assign(this, own)
+  }
+
+  /**
+   * The name that stack traces show: on the prototype, so that it is no field of its own.
+   * @param {typeof CodexError} errorClass
+   * @param {string} name
+   */
+  static named(errorClass, name) {
+    Object.defineProperty(errorClass.prototype, 'name', { value: name, configurable: true, writable: true })
+  }
+}
+
+class BinaryNotFoundError extends CodexError {}
+class TransportError extends CodexError {}
+class ServerExitedError extends TransportError {}
+class ClosedError extends TransportError {}
+class TimeoutError extends CodexError {}
+class IndeterminateError extends CodexError {}
+class JsonRpcError extends CodexError {}
+class InvalidRequestError extends JsonRpcError {}
+class MethodNotFoundError extends JsonRpcError {}
+class InvalidParamsError extends JsonRpcError {}
+class InternalRpcError extends JsonRpcError {}
+class ServerBusyError extends JsonRpcError {}
+class TurnFailedError extends CodexError {}
+class TurnInactiveError extends CodexError {}
+class TurnLostError extends CodexError {}
+class OutputValidationError extends CodexError {}
+class UnsupportedVersionError extends CodexError {}
+class AbortError extends CodexError {}
+
+/** @type {Record<string, typeof CodexError>} */
+const classes = {
+  CodexError,
+  BinaryNotFoundError,
+  TransportError,
+  ServerExitedError,
+  ClosedError,
+  TimeoutError,
+  IndeterminateError,
+  JsonRpcError,
+  InvalidRequestError,
+  MethodNotFoundError,
+  InvalidParamsError,
+  InternalRpcError,
+  ServerBusyError,
+  TurnFailedError,
+  TurnInactiveError,
+  TurnLostError,
+  OutputValidationError,
+  UnsupportedVersionError,
+  AbortError,
+}
+for (const [name, errorClass] of Object.entries(classes)) CodexError.named(errorClass, name)
+
+/**
+ * Builds the error that the native side describes.
+ * @param {string} json class, message and fields
+ * @returns {Error}
+ */
+function makeError(json) {
+  const { class: name, message, ...fields } = JSON.parse(json)
+  const errorClass = classes[name]
+  // Wrong arguments are what they are everywhere in JavaScript.
+  const error =
+    errorClass === undefined
+      ? Object.assign(new TypeError(message), fields)
+      : new errorClass(message, { retryable: false, ...fields })
+  // The frames above are this package's own.
+  Error.captureStackTrace?.(error, makeError)
+  return error
+}
+
+module.exports = { classes, makeError }

@@ -1,0 +1,207 @@
+'use strict'
+
+const { signals, withReason } = require('./abort.js')
+
+/**
+ * What the native side gives at once: JSON of one event or of several, text, or deltas of one item.
+ * @typedef {string | { template: string, text: string, ends: Uint32Array, at: Float64Array }} Piece
+ *
+ * @typedef {object} NativeReader
+ * @property {() => Piece[] | Promise<Piece[] | undefined> | undefined | null} nextBatch
+ *   what is ready, or a promise of it (of undefined: ask again), or null at the end
+ * @property {(leaveRunning: boolean) => Promise<void>} leave
+ * @property {() => number} [dropped]
+ */
+
+/** How long readers may answer from memory before timers and sockets get their turn, in milliseconds. */
+const SLICE_MS = 4
+let sliceEnds = 0
+
+/**
+ * A pause of one turn of the event loop, when readers have kept it from turning for long enough.
+ * @returns {Promise<void> | undefined}
+ */
+function pause() {
+  const now = performance.now()
+  if (sliceEnds === 0) {
+    sliceEnds = now + SLICE_MS
+    setImmediate(() => {
+      sliceEnds = 0
+    })
+  }
+  return now < sliceEnds ? undefined : new Promise((resolve) => setImmediate(resolve))
+}
+
+/**
+ * An async iterator over the batches of a native reader. It answers from the batch it holds, and crosses only
+ * when that is empty.
+ * @template T
+ */
+class BatchIterator {
+  /** @type {NativeReader} */
+  #reader
+  #isText
+  #leaveRunning
+  /** @type {object | undefined} */
+  #turn
+  /** @type {Piece[]} */
+  #pieces = []
+  #piece = 0
+  /** The events of the JSON array that is being handed out, or the deltas. */
+  /** @type {any[] | Deltas | undefined} */
+  #events
+  #event = 0
+  #done = false
+  /** @type {Promise<unknown> | undefined} the last next() that waits; later ones queue behind it */
+  #waiting
+
+  /**
+   * @param {NativeReader} reader
+   * @param {{ text?: boolean, leaveRunning?: boolean, turn?: object }} options
+   */
+  constructor(reader, { text = false, leaveRunning = false, turn } = {}) {
+    this.#reader = reader
+    this.#isText = text
+    this.#leaveRunning = leaveRunning
+    this.#turn = turn
+  }
+
+  /** How many notifications were lost because this reader was too slow; turns lose none. */
+  get dropped() {
+    return this.#reader.dropped?.() ?? 0
+  }
+
+  /** @returns {Promise<IteratorResult<T, undefined>>} */
+  next() {
+    if (this.#waiting !== undefined) {
+      return this.#queue(this.#waiting.then(() => this.#take()))
+    }
+    const value = this.#held()
+    if (value !== undefined) return Promise.resolve({ value, done: false })
+    return this.#queue(this.#take())
+  }
+
+  /**
+   * Frees what the reader holds. Where it was the last who read the turn or waited for it, the turn is
+   * interrupted, unless it was to be left running.
+   * @returns {Promise<IteratorResult<T, undefined>>}
+   */
+  async return() {
+    const first = !this.#done
+    this.#finish()
+    if (first) await this.#reader.leave(this.#leaveRunning)
+    return { value: undefined, done: true }
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.return()
+  }
+
+  [Symbol.asyncIterator]() {
+    return this
+  }
+
+  /**
+   * @template R
+   * @param {Promise<R>} promise
+   */
+  #queue(promise) {
+    const settled = promise.then(
+      () => {},
+      () => {},
+    )
+    this.#waiting = settled
+    settled.then(() => {
+      if (this.#waiting === settled) this.#waiting = undefined
+    })
+    return promise
+  }
+
+  /** @returns {Promise<IteratorResult<T, undefined>>} */
+  async #take() {
+    try {
+      for (;;) {
+        const value = this.#held()
+        if (value !== undefined) return { value, done: false }
+        if (this.#done) return { value: undefined, done: true }
+        await pause()
+        if (this.#done) return { value: undefined, done: true }
+        let batch = this.#reader.nextBatch()
+        if (batch instanceof Promise) batch = await batch
+        if (batch === null) {
+          this.#finish()
+          // At the end there is nothing to interrupt; what the reader held is freed.
+          void this.#reader.leave(true)
+        } else if (batch !== undefined && !this.#done) {
+          this.#pieces = batch
+          this.#piece = 0
+        }
+      }
+    } catch (error) {
+      this.#finish()
+      throw withReason(error, this.#turn && signals.get(this.#turn))
+    }
+  }
+
+  /** @returns {any} the next event of the batch, or undefined */
+  #held() {
+    for (;;) {
+      const events = this.#events
+      if (events !== undefined) {
+        if (this.#event < events.length) {
+          const index = this.#event++
+          return events instanceof Deltas ? events.at(index) : events[index]
+        }
+        this.#events = undefined
+      }
+      if (this.#piece >= this.#pieces.length) return undefined
+      const piece = /** @type {Piece} */ (this.#pieces[this.#piece++])
+      if (typeof piece !== 'string') this.#events = new Deltas(piece)
+      else if (this.#isText) return piece
+      else {
+        const parsed = JSON.parse(piece)
+        if (!Array.isArray(parsed)) return parsed
+        this.#events = parsed
+      }
+      this.#event = 0
+    }
+  }
+
+  #finish() {
+    this.#done = true
+    this.#pieces = []
+    this.#piece = 0
+    this.#events = undefined
+  }
+}
+
+/** Deltas of one item: events that differ in their text and time alone, made when they are asked for. */
+class Deltas {
+  #template
+  #text
+  #ends
+  #at
+  #start = 0
+
+  /** @param {Exclude<Piece, string>} piece */
+  constructor({ template, text, ends, at }) {
+    this.#template = JSON.parse(template)
+    this.#text = text
+    this.#ends = ends
+    this.#at = at
+    this.length = ends.length
+  }
+
+  /** @param {number} index asked for in order, each once */
+  at(index) {
+    const end = /** @type {number} */ (this.#ends[index])
+    const delta = this.#text.slice(this.#start, end)
+    this.#start = end
+    const { params } = this.#template
+    const event = { ...this.#template, params: { ...params, delta } }
+    if (this.#at.length > 0) event.emittedAtMs = this.#at[index]
+    return event
+  }
+}
+
+module.exports = { BatchIterator }

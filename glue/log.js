@@ -1,0 +1,20 @@
+'use strict'
+
+/**
+ * A logger as a function that takes a record as JSON. What the logger throws must not end the host: it becomes
+ * a warning.
+ *
+ * @param {(record: object) => void} logger
+ * @returns {(json: string) => void}
+ */
+function recordSink(logger) {
+  return (json) => {
+    try {
+      logger(JSON.parse(json))
+    } catch (error) {
+      process.emitWarning(`the logger given to codex-node threw: ${error}`)
+    }
+  }
+}
+
+module.exports = { recordSink }

@@ -1,0 +1,55 @@
+'use strict'
+
+// The classes are native; here is the little that only JavaScript can do: error classes, the iterator
+// protocol, abort signals.
+const { isMainThread } = require('node:worker_threads')
+const native = require('./binding.js')
+const { abortable, ofTurn } = require('./glue/abort.js')
+const { classes, makeError } = require('./glue/errors.js')
+const { BatchIterator } = require('./glue/iterator.js')
+const { encode, encodeOptions } = require('./glue/json.js')
+const { recordSink } = require('./glue/log.js')
+const { isRetryableError, retryOnOverload } = require('./glue/retry.js')
+
+native.initialize({
+  folder: __dirname,
+  version: require('./package.json').version,
+  parse: JSON.parse,
+  makeError,
+  encode,
+  encodeOptions,
+  abortable,
+  ofTurn,
+  recordSink,
+  /** @type {(reader: any, options: any) => any} */
+  iterate: (reader, options) => new BatchIterator(reader, options),
+})
+
+// process.exit() and uncaught exceptions run no destructors; a codex that ignores the end of its input would
+// stay. A worker's end runs them, and its clients are its own.
+if (isMainThread) process.on('exit', () => native.endAll())
+
+module.exports.Codex = native.Codex
+module.exports.Thread = native.Thread
+module.exports.Turn = native.Turn
+module.exports.isRetryableError = isRetryableError
+module.exports.retryOnOverload = retryOnOverload
+module.exports.CodexError = classes.CodexError
+module.exports.BinaryNotFoundError = classes.BinaryNotFoundError
+module.exports.TransportError = classes.TransportError
+module.exports.ServerExitedError = classes.ServerExitedError
+module.exports.ClosedError = classes.ClosedError
+module.exports.TimeoutError = classes.TimeoutError
+module.exports.IndeterminateError = classes.IndeterminateError
+module.exports.JsonRpcError = classes.JsonRpcError
+module.exports.InvalidRequestError = classes.InvalidRequestError
+module.exports.MethodNotFoundError = classes.MethodNotFoundError
+module.exports.InvalidParamsError = classes.InvalidParamsError
+module.exports.InternalRpcError = classes.InternalRpcError
+module.exports.ServerBusyError = classes.ServerBusyError
+module.exports.TurnFailedError = classes.TurnFailedError
+module.exports.TurnInactiveError = classes.TurnInactiveError
+module.exports.TurnLostError = classes.TurnLostError
+module.exports.OutputValidationError = classes.OutputValidationError
+module.exports.UnsupportedVersionError = classes.UnsupportedVersionError
+module.exports.AbortError = classes.AbortError

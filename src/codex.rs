@@ -1,0 +1,297 @@
+use std::future::Future;
+use std::path::PathBuf;
+
+use codex_client::options::{
+    ClientInfo, ClientSettings, NotificationSettings, RequestSettings, ThreadSettings, id, parse,
+};
+use codex_client::{Error, client::Host};
+use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::Hooks;
+use crate::error::to_js;
+use crate::logger::{Registration, register};
+use crate::notifications::notifications_object;
+use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
+use crate::runtime::runtime;
+use crate::thread::{Thread, input_argument, string_argument};
+
+/// One connection to one codex app-server, which it starts with the first call. It serves any number of threads
+/// and turns at once.
+///
+/// A pending promise keeps Node alive, an idle `Codex` does not. End it with `close()` or `await using`.
+#[napi]
+pub struct Codex {
+    codex: codex_client::Codex,
+    _logger: Option<Registration>,
+}
+
+#[napi]
+impl Codex {
+    /// Nothing runs yet: the first call connects, or `connect()`.
+    ///
+    /// @throws {TypeError} an option is not what is accepted; the message names it
+    #[napi(constructor, ts_args_type = "options?: CodexOptions")]
+    pub fn new(env: Env, options: Option<Unknown<'_>>) -> Result<Self> {
+        let env = &env;
+        let hooks = Hooks::of(env)?;
+        let (json, logger) = hooks.encode_options(env, options, "logger")?;
+        let settings: ClientSettings =
+            parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+        let logger = logger.map(|logger| hooks.record_sink(env, logger)).transpose()?;
+        let (span, registration) = register(logger.as_ref(), settings.log_level.unwrap_or_default())?;
+        let host = Host {
+            runtime: runtime()?.handle().clone(),
+            client_info: ClientInfo {
+                name: "codex-node".to_owned(),
+                title: None,
+                version: hooks.version.clone(),
+            },
+            search_from: search_from(hooks),
+        };
+        let codex = codex_client::Codex::new(settings, host, span).map_err(|error| to_js(env, &error))?;
+        // A worker may end at any moment: its clients then end with it.
+        let weak = codex.downgrade();
+        env.add_env_cleanup_hook(weak, |weak| {
+            if let (Some(codex), Ok(runtime)) = (weak.upgrade(), runtime()) {
+                runtime.spawn(async move { codex.close().await });
+            }
+        })?;
+        Ok(Self { codex, _logger: registration })
+    }
+
+    /// What the server said of itself in the handshake.
+    ///
+    /// @throws {TransportError} there was no handshake yet
+    #[napi(getter, ts_return_type = "Metadata")]
+    pub fn metadata<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let Some(metadata) = self.codex.metadata() else {
+            let why = "there is no metadata before the handshake; await connect() first".to_owned();
+            return Err(to_js(env, &Error::Spawn(why)));
+        };
+        let text =
+            serde_json::to_string(&*metadata).map_err(|error| napi::Error::from_reason(error.to_string()))?;
+        parsed(env, text)
+    }
+
+    /// Process id of the running codex, or null.
+    #[napi(getter)]
+    pub fn pid(&self) -> Option<u32> {
+        self.codex.pid()
+    }
+
+    /// Starts codex and shakes hands now, if that has not happened yet.
+    ///
+    /// Wire: `initialize`, `initialized`; with `apiKey` also `account/login/start`.
+    ///
+    /// @throws {BinaryNotFoundError} no codex was found; it lists every place tried
+    /// @throws {UnsupportedVersionError} the codex that was found is too old
+    /// @throws {ServerExitedError} codex ended before it answered
+    /// @throws {TimeoutError} codex did not answer within `connectTimeoutMs`
+    #[napi(ts_return_type = "Promise<Metadata>")]
+    pub fn connect<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let codex = self.codex.clone();
+        promise(env, async move { codex.connect().await }, |env, metadata| {
+            let text = serde_json::to_string(&*metadata);
+            parsed(env, text.map_err(|error| napi::Error::from_reason(error.to_string()))?)
+        })
+    }
+
+    /// A new thread.
+    ///
+    /// Wire: `thread/start`.
+    #[napi(ts_args_type = "options?: StartThreadOptions", ts_return_type = "Promise<Thread>")]
+    pub fn start_thread<'env>(
+        &self,
+        env: &'env Env,
+        options: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        let start = || {
+            let (settings, signal) = thread_settings(env, options)?;
+            let codex = self.codex.clone();
+            let start = async move { codex.start_thread(settings).await };
+            cancellable(env, start, signal, |_, thread| Ok(Thread::new(thread)))
+        };
+        or_reject(env, start())
+    }
+
+    /// A thread that was started before, by this process or another.
+    ///
+    /// Wire: `thread/resume`.
+    #[napi(ts_args_type = "id: string, options?: ResumeThreadOptions", ts_return_type = "Promise<Thread>")]
+    pub fn resume_thread<'env>(
+        &self,
+        env: &'env Env,
+        id: Unknown<'env>,
+        options: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        let resume = || {
+            let id = string_argument(env, id, "id")?;
+            let (settings, signal) = thread_settings(env, options)?;
+            let codex = self.codex.clone();
+            let resume = async move { codex.resume_thread(&id, settings).await };
+            cancellable(env, resume, signal, |_, thread| Ok(Thread::new(thread)))
+        };
+        or_reject(env, resume())
+    }
+
+    /// Runs one turn on a fresh thread and gives its result. `resumeThread(result.threadId)` goes on from there.
+    ///
+    /// Wire: `thread/start`, `turn/start`, `thread/unsubscribe`.
+    #[napi(ts_args_type = "input: Input, options?: RunOptions", ts_return_type = "Promise<TurnResult>")]
+    pub fn run<'env>(
+        &self,
+        env: &'env Env,
+        input: Unknown<'env>,
+        options: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        let run = || {
+            let (json, signal) = Hooks::of(env)?.encode_options(env, options, "signal")?;
+            let input = input_argument(env, input)?;
+            let cancel = CancellationToken::new();
+            if is_aborted(signal.as_ref())? {
+                cancel.cancel();
+            }
+            let codex = self.codex.clone();
+            let token = cancel.clone();
+            let run = async move { codex.run(input, json.as_deref(), token).await };
+            let promise = promise(env, run, |env, result| parsed(env, result.to_json()))?;
+            abortable(env, promise, signal, cancel)
+        };
+        or_reject(env, run())
+    }
+
+    /// Any method of the protocol, with its parameters and result as the wire has them.
+    ///
+    /// Methods that only read are repeated, later and later, while the server says that it is overloaded.
+    ///
+    /// @throws {MethodNotFoundError} this codex does not know the method
+    /// @throws {InvalidParamsError} the parameters are wrong
+    /// @throws {ServerBusyError} the server is overloaded
+    /// @throws {TimeoutError} no answer came in time; the request may have taken effect
+    #[napi(
+        ts_generic_types = "M extends ClientMethod",
+        ts_args_type = "method: M, ...rest: RequestArguments<M>",
+        ts_return_type = "Promise<RequestResult<M>>"
+    )]
+    pub fn request<'env>(
+        &self,
+        env: &'env Env,
+        method: Unknown<'env>,
+        params: Option<Unknown<'env>>,
+        options: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        let request = || {
+            let hooks = Hooks::of(env)?;
+            let method = string_argument(env, method, "method")?;
+            let params = params.map(|params| hooks.encode(env, params, "params")).transpose()?.flatten();
+            let (json, signal) = hooks.encode_options(env, options, "signal")?;
+            let settings: RequestSettings =
+                parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+            if is_aborted(signal.as_ref())? {
+                // Nothing may be sent, so the request is not even made.
+                return cancellable(env, std::future::pending(), signal, |_, ()| Ok(()));
+            }
+            let timeout = settings.timeout().map_err(|error| to_js(env, &error))?;
+            let request = self.codex.request(&method, params, timeout).map_err(|error| to_js(env, &error))?;
+            cancellable(env, request, signal, |env, answer| parsed(env, answer.get().to_owned()))
+        };
+        or_reject(env, request())
+    }
+
+    /// Sends a notification to the server. Resolves when it was handed to the connection.
+    #[napi(
+        ts_args_type = "method: ClientNotificationMethod, params?: unknown",
+        ts_return_type = "Promise<void>"
+    )]
+    pub fn notify<'env>(
+        &self,
+        env: &'env Env,
+        method: Unknown<'env>,
+        params: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        let notify = || {
+            let method = string_argument(env, method, "method")?;
+            id(&method, "method").map_err(|error| to_js(env, &error))?;
+            let params = params.map(|params| Hooks::of(env)?.encode(env, params, "params"));
+            let params = params.transpose()?.flatten();
+            let codex = self.codex.clone();
+            promise(env, async move { codex.notify(&method, params).await }, |_, ()| Ok(()))
+        };
+        or_reject(env, notify())
+    }
+
+    /// The notifications that belong to no turn of this client, from now on: of the server, of threads, and of
+    /// sub-agents under their own thread id. Bounded: `dropped` counts what a slow reader missed.
+    #[napi(ts_args_type = "options?: NotificationOptions", ts_return_type = "NotificationStream")]
+    pub fn notifications<'env>(
+        &self,
+        env: &'env Env,
+        options: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        let hooks = Hooks::of(env)?;
+        let (json, _) = hooks.encode_options(env, options, "signal")?;
+        let settings: NotificationSettings =
+            parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+        let reader = self.codex.notifications(settings.methods).map_err(|error| to_js(env, &error))?;
+        let reader = notifications_object(env, reader)?;
+        hooks.iterate(env, reader.to_unknown(), Object::new(env)?.to_unknown())
+    }
+
+    /// Ends codex: answers that are on the way are delivered, everything else rejects with `ClosedError`, as do
+    /// later calls. Idempotent; resolves when the process and all below it are gone.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let codex = self.codex.clone();
+        let close = async move {
+            codex.close().await;
+            Ok(())
+        };
+        promise(env, close, |_, ()| Ok(()))
+    }
+
+    /// The same as `close()`, for `await using`.
+    #[napi(well_known_symbol = "asyncDispose", ts_return_type = "Promise<void>")]
+    pub fn async_dispose<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        self.close(env)
+    }
+}
+
+fn thread_settings<'env>(
+    env: &Env,
+    options: Option<Unknown<'env>>,
+) -> Result<(ThreadSettings, Option<Unknown<'static>>)> {
+    let (json, signal) = Hooks::of(env)?.encode_options(env, options, "signal")?;
+    Ok((parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?, signal))
+}
+
+/// A promise whose future is dropped when its signal is aborted.
+fn cancellable<'env, T: Send + 'static, V: ToNapiValue + 'static>(
+    env: &'env Env,
+    future: impl Future<Output = std::result::Result<T, Error>> + Send + 'static,
+    signal: Option<Unknown<'env>>,
+    convert: impl FnOnce(&Env, T) -> Result<V> + Send + 'static,
+) -> Result<Unknown<'env>> {
+    let cancel = CancellationToken::new();
+    if is_aborted(signal.as_ref())? {
+        cancel.cancel();
+    }
+    let token = cancel.clone();
+    let future = async move {
+        tokio::select! {
+            biased;
+            () = token.cancelled() => Err(Error::Aborted { result: None }),
+            outcome = future => outcome,
+        }
+    };
+    abortable(env, promise(env, future, convert)?, signal, cancel)
+}
+
+/// Where the package of codex may be: beside this one, or beside the program.
+fn search_from(hooks: &Hooks) -> Vec<PathBuf> {
+    let mut folders = vec![hooks.folder.clone()];
+    folders.extend(std::env::current_dir().ok().filter(|folder| *folder != hooks.folder));
+    folders
+}

@@ -1,0 +1,130 @@
+use std::path::PathBuf;
+
+use napi::bindgen_prelude::{FnArgs, Function, FunctionRef, JsObjectValue, Object, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use crate::text::Text;
+
+/// What one JavaScript environment (the main thread, a worker) gives the native side.
+pub(crate) struct Hooks {
+    /// The folder of the package.
+    pub(crate) folder: PathBuf,
+    /// Its version.
+    pub(crate) version: String,
+    parse: FunctionRef<FnArgs<(Text<String>,)>, Unknown<'static>>,
+    make_error: FunctionRef<FnArgs<(Text<String>,)>, Unknown<'static>>,
+    encode: FunctionRef<FnArgs<(Unknown<'static>, String)>, Option<String>>,
+    encode_options: FunctionRef<FnArgs<(Unknown<'static>, String, String)>, Object<'static>>,
+    abortable: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
+    of_turn: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
+    iterate: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
+    record_sink: FunctionRef<FnArgs<(Unknown<'static>,)>, RecordSink<'static>>,
+}
+
+/// A function that takes a log record as JSON.
+pub(crate) type RecordSink<'env> = Function<'env, FnArgs<(String,)>, Unknown<'static>>;
+
+/// Registers what only JavaScript can do. Called once by each environment, before anything else.
+#[napi(skip_typescript)]
+pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
+    macro_rules! function {
+        ($name:literal) => {
+            hooks.get_named_property::<Function<'_, _, _>>($name)?.create_ref()?
+        };
+    }
+    crate::logger::install();
+    let hooks = Hooks {
+        folder: PathBuf::from(hooks.get_named_property::<String>("folder")?),
+        version: hooks.get_named_property("version")?,
+        parse: function!("parse"),
+        make_error: function!("makeError"),
+        encode: function!("encode"),
+        encode_options: function!("encodeOptions"),
+        abortable: function!("abortable"),
+        of_turn: function!("ofTurn"),
+        iterate: function!("iterate"),
+        record_sink: function!("recordSink"),
+    };
+    env.set_instance_data(hooks, (), |_| {})
+}
+
+impl Hooks {
+    pub(crate) fn of(env: &Env) -> Result<&'static Self> {
+        env.get_instance_data::<Self>()?
+            .map(|hooks| &*hooks)
+            .ok_or_else(|| napi::Error::from_reason("codex-node was loaded without its index.js"))
+    }
+
+    /// `JSON.parse`.
+    pub(crate) fn parse(&self, env: &Env, json: String) -> Result<Unknown<'static>> {
+        self.parse.borrow_back(env)?.call((Text(json),).into())
+    }
+
+    /// Builds an error from its description as JSON.
+    pub(crate) fn make_error(&self, env: &Env, json: String) -> Result<Unknown<'static>> {
+        self.make_error.borrow_back(env)?.call((Text(json),).into())
+    }
+
+    /// An argument as JSON text; `what` names it in errors.
+    pub(crate) fn encode(&self, env: &Env, value: Unknown<'_>, what: &str) -> Result<Option<String>> {
+        self.encode.borrow_back(env)?.call((extend(value), what.to_owned()).into())
+    }
+
+    /// Options as JSON text, and the one of them that is no data.
+    pub(crate) fn encode_options(
+        &self,
+        env: &Env,
+        options: Option<Unknown<'_>>,
+        apart: &str,
+    ) -> Result<(Option<String>, Option<Unknown<'static>>)> {
+        let Some(options) = options else { return Ok((None, None)) };
+        let arguments = (extend(options), "options".to_owned(), apart.to_owned());
+        let pair = self.encode_options.borrow_back(env)?.call(arguments.into())?;
+        Ok((pair.get_element::<Option<String>>(0)?, pair.get_element::<Option<Unknown<'static>>>(1)?))
+    }
+
+    /// Ties a promise to an abort signal.
+    pub(crate) fn abortable(
+        &self,
+        env: &Env,
+        promise: Unknown<'_>,
+        signal: Unknown<'_>,
+        cancel: Unknown<'_>,
+    ) -> Result<Unknown<'static>> {
+        self.abortable.borrow_back(env)?.call((extend(promise), extend(signal), extend(cancel)).into())
+    }
+
+    /// Ties a promise to the signal that a turn was started with.
+    pub(crate) fn of_turn(
+        &self,
+        env: &Env,
+        promise: Unknown<'_>,
+        turn: Unknown<'_>,
+    ) -> Result<Unknown<'static>> {
+        self.of_turn.borrow_back(env)?.call((extend(promise), extend(turn)).into())
+    }
+
+    /// An async iterator over a native reader.
+    pub(crate) fn iterate(
+        &self,
+        env: &Env,
+        reader: Unknown<'_>,
+        options: Unknown<'_>,
+    ) -> Result<Unknown<'static>> {
+        self.iterate.borrow_back(env)?.call((extend(reader), extend(options)).into())
+    }
+
+    /// A logger as a function that takes a record as JSON, and never throws.
+    pub(crate) fn record_sink(&self, env: &Env, logger: Unknown<'_>) -> Result<RecordSink<'static>> {
+        self.record_sink.borrow_back(env)?.call((extend(logger),).into())
+    }
+}
+
+/// A value as an argument of a stored function, whose type has no lifetime to name. It is used within the call
+/// that it came with.
+fn extend(value: Unknown<'_>) -> Unknown<'static> {
+    // SAFETY: the lifetime is a marker; the handle lives until the native call that got it returns, and the
+    // stored functions are called before that.
+    unsafe { std::mem::transmute::<Unknown<'_>, Unknown<'static>>(value) }
+}

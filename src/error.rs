@@ -1,0 +1,100 @@
+use codex_client::Error;
+use napi::Env;
+use serde_json::{Map, Value, json, value::RawValue};
+
+use crate::environment::Hooks;
+
+/// The error as JavaScript sees it: built by the class that index.js registered.
+pub(crate) fn to_js(env: &Env, error: &Error) -> napi::Error {
+    let made = Hooks::of(env).and_then(|hooks| hooks.make_error(env, describe(error)));
+    match made {
+        Ok(error) => napi::Error::from(error),
+        Err(error) => error,
+    }
+}
+
+/// Class, message and fields as JSON.
+fn describe(error: &Error) -> String {
+    let (class, fields) = class_and_fields(error);
+    let mut description = Map::new();
+    description.insert("class".to_owned(), class.into());
+    description.insert("message".to_owned(), error.to_string().into());
+    description.insert("code".to_owned(), error.code().into());
+    description.insert("retryable".to_owned(), error.is_retryable().into());
+    if let Value::Object(fields) = fields {
+        description.extend(fields);
+    }
+    let mut text = Value::Object(description).to_string();
+    // What is JSON already is put in as it is: parsing it here would only cost.
+    for (name, raw) in raw_fields(error) {
+        text.pop();
+        text.push_str(&format!(",\"{name}\":{raw}}}"));
+    }
+    text
+}
+
+fn class_and_fields(error: &Error) -> (&'static str, Value) {
+    match error {
+        Error::InvalidArgument(_) => ("TypeError", Value::Null),
+        Error::BinaryNotFound { tried, .. } => ("BinaryNotFoundError", json!({ "tried": tried })),
+        Error::Spawn(_) => ("TransportError", Value::Null),
+        // `code` is the name of the error everywhere; the exit code has a name of its own.
+        Error::ServerExited { code, signal, stderr, .. } => {
+            ("ServerExitedError", json!({ "exitCode": code, "signal": signal, "stderr": stderr }))
+        }
+        Error::Closed(_) => ("ClosedError", Value::Null),
+        Error::Timeout { method, timeout_ms, .. } => {
+            ("TimeoutError", json!({ "method": method, "timeoutMs": timeout_ms }))
+        }
+        Error::Indeterminate { method, .. } => ("IndeterminateError", json!({ "method": method })),
+        Error::Rpc(error) => (
+            rpc_class(error.kind),
+            json!({ "rpcCode": error.rpc_code, "method": error.method, "codexVersion": error.codex_version }),
+        ),
+        Error::TurnFailed(failure) => (
+            "TurnFailedError",
+            json!({
+                "threadId": failure.result.thread_id,
+                "turnId": failure.result.turn_id,
+                "additionalDetails": failure.additional_details,
+                "httpStatus": failure.http_status,
+            }),
+        ),
+        Error::TurnInactive { continuation, idle_ms } => {
+            ("TurnInactiveError", json!({ "continuation": continuation, "idleMs": idle_ms }))
+        }
+        Error::TurnLost { .. } => ("TurnLostError", Value::Null),
+        Error::Aborted { .. } => ("AbortError", Value::Null),
+        Error::UnsupportedVersion { found, path, .. } => (
+            "UnsupportedVersionError",
+            json!({ "found": found, "minimum": codex_client::MINIMUM_CODEX_VERSION, "path": path }),
+        ),
+    }
+}
+
+fn raw_fields(error: &Error) -> Vec<(&'static str, String)> {
+    let null = || RawValue::NULL.get().to_owned();
+    match error {
+        Error::Rpc(error) => vec![("data", error.data.clone().unwrap_or_else(null))],
+        Error::TurnFailed(failure) => vec![
+            ("codexErrorInfo", failure.codex_error_info.clone().unwrap_or_else(null)),
+            ("result", failure.result.to_json()),
+        ],
+        Error::TurnLost { result, .. } | Error::Aborted { result } => {
+            vec![("result", result.as_ref().map_or_else(null, |result| result.to_json()))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn rpc_class(kind: codex_client::RpcErrorKind) -> &'static str {
+    use codex_client::RpcErrorKind as Kind;
+    match kind {
+        Kind::Other => "JsonRpcError",
+        Kind::InvalidRequest => "InvalidRequestError",
+        Kind::MethodNotFound => "MethodNotFoundError",
+        Kind::InvalidParams => "InvalidParamsError",
+        Kind::Internal => "InternalRpcError",
+        Kind::ServerBusy => "ServerBusyError",
+    }
+}

@@ -1,0 +1,91 @@
+use std::future::Future;
+
+use codex_client::Error;
+use napi::bindgen_prelude::{JsObjectValue, JsValue, ToNapiValue, Unknown};
+use napi::{Env, Result, sys};
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::Hooks;
+use crate::error::to_js;
+use crate::runtime::runtime;
+
+/// Runs a future on the runtime and gives the promise of its outcome, converted on the JavaScript thread.
+pub(crate) fn promise<'env, T, V>(
+    env: &'env Env,
+    future: impl Future<Output = std::result::Result<T, Error>> + Send + 'static,
+    convert: impl FnOnce(&Env, T) -> Result<V> + Send + 'static,
+) -> Result<Unknown<'env>>
+where
+    T: Send + 'static,
+    V: ToNapiValue + 'static,
+{
+    let (deferred, promise) = env.create_deferred::<V, _>()?;
+    let runtime = runtime()?;
+    // A task of its own, so that a panic of this library rejects and does not hang.
+    let task = runtime.spawn(future);
+    runtime.spawn(async move {
+        let outcome = task.await.unwrap_or_else(|error| {
+            Err(Error::Closed(format!("codex-node failed inside, please report it: {error}")))
+        });
+        deferred.resolve(move |env| match outcome {
+            Ok(value) => convert(&env, value),
+            Err(error) => Err(to_js(&env, &error)),
+        });
+    });
+    Ok(promise.to_unknown())
+}
+
+/// A promise that an `AbortSignal` can cancel, where one is given.
+pub(crate) fn abortable<'env>(
+    env: &'env Env,
+    promise: Unknown<'env>,
+    signal: Option<Unknown<'env>>,
+    cancel: CancellationToken,
+) -> Result<Unknown<'env>> {
+    let Some(signal) = signal else { return Ok(promise) };
+    let cancel = env.create_function_from_closure::<Unknown<'_>, (), _>("cancel", move |_| {
+        cancel.cancel();
+        Ok(())
+    })?;
+    Hooks::of(env)?.abortable(env, promise, signal, cancel.to_unknown())
+}
+
+/// A rejected promise for an error that was found before anything began: asynchronous calls never throw.
+pub(crate) fn or_reject<'env>(env: &'env Env, outcome: Result<Unknown<'env>>) -> Result<Unknown<'env>> {
+    match outcome {
+        Ok(promise) => Ok(promise),
+        Err(error) => {
+            let (deferred, promise) = env.create_deferred::<(), _>()?;
+            deferred.resolve(move |_| Err(error));
+            Ok(promise.to_unknown())
+        }
+    }
+}
+
+/// Whether a signal was aborted before the call.
+pub(crate) fn is_aborted(signal: Option<&Unknown<'_>>) -> Result<bool> {
+    match signal {
+        Some(signal) => signal.coerce_to_object()?.get_named_property("aborted"),
+        None => Ok(false),
+    }
+}
+
+/// A JSON text as the value that V8 makes of it.
+pub(crate) fn parsed(env: &Env, json: String) -> Result<Unknown<'static>> {
+    Hooks::of(env)?.parse(env, json)
+}
+
+/// A value that is returned within the call that made it, by a closure whose type has no lifetime to name.
+pub(crate) struct Returned(sys::napi_value);
+
+impl From<Unknown<'_>> for Returned {
+    fn from(value: Unknown<'_>) -> Self {
+        Self(value.raw())
+    }
+}
+
+impl ToNapiValue for Returned {
+    unsafe fn to_napi_value(_: sys::napi_env, value: Self) -> Result<sys::napi_value> {
+        Ok(value.0)
+    }
+}

@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use codex_client::client::TurnReader;
+use codex_client::turn::{Batch, Next, Piece};
+use napi::bindgen_prelude::{
+    Array, Float64Array, JsObjectValue, JsValue, Null, Object, ToNapiValue, Uint32Array, Unknown,
+};
+use napi::{Env, JsDeferred, Result};
+
+use crate::error::to_js;
+use crate::promise::{Returned, promise};
+use crate::text::{Text, set_text};
+
+/// A reader of one turn as the object behind the iterators that JavaScript sees: `nextBatch()` gives what is ready,
+/// or null at the end, or a promise that is settled when there is something to ask for again; `leave()` gives up
+/// the reader's place, and interrupts a turn that nobody follows any more.
+pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<Object<'env>> {
+    let reader = Arc::new(reader);
+    let leaving = Arc::clone(&reader);
+    let mut object = Object::new(env)?;
+    let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
+        next_batch(context.env, &reader).map(Returned::from)
+    })?;
+    let leave = env.create_function_from_closure::<bool, _, _>("leave", move |context| {
+        let leave_running: bool = context.get(0)?;
+        let reader = Arc::clone(&leaving);
+        promise(context.env, async move { reader.leave(leave_running).await }, |_, ()| Ok(()))
+            .map(Returned::from)
+    })?;
+    object.set_named_property("nextBatch", next)?;
+    object.set_named_property("leave", leave)?;
+    Ok(object)
+}
+
+fn next_batch<'env>(env: &'env Env, reader: &TurnReader) -> Result<Unknown<'env>> {
+    match reader.events().try_next() {
+        Next::Batch(batch) => to_array(env, batch).map(|batch| batch.to_unknown()),
+        Next::End => Null.into_unknown(env),
+        Next::Failed(error) => Err(to_js(env, &error)),
+        Next::Pending => {
+            let (wake, promise) = Wake::new(env)?;
+            // Between the two looks something may have come: then nobody keeps the waker, and its end wakes.
+            drop(reader.events().next_or_wake(Box::new(move || wake.now())));
+            Ok(promise)
+        }
+    }
+}
+
+type Settle = fn(Env) -> Result<()>;
+
+/// A promise that is settled in any case: also when what would have woken it is gone.
+pub(crate) struct Wake(Option<JsDeferred<(), Settle>>);
+
+impl Wake {
+    /// The waker and the promise.
+    pub(crate) fn new<'env>(env: &'env Env) -> Result<(Self, Unknown<'env>)> {
+        let (deferred, promise) = env.create_deferred::<(), Settle>()?;
+        Ok((Self(Some(deferred)), promise.to_unknown()))
+    }
+
+    pub(crate) fn now(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        if let Some(deferred) = self.0.take() {
+            deferred.resolve(|_| Ok(()));
+        }
+    }
+}
+
+fn to_array<'env>(env: &'env Env, batch: Batch) -> Result<Array<'env>> {
+    let mut array = env.create_array(0)?;
+    for piece in batch {
+        match piece {
+            Piece::Json(text) | Piece::Text(text) => array.insert(Text(text))?,
+            Piece::Deltas { template, text, ends, emitted_at_ms } => {
+                let mut deltas = Object::new(env)?;
+                set_text(&mut deltas, "template", template)?;
+                set_text(&mut deltas, "text", text)?;
+                deltas.set_named_property("ends", Uint32Array::new(ends))?;
+                deltas.set_named_property("at", Float64Array::new(emitted_at_ms))?;
+                array.insert(deltas)?;
+            }
+        }
+    }
+    Ok(array)
+}

@@ -1,0 +1,38 @@
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use napi_derive::napi;
+use tokio::runtime::{Builder, Runtime};
+
+/// Waiting for pipes and timers takes no more, however many turns run.
+const THREADS: usize = 2;
+/// The longest that the end of the host waits for its children to end.
+const END_BOUND: Duration = Duration::from_secs(5);
+
+static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
+
+/// The one runtime of this addon. It outlives every environment: a worker's end must not stop what ends its
+/// children.
+pub(crate) fn runtime() -> napi::Result<&'static Runtime> {
+    let runtime = RUNTIME.get_or_init(|| {
+        // Its threads run this addon's code, so that must not be unloaded with the last worker that used it.
+        napi::bindgen_prelude::retain_current_module_for_unload_safety();
+        Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("codex-node")
+            .enable_all()
+            .build()
+            .ok()
+    });
+    runtime.as_ref().ok_or_else(|| napi::Error::from_reason("codex-node could not start its threads"))
+}
+
+/// Ends every codex that still runs, and waits for it: for the end of the process, which runs no destructors.
+#[napi(skip_typescript)]
+pub(crate) fn end_all() {
+    if let Some(Some(runtime)) = RUNTIME.get() {
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(END_BOUND, codex_client::process::end_all()).await;
+        });
+    }
+}

@@ -1,0 +1,26 @@
+use napi::bindgen_prelude::{JsObjectValue, JsValue, ToNapiValue};
+use napi::{Env, Result, sys};
+
+/// Text on its way into JavaScript: pure ASCII goes as Latin-1, which V8 copies without decoding.
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T: AsRef<str>> ToNapiValue for Text<T> {
+    unsafe fn to_napi_value(env: sys::napi_env, text: Self) -> Result<sys::napi_value> {
+        let env = Env::from_raw(env);
+        let text = text.0.as_ref();
+        Ok(if text.is_ascii() {
+            env.create_string_latin1(text)?.raw()
+        } else {
+            env.create_string(text)?.raw()
+        })
+    }
+}
+
+/// Sets a property to text.
+pub(crate) fn set_text<'env>(
+    object: &mut impl JsObjectValue<'env>,
+    name: &str,
+    text: impl AsRef<str>,
+) -> Result<()> {
+    object.set_named_property(name, Text(text))
+}

@@ -1,0 +1,160 @@
+use codex_client::Error;
+use codex_client::options::{Input, TurnSettings, parse};
+use napi::bindgen_prelude::{JsValue, Null, ToNapiValue, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use tokio_util::sync::CancellationToken;
+
+use crate::environment::Hooks;
+use crate::error::to_js;
+use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
+use crate::turn::Turn;
+
+/// One thread: a conversation with the agent. Made by `startThread` and `resumeThread` of `Codex`.
+#[napi]
+pub struct Thread {
+    thread: codex_client::Thread,
+}
+
+impl Thread {
+    pub(crate) fn new(thread: codex_client::Thread) -> Self {
+        Self { thread }
+    }
+}
+
+#[napi]
+impl Thread {
+    /// The id of the thread. It outlives this process: `resumeThread` takes it.
+    #[napi(getter)]
+    pub fn id(&self) -> &str {
+        self.thread.id()
+    }
+
+    /// The token usage of the thread as the server last told it here (`thread/tokenUsage/updated`), or null
+    /// before the first turn.
+    #[napi(getter, ts_return_type = "Protocol.ThreadTokenUsage | null")]
+    pub fn usage<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        match self.thread.usage() {
+            Some(usage) => parsed(env, usage),
+            None => Null.into_unknown(env),
+        }
+    }
+
+    /// Runs one turn to its end and gives its result. Turns of one thread run in the order of their calls.
+    ///
+    /// Events are not carried into JavaScript for this; use `turn()` to see them.
+    ///
+    /// Wire: `turn/start`.
+    ///
+    /// @throws {TurnFailedError} the turn ended with status `failed`; it carries the partial result
+    /// @throws {AbortError} `signal` was aborted; the turn was interrupted
+    /// @throws {TurnInactiveError} the turn was silent for longer than `inactivityTimeoutMs`
+    /// @throws {TypeError} the input or an option is not what is accepted; nothing was sent
+    #[napi(ts_args_type = "input: Input, options?: TurnOptions", ts_return_type = "Promise<TurnResult>")]
+    pub fn run<'env>(
+        &self,
+        env: &'env Env,
+        input: Unknown<'env>,
+        options: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        or_reject(
+            env,
+            begin(env, input, options, |input, settings, cancel| {
+                let run = self.thread.run(input, settings, cancel)?;
+                Ok(move |env| promise(env, run, |env, result| parsed(env, result.to_json())))
+            }),
+        )
+    }
+
+    /// Starts one turn and gives it as soon as the server has accepted it. Turns of one thread run in the order
+    /// of their calls: the turn starts when those before it have ended.
+    ///
+    /// Wire: `turn/start`.
+    ///
+    /// @throws {IndeterminateError} the server did not answer in time; the turn may run
+    /// @throws {AbortError} `signal` was aborted; no turn is left running
+    /// @throws {TypeError} the input or an option is not what is accepted; nothing was sent
+    #[napi(ts_args_type = "input: Input, options?: TurnOptions", ts_return_type = "Promise<Turn>")]
+    pub fn turn<'env>(
+        &self,
+        env: &'env Env,
+        input: Unknown<'env>,
+        options: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        or_reject(
+            env,
+            begin(env, input, options, |input, settings, cancel| {
+                let turn = self.thread.turn(input, settings, cancel)?;
+                Ok(move |env| promise(env, turn, |_, turn| Ok(Turn::new(turn))))
+            }),
+        )
+    }
+
+    /// Reads the thread as the server has stored it; it need not be loaded.
+    ///
+    /// Wire: `thread/read`.
+    #[napi(
+        ts_args_type = "options?: ReadThreadOptions",
+        ts_return_type = "Promise<Protocol.ThreadReadResponse>"
+    )]
+    pub fn read<'env>(&self, env: &'env Env, options: Option<Unknown<'env>>) -> Result<Unknown<'env>> {
+        let read = || {
+            let (json, _) = Hooks::of(env)?.encode_options(env, options, "signal")?;
+            let options: codex_client::options::ReadSettings =
+                parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+            let thread = self.thread.clone();
+            let read = async move { thread.read(options.include_turns.unwrap_or(false)).await };
+            promise(env, read, |env, answer| parsed(env, answer.get().to_owned()))
+        };
+        or_reject(env, read())
+    }
+
+    /// Gives the thread a name.
+    ///
+    /// Wire: `thread/name/set`.
+    #[napi(ts_args_type = "name: string", ts_return_type = "Promise<void>")]
+    pub fn set_name<'env>(&self, env: &'env Env, name: Unknown<'env>) -> Result<Unknown<'env>> {
+        let set = || {
+            let name = string_argument(env, name, "name")?;
+            let thread = self.thread.clone();
+            promise(env, async move { thread.set_name(&name).await }, |_, ()| Ok(()))
+        };
+        or_reject(env, set())
+    }
+}
+
+/// What `run` and `turn` have in common: the arguments, and the signal.
+fn begin<'env, P>(
+    env: &'env Env,
+    input: Unknown<'env>,
+    options: Option<Unknown<'env>>,
+    start: impl FnOnce(Input, TurnSettings, CancellationToken) -> std::result::Result<P, Error>,
+) -> Result<Unknown<'env>>
+where
+    P: FnOnce(&'env Env) -> Result<Unknown<'env>>,
+{
+    let (json, signal) = Hooks::of(env)?.encode_options(env, options, "signal")?;
+    let input = input_argument(env, input)?;
+    let cancel = CancellationToken::new();
+    if is_aborted(signal.as_ref())? {
+        cancel.cancel();
+    }
+    let settings = parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+    let started = start(input, settings, cancel.clone()).map_err(|error| to_js(env, &error))?;
+    abortable(env, started(env)?, signal, cancel)
+}
+
+/// Reads the input of a turn.
+pub(crate) fn input_argument(env: &Env, input: Unknown<'_>) -> Result<Input> {
+    let json = Hooks::of(env)?.encode(env, input, "input")?.unwrap_or_else(|| "null".to_owned());
+    Input::parse(&json).map_err(|error| to_js(env, &error))
+}
+
+/// Reads a string; an empty one is the callee's matter.
+pub(crate) fn string_argument(env: &Env, value: Unknown<'_>, name: &str) -> Result<String> {
+    let wrong = || to_js(env, &Error::InvalidArgument(format!("{name}: must be a string")));
+    match value.get_type()? {
+        napi::ValueType::String => value.coerce_to_string()?.into_utf8()?.into_owned().map_err(|_| wrong()),
+        _ => Err(wrong()),
+    }
+}
