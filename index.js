@@ -5,11 +5,31 @@
 const { isMainThread } = require('node:worker_threads')
 const native = require('./binding.js')
 const { abortable, ofTurn } = require('./glue/abort.js')
+const { handlerCaller, takeHandlers } = require('./glue/handlers.js')
 const { classes, makeError } = require('./glue/errors.js')
 const { BatchIterator } = require('./glue/iterator.js')
 const { encode, encodeOptions } = require('./glue/json.js')
 const { recordSink } = require('./glue/log.js')
 const { isRetryableError, retryOnOverload } = require('./glue/retry.js')
+
+/**
+ * Options among which there may be handlers: their JSON, what was taken out, the kinds of handlers and who calls
+ * them.
+ *
+ * @param {unknown} options
+ * @param {string} what
+ * @param {'signal' | 'logger'} apart
+ */
+function encodeHandled(options, what, apart) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    return encodeOptions(options, what, apart)
+  }
+  const { rest, handlers } = takeHandlers(/** @type {Record<string, unknown>} */ (options), what)
+  const encoded = encodeOptions(rest, what, apart)
+  const kinds = Object.keys(handlers)
+  if (kinds.length === 0) return encoded
+  return [...encoded, kinds, handlerCaller(handlers, native.settleHandler)]
+}
 
 native.initialize({
   folder: __dirname,
@@ -18,6 +38,7 @@ native.initialize({
   makeError,
   encode,
   encodeOptions,
+  encodeHandled,
   abortable,
   ofTurn,
   recordSink,

@@ -1,16 +1,18 @@
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use codex_client::options::{
     ClientInfo, ClientSettings, NotificationSettings, RequestSettings, ThreadSettings, id, parse,
 };
+use codex_client::requests::Handlers;
 use codex_client::{Error, client::Host};
 use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::Hooks;
+use crate::environment::{Handled, Hooks};
 use crate::error::to_js;
 use crate::logger::{Registration, register};
 use crate::notifications::notifications_object;
@@ -37,7 +39,7 @@ impl Codex {
     pub fn new(env: Env, options: Option<Unknown<'_>>) -> Result<Self> {
         let env = &env;
         let hooks = Hooks::of(env)?;
-        let (json, logger) = hooks.encode_options(env, options, "logger")?;
+        let Handled { json, apart: logger, handlers } = hooks.encode_handled(env, options, "logger")?;
         let settings: ClientSettings =
             parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
         let logger = logger.map(|logger| hooks.record_sink(env, logger)).transpose()?;
@@ -51,14 +53,9 @@ impl Codex {
             },
             search_from: search_from(hooks),
         };
-        let codex = codex_client::Codex::new(settings, host, span).map_err(|error| to_js(env, &error))?;
-        // A worker may end at any moment: its clients then end with it.
-        let weak = codex.downgrade();
-        env.add_env_cleanup_hook(weak, |weak| {
-            if let (Some(codex), Ok(runtime)) = (weak.upgrade(), runtime()) {
-                runtime.spawn(async move { codex.close().await });
-            }
-        })?;
+        let codex =
+            codex_client::Codex::new(settings, handlers, host, span).map_err(|error| to_js(env, &error))?;
+        hooks.close_at_end(&codex);
         Ok(Self { codex, _logger: registration })
     }
 
@@ -109,9 +106,9 @@ impl Codex {
         options: Option<Unknown<'env>>,
     ) -> Result<Unknown<'env>> {
         let start = || {
-            let (settings, signal) = thread_settings(env, options)?;
+            let (settings, handlers, signal) = thread_settings(env, options)?;
             let codex = self.codex.clone();
-            let start = async move { codex.start_thread(settings).await };
+            let start = async move { codex.start_thread(settings, handlers).await };
             cancellable(env, start, signal, |_, thread| Ok(Thread::new(thread)))
         };
         or_reject(env, start())
@@ -129,9 +126,9 @@ impl Codex {
     ) -> Result<Unknown<'env>> {
         let resume = || {
             let id = string_argument(env, id, "id")?;
-            let (settings, signal) = thread_settings(env, options)?;
+            let (settings, handlers, signal) = thread_settings(env, options)?;
             let codex = self.codex.clone();
-            let resume = async move { codex.resume_thread(&id, settings).await };
+            let resume = async move { codex.resume_thread(&id, settings, handlers).await };
             cancellable(env, resume, signal, |_, thread| Ok(Thread::new(thread)))
         };
         or_reject(env, resume())
@@ -148,7 +145,8 @@ impl Codex {
         options: Option<Unknown<'env>>,
     ) -> Result<Unknown<'env>> {
         let run = || {
-            let (json, signal) = Hooks::of(env)?.encode_options(env, options, "signal")?;
+            let Handled { json, apart: signal, handlers } =
+                Hooks::of(env)?.encode_handled(env, options, "signal")?;
             let input = input_argument(env, input)?;
             let cancel = CancellationToken::new();
             if is_aborted(signal.as_ref())? {
@@ -156,7 +154,7 @@ impl Codex {
             }
             let codex = self.codex.clone();
             let token = cancel.clone();
-            let run = async move { codex.run(input, json.as_deref(), token).await };
+            let run = async move { codex.run(input, json.as_deref(), handlers, token).await };
             let promise = promise(env, run, |env, result| parsed(env, result.to_json()))?;
             abortable(env, promise, signal, cancel)
         };
@@ -240,6 +238,15 @@ impl Codex {
         hooks.iterate(env, reader.to_unknown(), Object::new(env)?.to_unknown())
     }
 
+    /// The requests from the server and how each was answered, from now on: to watch, not to answer. Bounded as
+    /// `notifications()` is.
+    #[napi(ts_return_type = "ServerRequestStream")]
+    pub fn server_requests<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let reader = self.codex.server_requests().map_err(|error| to_js(env, &error))?;
+        let reader = notifications_object(env, reader)?;
+        Hooks::of(env)?.iterate(env, reader.to_unknown(), Object::new(env)?.to_unknown())
+    }
+
     /// Ends codex: answers that are on the way are delivered, everything else rejects with `ClosedError`, as do
     /// later calls. Idempotent; resolves when the process and all below it are gone.
     #[napi(ts_return_type = "Promise<void>")]
@@ -259,12 +266,11 @@ impl Codex {
     }
 }
 
-fn thread_settings<'env>(
-    env: &Env,
-    options: Option<Unknown<'env>>,
-) -> Result<(ThreadSettings, Option<Unknown<'static>>)> {
-    let (json, signal) = Hooks::of(env)?.encode_options(env, options, "signal")?;
-    Ok((parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?, signal))
+type ThreadArguments = (ThreadSettings, Option<Arc<dyn Handlers>>, Option<Unknown<'static>>);
+
+fn thread_settings(env: &Env, options: Option<Unknown<'_>>) -> Result<ThreadArguments> {
+    let Handled { json, apart, handlers } = Hooks::of(env)?.encode_handled(env, options, "signal")?;
+    Ok((parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?, handlers, apart))
 }
 
 /// A promise whose future is dropped when its signal is aborted.

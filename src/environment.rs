@@ -1,9 +1,15 @@
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use codex_client::Codex;
+use codex_client::client::WeakCodex;
+use codex_client::requests::Handlers;
 use napi::bindgen_prelude::{FnArgs, Function, FunctionRef, JsObjectValue, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 
+use crate::handlers::{CallerFunction, JsHandlers};
+use crate::runtime::runtime;
 use crate::text::Text;
 
 /// What one JavaScript environment (the main thread, a worker) gives the native side.
@@ -12,14 +18,27 @@ pub(crate) struct Hooks {
     pub(crate) folder: PathBuf,
     /// Its version.
     pub(crate) version: String,
+    clients: Arc<Mutex<Vec<WeakCodex>>>,
     parse: FunctionRef<FnArgs<(Text<String>,)>, Unknown<'static>>,
     make_error: FunctionRef<FnArgs<(Text<String>,)>, Unknown<'static>>,
     encode: FunctionRef<FnArgs<(Unknown<'static>, String)>, Option<String>>,
     encode_options: FunctionRef<FnArgs<(Unknown<'static>, String, String)>, Object<'static>>,
+    encode_handled: FunctionRef<FnArgs<(Unknown<'static>, String, String)>, Object<'static>>,
     abortable: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     of_turn: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     iterate: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     record_sink: FunctionRef<FnArgs<(Unknown<'static>,)>, RecordSink<'static>>,
+}
+
+/// Options taken apart.
+#[derive(Default)]
+pub(crate) struct Handled {
+    /// What is data, as JSON text.
+    pub(crate) json: Option<String>,
+    /// The signal or the logger.
+    pub(crate) apart: Option<Unknown<'static>>,
+    /// The handlers.
+    pub(crate) handlers: Option<Arc<dyn Handlers>>,
 }
 
 /// A function that takes a log record as JSON.
@@ -34,13 +53,18 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
         };
     }
     crate::logger::install();
+    // A worker may end at any moment: its clients end with it.
+    let clients: Arc<Mutex<Vec<WeakCodex>>> = Arc::default();
+    env.add_env_cleanup_hook(Arc::clone(&clients), |clients| close_all(&clients))?;
     let hooks = Hooks {
+        clients,
         folder: PathBuf::from(hooks.get_named_property::<String>("folder")?),
         version: hooks.get_named_property("version")?,
         parse: function!("parse"),
         make_error: function!("makeError"),
         encode: function!("encode"),
         encode_options: function!("encodeOptions"),
+        encode_handled: function!("encodeHandled"),
         abortable: function!("abortable"),
         of_turn: function!("ofTurn"),
         iterate: function!("iterate"),
@@ -49,7 +73,23 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
     env.set_instance_data(hooks, (), |_| {})
 }
 
+fn close_all(clients: &Mutex<Vec<WeakCodex>>) {
+    let clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+    for codex in clients.iter().filter_map(WeakCodex::upgrade) {
+        if let Ok(runtime) = runtime() {
+            runtime.spawn(async move { codex.close().await });
+        }
+    }
+}
+
 impl Hooks {
+    /// Closes a client when this environment ends.
+    pub(crate) fn close_at_end(&self, codex: &Codex) {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|codex| codex.upgrade().is_some());
+        clients.push(codex.downgrade());
+    }
+
     pub(crate) fn of(env: &Env) -> Result<&'static Self> {
         env.get_instance_data::<Self>()?
             .map(|hooks| &*hooks)
@@ -82,6 +122,23 @@ impl Hooks {
         let arguments = (extend(options), "options".to_owned(), apart.to_owned());
         let pair = self.encode_options.borrow_back(env)?.call(arguments.into())?;
         Ok((pair.get_element::<Option<String>>(0)?, pair.get_element::<Option<Unknown<'static>>>(1)?))
+    }
+
+    /// Options among which there may be handlers.
+    pub(crate) fn encode_handled(
+        &self,
+        env: &Env,
+        options: Option<Unknown<'_>>,
+        apart: &str,
+    ) -> Result<Handled> {
+        let Some(options) = options else { return Ok(Handled::default()) };
+        let arguments = (extend(options), "options".to_owned(), apart.to_owned());
+        let parts = self.encode_handled.borrow_back(env)?.call(arguments.into())?;
+        let kinds = parts.get_element::<Option<Vec<String>>>(2)?;
+        let caller = parts.get_element::<Option<CallerFunction<'_>>>(3)?;
+        let handlers =
+            kinds.zip(caller).map(|(kinds, caller)| JsHandlers::new(&kinds, &caller)).transpose()?;
+        Ok(Handled { json: parts.get_element(0)?, apart: parts.get_element(1)?, handlers })
     }
 
     /// Ties a promise to an abort signal.

@@ -17,8 +17,145 @@ export interface Abortable {
   signal?: AbortSignal
 }
 
+/** What a handler gets beside the request. */
+export interface HandlerContext {
+  /** Aborted when the answer is not wanted any more: the turn has ended, or somebody else answered. */
+  readonly signal: AbortSignal
+}
+
+/** A handler of requests from the server. It may take as long as it likes; what it throws declines. */
+export type Handler<Request, Answer> = (request: Request, context: HandlerContext) => Answer | Promise<Answer>
+
+/** A request from the server. */
+export interface HandledRequest<M extends Protocol.ServerRequestMethod = Protocol.ServerRequestMethod> {
+  /** Its id on the wire. */
+  readonly id: number | string
+  readonly method: M
+  readonly params: Protocol.ServerRequestParams<M>
+}
+
+/** The agent wants to run a command or to change files. */
+export type ApprovalRequest =
+  | ({ readonly kind: 'command' } & HandledRequest<'item/commandExecution/requestApproval'>)
+  | ({
+      readonly kind: 'fileChange'
+      /** What is to be changed, from the item; null where it is not known. */
+      readonly changes: Protocol.FileUpdateChange[] | null
+    } & HandledRequest<'item/fileChange/requestApproval'>)
+  | ({ readonly kind: 'command' } & HandledRequest<'execCommandApproval'>)
+  | ({ readonly kind: 'fileChange' } & HandledRequest<'applyPatchApproval'>)
+
+/**
+ * What may happen: once, for the whole session, not (the agent goes on), or not at all (the turn is interrupted).
+ * The amendments allow a command, and what begins alike or goes to the same host, from now on; for commands alone.
+ */
+export type ApprovalDecision =
+  | 'accept'
+  | 'acceptForSession'
+  | 'decline'
+  | 'cancel'
+  | { acceptWithExecpolicyAmendment: string[] }
+  | { applyNetworkPolicyAmendment: Protocol.NetworkPolicyAmendment }
+
+/** The agent asks the user. */
+export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
+
+/** Answers by question id. */
+export type UserInputAnswer = { [questionId: string]: string | string[] } | Protocol.ToolRequestUserInputResponse
+
+/** An MCP server asks the user, or codex asks whether one of its tools may be called (`mcpToolCall`). */
+export type ElicitationRequest = {
+  readonly kind: 'form' | 'url' | 'mcpToolCall' | 'userVerification'
+} & HandledRequest<'mcpServer/elicitation/request'>
+
+/** What the user said. */
+export type ElicitationAnswer =
+  | 'accept'
+  | 'decline'
+  | 'cancel'
+  | { action: 'accept' | 'decline' | 'cancel'; content?: unknown; _meta?: unknown }
+
+/** The agent asks for wider permissions. */
+export type PermissionsRequest = HandledRequest<'item/permissions/requestApproval'>
+
+/** What is granted. */
+export type PermissionsAnswer =
+  | 'decline'
+  | { permissions: Protocol.GrantedPermissionProfile; scope?: 'turn' | 'session'; strictAutoReview?: boolean }
+
+/** The agent calls a dynamic tool. */
+export type ToolCallRequest = HandledRequest<'item/tool/call'>
+
+/** A part of what a tool gives. */
+export type ToolContentItem =
+  | { type: 'text'; text: string }
+  | { type: 'image'; url: string }
+  | { type: 'image'; data: Uint8Array; mimeType: string }
+  | Protocol.DynamicToolCallOutputContentItem
+
+/** What a tool gives: text, content items, the wire's own form, or any JSON, which the model gets as text. */
+export type ToolResult =
+  | string
+  | ToolContentItem
+  | ToolContentItem[]
+  | Protocol.DynamicToolCallResponse
+  | { [key: string]: unknown }
+  | unknown[]
+  | number
+  | boolean
+  | null
+  | undefined
+
+/** Codex needs fresh ChatGPT tokens, of a login with tokens that the program gave. */
+export type AuthTokensRefreshRequest = HandledRequest<'account/chatgptAuthTokens/refresh'>
+
+/** Fresh tokens. */
+export interface AuthTokens {
+  accessToken: string
+  chatgptAccountId: string
+  chatgptPlanType?: string | null
+}
+
+/**
+ * Who answers what the server asks. Handlers of a turn go before the thread's, the thread's before the client's. What
+ * no handler answers, or one that fails, is declined in the shape of its method.
+ */
+export interface Handlers {
+  /** Commands and file changes. */
+  onApproval?: Handler<ApprovalRequest, ApprovalDecision>
+  /** Questions to the user. */
+  onUserInput?: Handler<UserInputRequest, UserInputAnswer>
+  /** What MCP servers ask, and whether their tools may be called. */
+  onElicitation?: Handler<ElicitationRequest, ElicitationAnswer>
+  /** Wider permissions. */
+  onPermissions?: Handler<PermissionsRequest, PermissionsAnswer>
+  /** Dynamic tools that are not among `tools`. */
+  onToolCall?: Handler<ToolCallRequest, ToolResult>
+  /** Fresh ChatGPT tokens. */
+  onAuthTokensRefresh?: Handler<AuthTokensRefreshRequest, AuthTokens>
+  /** Whatever no other handler takes, also what a newer codex asks. Returns the method's result. */
+  onServerRequest?: Handler<HandledRequest, object>
+}
+
+/** A request from the server and how it was answered. */
+export type ServerRequestRecord = HandledRequest & {
+  /** Whose handler answered; `nobody`: it was declined; `elsewhere`: another client answered, or the turn ended. */
+  readonly answeredBy: 'turn' | 'thread' | 'client' | 'nobody' | 'elsewhere'
+  /** The answer as it was sent, where a handler gave it. */
+  readonly answer: unknown
+  /** Why a handler's answer was not taken. */
+  readonly error: string | null
+}
+
+/** A reader of the requests from the server. */
+export interface ServerRequestStream extends TurnStream<ServerRequestRecord> {
+  /** How many were dropped because this reader was too slow. */
+  readonly dropped: number
+  [Symbol.asyncIterator](): ServerRequestStream
+}
+
 /** Options of `new Codex()`. */
-export interface CodexOptions extends ClientSettings {
+export interface CodexOptions extends ClientSettings, Handlers {
   /** Gets what the library logs; off by default. No record holds a secret. */
   logger?: (record: LogRecord) => void
 }
@@ -33,13 +170,16 @@ export interface LogRecord {
 }
 
 /** Options of `startThread`. */
-export interface StartThreadOptions extends Omit<ThreadSettings, 'includeTurns'>, Abortable {}
+export interface StartThreadOptions extends Omit<ThreadSettings, 'includeTurns'>, Handlers, Abortable {}
 
 /** Options of `resumeThread`. */
-export interface ResumeThreadOptions extends Omit<ThreadSettings, 'ephemeral' | 'serviceName'>, Abortable {}
+export interface ResumeThreadOptions
+  extends Omit<ThreadSettings, 'ephemeral' | 'serviceName'>,
+    Handlers,
+    Abortable {}
 
 /** Options of a turn. Aborting `signal` interrupts the turn. */
-export interface TurnOptions extends TurnSettings, Abortable {}
+export interface TurnOptions extends TurnSettings, Handlers, Abortable {}
 
 /** Options of `Codex.run`: those of the fresh thread, and those of its turn. */
 export interface RunOptions

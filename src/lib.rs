@@ -5,6 +5,7 @@
 mod codex;
 mod environment;
 mod error;
+mod handlers;
 mod logger;
 mod notifications;
 mod promise;

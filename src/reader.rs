@@ -33,16 +33,19 @@ pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<
 }
 
 fn next_batch<'env>(env: &'env Env, reader: &TurnReader) -> Result<Unknown<'env>> {
-    match reader.events().try_next() {
-        Next::Batch(batch) => to_array(env, batch).map(|batch| batch.to_unknown()),
-        Next::End => Null.into_unknown(env),
-        Next::Failed(error) => Err(to_js(env, &error)),
-        Next::Pending => {
-            let (wake, promise) = Wake::new(env)?;
-            // Between the two looks something may have come: then nobody keeps the waker, and its end wakes.
-            drop(reader.events().next_or_wake(Box::new(move || wake.now())));
-            Ok(promise)
-        }
+    let mut next = reader.events().try_next();
+    let mut promise = None;
+    if matches!(next, Next::Pending) {
+        // A waker costs, so the first look is without one. Something may have come between the two.
+        let (wake, woken) = Wake::new(env)?;
+        next = reader.events().next_or_wake(Box::new(move || wake.now()));
+        promise = Some(woken);
+    }
+    match (next, promise) {
+        (Next::Batch(batch), _) => to_array(env, batch).map(|batch| batch.to_unknown()),
+        (Next::Failed(error), _) => Err(to_js(env, &error)),
+        (Next::Pending, Some(promise)) => Ok(promise),
+        (Next::End | Next::Pending, _) => Null.into_unknown(env),
     }
 }
 

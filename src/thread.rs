@@ -1,11 +1,14 @@
+use std::sync::Arc;
+
 use codex_client::Error;
 use codex_client::options::{Input, TurnSettings, parse};
+use codex_client::requests::Handlers;
 use napi::bindgen_prelude::{JsValue, Null, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::Hooks;
+use crate::environment::{Handled, Hooks};
 use crate::error::to_js;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
 use crate::turn::Turn;
@@ -59,8 +62,8 @@ impl Thread {
     ) -> Result<Unknown<'env>> {
         or_reject(
             env,
-            begin(env, input, options, |input, settings, cancel| {
-                let run = self.thread.run(input, settings, cancel)?;
+            begin(env, input, options, |input, settings, handlers, cancel| {
+                let run = self.thread.run(input, settings, handlers, cancel)?;
                 Ok(move |env| promise(env, run, |env, result| parsed(env, result.to_json())))
             }),
         )
@@ -83,8 +86,8 @@ impl Thread {
     ) -> Result<Unknown<'env>> {
         or_reject(
             env,
-            begin(env, input, options, |input, settings, cancel| {
-                let turn = self.thread.turn(input, settings, cancel)?;
+            begin(env, input, options, |input, settings, handlers, cancel| {
+                let turn = self.thread.turn(input, settings, handlers, cancel)?;
                 Ok(move |env| promise(env, turn, |_, turn| Ok(Turn::new(turn))))
             }),
         )
@@ -128,19 +131,24 @@ fn begin<'env, P>(
     env: &'env Env,
     input: Unknown<'env>,
     options: Option<Unknown<'env>>,
-    start: impl FnOnce(Input, TurnSettings, CancellationToken) -> std::result::Result<P, Error>,
+    start: impl FnOnce(
+        Input,
+        TurnSettings,
+        Option<Arc<dyn Handlers>>,
+        CancellationToken,
+    ) -> std::result::Result<P, Error>,
 ) -> Result<Unknown<'env>>
 where
     P: FnOnce(&'env Env) -> Result<Unknown<'env>>,
 {
-    let (json, signal) = Hooks::of(env)?.encode_options(env, options, "signal")?;
+    let Handled { json, apart: signal, handlers } = Hooks::of(env)?.encode_handled(env, options, "signal")?;
     let input = input_argument(env, input)?;
     let cancel = CancellationToken::new();
     if is_aborted(signal.as_ref())? {
         cancel.cancel();
     }
     let settings = parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
-    let started = start(input, settings, cancel.clone()).map_err(|error| to_js(env, &error))?;
+    let started = start(input, settings, handlers, cancel.clone()).map_err(|error| to_js(env, &error))?;
     abortable(env, started(env)?, signal, cancel)
 }
 

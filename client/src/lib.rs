@@ -7,6 +7,7 @@
 //! - [`rpc`]: ids, deadlines, the in-flight cap, requests from the server, the sticky end of a connection
 //! - [`routing`]: which turn a message belongs to; events that came early; notifications outside turns
 //! - [`turn`]: a turn's log and its readers; the result
+//! - [`requests`]: who answers what the server asks
 //! - [`client`]: [`Codex`], [`Thread`] and [`Turn`]
 //!
 //! There is no Node in this crate; the N-API binding wraps it.
@@ -15,6 +16,7 @@ pub mod client;
 mod error;
 pub mod options;
 pub mod process;
+pub mod requests;
 pub mod routing;
 pub mod rpc;
 pub mod transport;

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Host};
 use super::metadata::Metadata;
-use super::overload::{only_reads, retry_overload};
 use super::thread::{Thread, ThreadShared};
 use crate::options::{ClientSettings, Input, ThreadSettings, TurnSettings, id, parse};
+use crate::requests::{HandlerKind, Handlers};
 use crate::routing::RingReader;
 use crate::rpc::{CallOptions, RawAnswer};
 use crate::turn::TurnResult;
@@ -40,8 +40,13 @@ const TURN_OPTIONS: &[&str] =
 
 impl Codex {
     /// A client that connects with its first call. `span` is the parent of all it traces.
-    pub fn new(settings: ClientSettings, host: Host, span: tracing::Span) -> Result<Self, Error> {
-        Ok(Self { core: Core::new(settings, host, span)? })
+    pub fn new(
+        settings: ClientSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+        host: Host,
+        span: tracing::Span,
+    ) -> Result<Self, Error> {
+        Ok(Self { core: Core::new(settings, handlers, host, span)? })
     }
 
     /// A handle that does not keep the client alive.
@@ -78,22 +83,7 @@ impl Codex {
                 "method is empty; it must be a method of the protocol".to_owned(),
             ));
         }
-        let timeout = timeout.unwrap_or(self.core.settings.request_timeout());
-        let options = CallOptions { timeout, indeterminate: false };
-        let connection = Arc::clone(&self.core.session()?.connection);
-        let call = connection.request(method, params.as_deref(), options);
-        let method = method.to_owned();
-        Ok(async move {
-            if !only_reads(&method) {
-                return call.answer().await;
-            }
-            let mut first = Some(call);
-            retry_overload(move || {
-                let again = || connection.request(&method, params.as_deref(), options);
-                first.take().unwrap_or_else(again).answer()
-            })
-            .await
-        })
+        self.core.request(method, params, timeout)
     }
 
     /// Sends a notification. Wire: any client notification.
@@ -109,20 +99,40 @@ impl Codex {
         Ok(self.core.ring.reader(methods))
     }
 
+    /// Follows the requests from the server and how each was answered, from now on.
+    pub fn server_requests(&self) -> Result<RingReader, Error> {
+        self.core.session()?;
+        Ok(self.core.dispatcher.records().reader(None))
+    }
+
     /// A new thread. Wire: `thread/start`.
-    pub async fn start_thread(&self, settings: ThreadSettings) -> Result<Thread, Error> {
+    pub async fn start_thread(
+        &self,
+        settings: ThreadSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+    ) -> Result<Thread, Error> {
         settings.check(options::Opening::Start)?;
+        let has = |handlers: &Option<Arc<dyn Handlers>>| {
+            handlers.as_ref().is_some_and(|handlers| handlers.has(HandlerKind::Approval))
+        };
+        let asks = has(&handlers) || has(self.core.dispatcher.client());
+        let settings = settings.for_new_thread(asks);
         let params = settings.wire(options::Opening::Start, &self.core.config.secrets);
-        self.open_thread("thread/start", params, settings).await
+        self.open_thread("thread/start", params, settings, handlers).await
     }
 
     /// A thread that was started before. Wire: `thread/resume`.
-    pub async fn resume_thread(&self, thread_id: &str, settings: ThreadSettings) -> Result<Thread, Error> {
+    pub async fn resume_thread(
+        &self,
+        thread_id: &str,
+        settings: ThreadSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+    ) -> Result<Thread, Error> {
         id(thread_id, "id")?;
         settings.check(options::Opening::Resume)?;
         let mut params = settings.wire(options::Opening::Resume, &self.core.config.secrets);
         params.insert("threadId".to_owned(), thread_id.into());
-        self.open_thread("thread/resume", params, settings).await
+        self.open_thread("thread/resume", params, settings, handlers).await
     }
 
     /// One turn on a fresh thread, which the server may unload afterwards.
@@ -130,6 +140,7 @@ impl Codex {
         &self,
         input: Input,
         json: Option<&str>,
+        handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<Arc<TurnResult>, Error> {
         let (settings, turn) = split_run_options(json)?;
@@ -138,10 +149,10 @@ impl Codex {
             return Err(Error::Aborted { result: None });
         }
         let thread = tokio::select! {
-            thread = self.start_thread(settings) => thread?,
+            thread = self.start_thread(settings, handlers) => thread?,
             () = cancel.cancelled() => return Err(Error::Aborted { result: None }),
         };
-        let outcome = thread.run(input, turn, cancel)?.await;
+        let outcome = thread.run(input, turn, None, cancel)?.await;
         thread.unsubscribe();
         outcome
     }
@@ -156,6 +167,7 @@ impl Codex {
         method: &str,
         params: Map<String, Value>,
         settings: ThreadSettings,
+        handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
         #[derive(Deserialize)]
         struct Opened {
@@ -174,6 +186,10 @@ impl Codex {
         let thread_id = opened.thread.id;
         let shared = self.core.thread(&thread_id, || ThreadShared::new(&thread_id));
         shared.opened(session.number, settings);
+        if let Some(handlers) = handlers {
+            self.core.dispatcher.set_thread(&thread_id, &handlers);
+            shared.set_handlers(handlers);
+        }
         Ok(Thread::new(Arc::clone(&self.core), shared))
     }
 }

@@ -1,15 +1,20 @@
 use std::collections::HashMap;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
+use super::overload::{only_reads, retry_overload};
 use super::session::Session;
 use super::thread::ThreadShared;
 use crate::options::{ClientInfo, ClientSettings};
 use crate::process::{ConfigArguments, config_arguments};
+use crate::requests::{Dispatcher, Handlers};
 use crate::routing::Ring;
+use crate::rpc::{CallOptions, RawAnswer};
 use crate::{Error, lock};
 
 /// What the program around the client gives it.
@@ -29,6 +34,7 @@ pub(super) struct Core {
     pub(super) config: ConfigArguments,
     pub(super) host: Host,
     pub(super) ring: Arc<Ring>,
+    pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) span: tracing::Span,
     slot: Mutex<Slot>,
     threads: Mutex<HashMap<String, Weak<ThreadShared>>>,
@@ -43,7 +49,12 @@ struct Slot {
 }
 
 impl Core {
-    pub(super) fn new(settings: ClientSettings, host: Host, span: tracing::Span) -> Result<Arc<Self>, Error> {
+    pub(super) fn new(
+        settings: ClientSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+        host: Host,
+        span: tracing::Span,
+    ) -> Result<Arc<Self>, Error> {
         settings.check()?;
         let config = settings.config.as_ref().map(config_arguments).transpose()?.unwrap_or_default();
         Ok(Arc::new(Self {
@@ -51,6 +62,7 @@ impl Core {
             config,
             host,
             ring: Arc::default(),
+            dispatcher: Dispatcher::new(handlers),
             span,
             slot: Mutex::default(),
             threads: Mutex::default(),
@@ -73,6 +85,32 @@ impl Core {
         let session = Session::start(self, slot.sessions);
         slot.session = Some(Arc::clone(&session));
         Ok(session)
+    }
+
+    /// Makes a request, which has its place in the queue when this returns. What only reads is asked again while
+    /// the server is overloaded.
+    pub(super) fn request(
+        &self,
+        method: &str,
+        params: Option<String>,
+        timeout: Option<Duration>,
+    ) -> Result<impl Future<Output = RawAnswer> + Send + 'static, Error> {
+        let timeout = timeout.unwrap_or(self.settings.request_timeout());
+        let options = CallOptions { timeout, indeterminate: false };
+        let connection = Arc::clone(&self.session()?.connection);
+        let call = connection.request(method, params.as_deref(), options);
+        let method = method.to_owned();
+        Ok(async move {
+            if !only_reads(&method) {
+                return call.answer().await;
+            }
+            let mut first = Some(call);
+            retry_overload(move || {
+                let again = || connection.request(&method, params.as_deref(), options);
+                first.take().unwrap_or_else(again).answer()
+            })
+            .await
+        })
     }
 
     /// The session, if one lives.
@@ -106,6 +144,7 @@ impl Core {
                     session.close(threads).await;
                 }
                 self.ring.close();
+                self.dispatcher.records().close();
             })
             .await;
     }

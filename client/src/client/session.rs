@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use serde_json::json;
@@ -15,8 +15,9 @@ use crate::options::ClientSettings;
 use crate::process::{
     Environment, Executable, Exit, FindOptions, Process, SpawnOptions, Spawned, find_codex,
 };
+use crate::requests::Dispatcher;
 use crate::routing::Router;
-use crate::rpc::{CallOptions, Connection, Inbox, Notification, ServerRequest, decline};
+use crate::rpc::{CallOptions, Connection, Inbox, Notification, ServerRequest};
 use crate::transport::run_stdio;
 use crate::{Error, lock};
 
@@ -43,6 +44,7 @@ pub(super) struct Session {
 struct Plan {
     settings: ClientSettings,
     config: Vec<String>,
+    secrets: Vec<String>,
     search_from: Vec<PathBuf>,
     initialize: String,
 }
@@ -53,7 +55,11 @@ impl Session {
         let (outgoing, to_send) = mpsc::unbounded_channel();
         let (requests, asked) = mpsc::unbounded_channel();
         let router = Router::new(Arc::clone(&core.ring));
-        let inbox = Arc::new(SessionInbox { router: Arc::clone(&router), requests });
+        let inbox = Arc::new(SessionInbox {
+            router: Arc::clone(&router),
+            dispatcher: Arc::clone(&core.dispatcher),
+            requests,
+        });
         let connection = Connection::new(outgoing, inbox, core.settings.in_flight());
         let (ready_sender, ready) = watch::channel(None);
         let session = Arc::new(Self {
@@ -68,6 +74,7 @@ impl Session {
         let plan = Plan {
             settings: core.settings.clone(),
             config: core.config.arguments.clone(),
+            secrets: core.config.secret_texts().into_iter().chain(core.settings.api_key.clone()).collect(),
             search_from: core.host.search_from.clone(),
             initialize: initialize(core),
         };
@@ -84,7 +91,8 @@ impl Session {
             }
             let _ = ready_sender.send(Some(outcome.map(Arc::new)));
         };
-        let answer = answer_requests(Arc::clone(&session.connection), asked);
+        let answer =
+            answer_requests(Arc::downgrade(&session.connection), Arc::clone(&core.dispatcher), asked);
         core.host.runtime.spawn(connect.instrument(core.span.clone()));
         core.host.runtime.spawn(answer.instrument(core.span.clone()));
         session
@@ -157,8 +165,9 @@ impl Session {
         let path = executable.path.display().to_string();
         let arguments = arguments(plan);
         let cwd = plan.settings.cwd.as_ref().map(PathBuf::from);
+        let secrets = plan.secrets.clone();
         let Spawned { process, stdin, stdout } =
-            Process::spawn(SpawnOptions { executable, arguments, cwd, environment })?;
+            Process::spawn(SpawnOptions { executable, arguments, cwd, environment, secrets })?;
         *lock(&self.process) = Some(process.clone());
 
         let inbound = Arc::clone(&self.connection);
@@ -208,11 +217,15 @@ impl Session {
 /// Hands what the server says to the router, and what it asks to the task that answers.
 struct SessionInbox {
     router: Arc<Router>,
+    dispatcher: Arc<Dispatcher>,
     requests: mpsc::UnboundedSender<ServerRequest>,
 }
 
 impl Inbox for SessionInbox {
     fn notification(&self, notification: &Notification<'_>) {
+        if notification.method == "serverRequest/resolved" {
+            self.dispatcher.resolved(notification.line);
+        }
         self.router.notification(notification);
     }
 
@@ -226,17 +239,21 @@ impl Inbox for SessionInbox {
 
     fn ended(&self, error: &Error) {
         self.router.end(error);
+        self.dispatcher.connection_ended();
     }
 }
 
-/// Answers every request from the server, off the reader's path; each is declined in its own shape.
-async fn answer_requests(connection: Arc<Connection>, mut asked: mpsc::UnboundedReceiver<ServerRequest>) {
+/// Hands every request from the server to the dispatcher, off the reader's path.
+///
+/// It ends with the connection, which holds the other end of `asked`, so it must not hold the connection.
+async fn answer_requests(
+    connection: Weak<Connection>,
+    dispatcher: Arc<Dispatcher>,
+    mut asked: mpsc::UnboundedReceiver<ServerRequest>,
+) {
     while let Some(request) = asked.recv().await {
-        tracing::info!(method = request.method, "declining a request from codex: there is no handler for it");
-        match decline(&request.method) {
-            Ok(answer) => connection.respond(&request.id, Ok(&answer.to_string())),
-            Err((code, message)) => connection.respond(&request.id, Err((code, &message))),
-        }
+        let Some(connection) = connection.upgrade() else { return };
+        dispatcher.dispatch(&connection, request);
     }
 }
 

@@ -18,11 +18,21 @@ use super::turn::Turn;
 use super::watch::{Watch, watch_turn};
 use crate::Error;
 use crate::options::{Input, TurnSettings};
+use crate::requests::Handlers;
 use crate::routing::TurnSink;
 use crate::rpc::CallOptions;
 use crate::turn::TurnState;
 
 type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, tokio::sync::AcquireError>> + Send>>;
+
+/// What a turn begins with.
+struct Beginning {
+    input: Input,
+    settings: TurnSettings,
+    handlers: Option<Arc<dyn Handlers>>,
+    keep_log: bool,
+    permit: OwnedSemaphorePermit,
+}
 
 impl Thread {
     /// Begins a turn; it has its place in the thread's queue when this returns.
@@ -30,6 +40,7 @@ impl Thread {
         &self,
         input: Input,
         settings: TurnSettings,
+        handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
         keep_log: bool,
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
@@ -45,7 +56,7 @@ impl Thread {
                     Poll::Pending => place.await,
                 };
                 let permit = permit.map_err(|_| closed())?;
-                thread.start(input, settings, &cancel, keep_log, permit).await
+                thread.start(Beginning { input, settings, handlers, keep_log, permit }, &cancel).await
             };
             let mut started = pin!(started);
             tokio::select! {
@@ -56,14 +67,8 @@ impl Thread {
         })
     }
 
-    async fn start(
-        &self,
-        input: Input,
-        settings: TurnSettings,
-        cancel: &CancellationToken,
-        keep_log: bool,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Turn, Error> {
+    async fn start(&self, beginning: Beginning, cancel: &CancellationToken) -> Result<Turn, Error> {
+        let Beginning { input, settings, handlers, keep_log, permit } = beginning;
         let session = self.core.session()?;
         session.ready().await?;
         // A turn that the server still works on, one that was given up here or another client's, comes first.
@@ -80,7 +85,10 @@ impl Thread {
         let cancel = cancel.clone();
         // On a task of its own: whoever waits may go, the server's answer must still find somebody.
         let send = async move {
+            let dispatcher = Arc::clone(&thread.core.dispatcher);
+            dispatcher.starting(thread.id(), handlers);
             let begun = thread.send_start(&session, Value::Object(params), keep_log).await;
+            dispatcher.started(thread.id(), begun.as_ref().ok());
             let turn = match begun {
                 Ok(state) => Turn::new(thread, Arc::clone(&session.connection), state),
                 Err(error) => {
@@ -99,7 +107,9 @@ impl Thread {
             };
             // A turn that nobody received is cancelled, and its watch sees to it.
             drop(sender.send(Ok(turn)));
+            let turn_id = watch.state.turn_id.clone();
             watch_turn(watch).await;
+            dispatcher.ended(&turn_id);
             drop(permit);
         };
         tokio::spawn(send.in_current_span());

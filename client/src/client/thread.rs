@@ -9,6 +9,7 @@ use super::core::Core;
 use super::session::Session;
 use super::turn::Turn;
 use crate::options::{Input, Opening, ThreadSettings, TurnSettings};
+use crate::requests::Handlers;
 use crate::rpc::{CallOptions, RawAnswer};
 use crate::turn::TurnResult;
 use crate::{Error, lock};
@@ -26,6 +27,10 @@ pub(super) struct ThreadShared {
     /// Turns run one after the other: the server would merge a second into the running one.
     pub(super) turns: Arc<Semaphore>,
     opened: Mutex<Opened>,
+    /// The last token usage that was asked for: it outlives the server.
+    usage: Mutex<Option<String>>,
+    /// Kept here for as long as the thread is: the dispatcher does not keep them.
+    handlers: Mutex<Option<Arc<dyn Handlers>>>,
 }
 
 #[derive(Default, Clone)]
@@ -37,11 +42,21 @@ struct Opened {
 
 impl ThreadShared {
     pub(super) fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), turns: Arc::new(Semaphore::new(1)), opened: Mutex::default() }
+        Self {
+            id: id.to_owned(),
+            turns: Arc::new(Semaphore::new(1)),
+            opened: Mutex::default(),
+            usage: Mutex::default(),
+            handlers: Mutex::default(),
+        }
     }
 
     pub(super) fn opened(&self, session: u64, settings: ThreadSettings) {
         *lock(&self.opened) = Opened { session, settings };
+    }
+
+    pub(super) fn set_handlers(&self, handlers: Arc<dyn Handlers>) {
+        *lock(&self.handlers) = Some(handlers);
     }
 
     pub(super) fn settings(&self) -> ThreadSettings {
@@ -61,7 +76,11 @@ impl Thread {
 
     /// The last token usage of the thread that was seen here, as JSON: total, last, modelContextWindow.
     pub fn usage(&self) -> Option<String> {
-        self.core.current()?.router.usage(self.id())
+        let mut known = lock(&self.shared.usage);
+        if let Some(usage) = self.core.current().and_then(|session| session.router.usage(self.id())) {
+            *known = Some(usage);
+        }
+        known.clone()
     }
 
     /// One turn, to its end. The turn has its place behind earlier ones when this returns. Wire: `turn/start`.
@@ -69,9 +88,10 @@ impl Thread {
         &self,
         input: Input,
         settings: TurnSettings,
+        handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
-        let begun = self.begin(input, settings, cancel, false)?;
+        let begun = self.begin(input, settings, handlers, cancel, false)?;
         Ok(async move {
             let turn = begun.await?;
             turn.result(turn.wait()).await
@@ -84,9 +104,10 @@ impl Thread {
         &self,
         input: Input,
         settings: TurnSettings,
+        handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
-        self.begin(input, settings, cancel, true)
+        self.begin(input, settings, handlers, cancel, true)
     }
 
     /// The thread as the server has stored it, as JSON. Wire: `thread/read`.
@@ -132,7 +153,6 @@ impl Thread {
     }
 
     async fn ask(&self, method: &str, params: Value) -> RawAnswer {
-        let session = self.core.session()?;
-        session.connection.request(method, Some(&params.to_string()), self.call_options()).answer().await
+        self.core.request(method, Some(params.to_string()), None)?.await
     }
 }

@@ -14,7 +14,7 @@ pub struct RequestSettings {
     ///
     /// @default the client's `requestTimeoutMs`
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(type = "number"))]
+    #[cfg_attr(test, ts(optional, type = "number"))]
     pub timeout_ms: Option<u64>,
 }
 

@@ -16,8 +16,8 @@ pub struct ClientSettings {
     /// is installed next to this one, else `codex` on `PATH`.
     #[serde(deserialize_with = "present")]
     pub codex_path: Option<String>,
-    /// Replaces the whole argument list after the executable. `config`, `configOverrides` and `baseUrl` are then
-    /// not added.
+    /// Replaces the whole argument list after the executable. Excludes `config`, `configOverrides` and `baseUrl`,
+    /// which would go there.
     #[serde(deserialize_with = "present")]
     pub launch_args: Option<Vec<String>>,
     /// Working directory of the codex process.
@@ -27,6 +27,7 @@ pub struct ClientSettings {
     pub cwd: Option<String>,
     /// Environment variables of the codex process, merged over the inherited ones.
     #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | undefined }"))]
     pub env: Option<BTreeMap<String, String>>,
     /// Whether codex inherits the environment of this process.
     ///
@@ -37,7 +38,7 @@ pub struct ClientSettings {
     /// server's `env` and `http_headers`, a provider's headers and tokens) do not go into the argument list:
     /// they are sent with each thread that is started or resumed.
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(type = "{ [key: string]: ConfigValue | undefined }"))]
+    #[cfg_attr(test, ts(optional, type = "{ [key: string]: ConfigValue | undefined }"))]
     pub config: Option<Map<String, Value>>,
     /// Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. Anyone who can
     /// list processes can read them.
@@ -68,20 +69,20 @@ pub struct ClientSettings {
     ///
     /// @default 30000
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(type = "number"))]
+    #[cfg_attr(test, ts(optional, type = "number"))]
     pub request_timeout_ms: Option<u64>,
     /// Deadline of starting codex and of its handshake together, in milliseconds.
     ///
     /// @default 15000
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(type = "number"))]
+    #[cfg_attr(test, ts(optional, type = "number"))]
     pub connect_timeout_ms: Option<u64>,
     /// How long a turn may be silent before it rejects with `TurnInactiveError`, in milliseconds. Restarted by
     /// each event of the turn.
     ///
     /// @default none: a turn may be silent for ever
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(type = "number"))]
+    #[cfg_attr(test, ts(optional, type = "number"))]
     pub inactivity_timeout_ms: Option<u64>,
     /// How many requests may be on the wire at once, 1 to 128; the rest wait in order. The server drops answers
     /// when there are too many.
@@ -98,7 +99,7 @@ pub struct ClientSettings {
 
 /// Who a client is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `name`, `version` and perhaps `title`")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ClientInfo {
     /// Short name, valid in an HTTP header.

@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{present, without_position};
+use super::{in_words, kind, present};
 use crate::Error;
 
 /// What a turn is asked.
@@ -30,7 +30,7 @@ pub enum InputItem {
         url: Option<String>,
         /// The bytes. Excludes `url`.
         #[serde(default, deserialize_with = "present")]
-        #[cfg_attr(test, ts(type = "Uint8Array"))]
+        #[cfg_attr(test, ts(optional, type = "Uint8Array"))]
         data: Option<String>,
         /// Media type of `data`, such as `image/png`.
         #[serde(default, deserialize_with = "present")]
@@ -85,7 +85,7 @@ impl Input {
     /// Reads an input from JSON text. Bytes are base64 in it.
     pub fn parse(json: &str) -> Result<Self, Error> {
         let value: Value = serde_json::from_str(json)
-            .map_err(|error| Error::InvalidArgument(format!("input: {}", without_position(&error))))?;
+            .map_err(|error| Error::InvalidArgument(format!("input: {}", in_words(&error))))?;
         match value {
             Value::String(text) => Ok(Self::User(vec![text_item(&text)])),
             Value::Array(items) if items.is_empty() => {
@@ -138,8 +138,17 @@ impl Input {
         if !value.is_object() {
             return Err(wrong(format!("{} is no item; input takes {KINDS}", kind(&value))));
         }
-        let item: InputItem =
-            serde_json::from_value(value).map_err(|error| wrong(without_position(&error)))?;
+        let strange = value
+            .as_object()
+            .into_iter()
+            .flatten()
+            .find(|(name, value)| *name != "content" && !value.is_string());
+        let strange = strange.map(|(name, _)| format!("{name}: "));
+        let item: InputItem = serde_json::from_value(value).map_err(|error| {
+            let text = in_words(&error);
+            let field = strange.filter(|_| text.starts_with("invalid type: ")).unwrap_or_default();
+            wrong(field + &text)
+        })?;
         let wire = match item {
             InputItem::Text { text } => text_item(&text),
             InputItem::Image { url: Some(url), data: None, mime_type: None } => {
@@ -173,15 +182,4 @@ impl Input {
 
 fn text_item(text: &str) -> Value {
     json!({ "type": "text", "text": text, "text_elements": [] })
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
 }

@@ -24,7 +24,8 @@ pub struct ThreadSettings {
     /// Who decides what the agent may do beyond its sandbox: `auto_review` sends the policy `on-request` with the
     /// reviewer `auto_review`, `deny_all` sends the policy `never`. Excludes `approvalPolicy`.
     ///
-    /// @default 'auto_review' for a new thread
+    /// @default for a new thread 'auto_review', or the policy `on-request` with the reviewer `user` where there is
+    /// an `onApproval` handler
     #[serde(deserialize_with = "present")]
     pub approval_mode: Option<ApprovalMode>,
     /// When codex asks before it acts. Excludes `approvalMode`.
@@ -47,7 +48,7 @@ pub struct ThreadSettings {
     pub ephemeral: Maybe<bool>,
     /// Configuration of this thread alone: keys as in `config.toml`, dotted or nested.
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(type = "{ [key: string]: ConfigValue | undefined } | null"))]
+    #[cfg_attr(test, ts(optional, type = "{ [key: string]: ConfigValue | undefined } | null"))]
     pub config: Maybe<Map<String, Value>>,
     /// Name of the service that runs the thread, for metrics. For `startThread` only.
     #[serde(deserialize_with = "present")]
@@ -168,9 +169,11 @@ pub enum ApprovalPolicy {
         rules: bool,
         /// Before a skill runs.
         #[serde(default)]
+        #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
         skill_approval: bool,
         /// When the agent asks for permissions.
         #[serde(default)]
+        #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
         request_permissions: bool,
         /// When an MCP server asks.
         mcp_elicitations: bool,
@@ -212,6 +215,21 @@ impl ThreadSettings {
         Ok(())
     }
 
+    /// A new thread has somebody who decides, unless its settings say who: the client's handler, where there is
+    /// one, else the reviewing agent.
+    pub(crate) fn for_new_thread(mut self, has_handler: bool) -> Self {
+        let is_open = self.approval_policy.is_none() && self.approvals_reviewer.is_none();
+        if is_open && self.approval_mode.is_none() {
+            if has_handler {
+                self.approval_policy = Some(Some(ApprovalPolicy::OnRequest));
+                self.approvals_reviewer = Some(Some(ApprovalsReviewer::User));
+            } else {
+                self.approval_mode = Some(ApprovalMode::AutoReview);
+            }
+        }
+        self
+    }
+
     /// The parameters of `thread/start` or `thread/resume`; `secrets` is configuration of the whole client.
     pub(crate) fn wire(&self, opening: Opening, secrets: &Map<String, Value>) -> Map<String, Value> {
         let mut wire = Map::new();
@@ -227,10 +245,7 @@ impl ThreadSettings {
         put(&mut wire, "ephemeral", &self.ephemeral);
         put(&mut wire, "serviceName", &self.service_name);
         put(&mut wire, "serviceTier", &self.service_tier);
-        let new_and_silent =
-            opening == Opening::Start && self.approval_policy.is_none() && self.approvals_reviewer.is_none();
-        let mode = self.approval_mode.or(new_and_silent.then_some(ApprovalMode::AutoReview));
-        if let Some(mode) = mode {
+        if let Some(mode) = self.approval_mode {
             wire.extend(mode.wire());
         }
         if opening == Opening::Resume {

@@ -18,7 +18,7 @@ pub struct TurnSettings {
     ///
     /// @default the client's `inactivityTimeoutMs`
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(type = "number"))]
+    #[cfg_attr(test, ts(optional, type = "number"))]
     pub inactivity_timeout_ms: Option<u64>,
     /// Model name, for this turn and later ones.
     #[serde(deserialize_with = "present")]
@@ -56,7 +56,7 @@ pub struct TurnSettings {
     pub service_tier_for_turn: Maybe<String>,
     /// JSON Schema that the final message follows. For this turn alone.
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(type = "JsonSchema"))]
+    #[cfg_attr(test, ts(optional, type = "JsonSchema"))]
     pub output_schema: Option<Value>,
     /// What started the turn, for analytics. Sent as `turnTrigger`.
     #[serde(deserialize_with = "present")]
@@ -89,7 +89,13 @@ wire_enum! {
 
 /// What commands may touch, in full.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields,
+    expecting = "an object with a `type`"
+)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub enum SandboxPolicy {
     /// No sandbox.

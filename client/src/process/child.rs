@@ -8,6 +8,7 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::descendants::{descendants, kill};
 use super::stderr::StderrTail;
@@ -34,10 +35,11 @@ pub struct SpawnOptions {
     pub cwd: Option<PathBuf>,
     /// The whole environment.
     pub environment: Environment,
+    /// What its stderr must not show when it is passed on.
+    pub secrets: Vec<String>,
 }
 
 /// A started child: the process and its two pipes.
-#[derive(Debug)]
 pub struct Spawned {
     /// The process.
     pub process: Process,
@@ -59,15 +61,16 @@ pub struct Exit {
 }
 
 /// A running child. When the last clone is dropped it is ended as by [`Process::end`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Process {
     shared: Arc<Shared>,
     _dropped: Arc<tokio_util::sync::DropGuard>,
 }
 
-#[derive(Debug)]
 struct Shared {
     pid: u32,
+    /// Cancelled when the child is asked to end, and `ending` once its descendants are known.
+    asked: CancellationToken,
     ending: CancellationToken,
     extra_grace: Mutex<Duration>,
     exit: watch::Receiver<Option<Exit>>,
@@ -81,7 +84,7 @@ impl Process {
     ///
     /// Must be called within a tokio runtime, which goes on watching the child.
     pub fn spawn(options: SpawnOptions) -> Result<Spawned, Error> {
-        let SpawnOptions { executable, arguments, cwd, mut environment } = options;
+        let SpawnOptions { executable, arguments, cwd, mut environment, secrets } = options;
         if let Some(folder) = &executable.path_folder {
             environment.prepend_path(folder);
         }
@@ -109,15 +112,16 @@ impl Process {
             return Err(failed(std::io::Error::other("its pipes could not be opened")));
         };
 
-        let tail = Arc::new(StderrTail::default());
+        let tail = Arc::new(StderrTail::new(secrets));
         let draining = Arc::clone(&tail);
-        let drained = tokio::spawn(async move { draining.drain(stderr).await });
+        let drained = tokio::spawn(async move { draining.drain(stderr).await }.in_current_span());
 
         let (exit_sender, exit) = watch::channel(None);
-        let ending = CancellationToken::new();
+        let asked = CancellationToken::new();
         let shared = Arc::new(Shared {
             pid: child.id().unwrap_or_default(),
-            ending: ending.clone(),
+            asked: asked.clone(),
+            ending: CancellationToken::new(),
             extra_grace: Mutex::new(Duration::ZERO),
             exit,
             stderr: tail,
@@ -129,14 +133,15 @@ impl Process {
 
         tracing::info!(pid = shared.pid, path = %executable.path.display(), "codex started");
         let watched = Arc::clone(&shared);
-        tokio::spawn(async move {
+        let watch = async move {
             let status = watch_child(child, &watched).await;
             let _ = tokio::time::timeout(STDERR_GRACE, drained).await;
             let exit = Exit::new(status, watched.stderr.text());
             tracing::info!(pid = watched.pid, code = exit.code, signal = exit.signal, "codex ended");
             let _ = exit_sender.send(Some(exit));
-        });
-        let _dropped = Arc::new(ending.drop_guard());
+        };
+        tokio::spawn(watch.in_current_span());
+        let _dropped = Arc::new(asked.drop_guard());
         Ok(Spawned { process: Self { shared, _dropped }, stdin, stdout })
     }
 
@@ -165,13 +170,13 @@ impl Process {
     /// `extra_grace` is added to the first wait, for a server that has much to put away.
     pub async fn end(&self, extra_grace: Duration) -> Exit {
         *lock(&self.shared.extra_grace) = extra_grace.min(LONGEST_GRACE);
-        self.shared.ending.cancel();
+        self.shared.asked.cancel();
         self.shared.exited().await
     }
 }
 
 /// Waits for the end of a child.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ExitWatch {
     shared: Arc<Shared>,
 }
@@ -197,7 +202,7 @@ impl Shared {
 pub async fn end_all() {
     let running: Vec<Arc<Shared>> = lock(&RUNNING).iter().filter_map(Weak::upgrade).collect();
     for process in &running {
-        process.ending.cancel();
+        process.asked.cancel();
     }
     for process in &running {
         process.exited().await;
@@ -214,14 +219,17 @@ async fn watch_child(mut child: Box<dyn ChildWrapper>, shared: &Shared) -> Optio
             kill_all(found).await;
             return status.ok();
         }
+        () = shared.asked.cancelled() => {}
         () = shared.ending.cancelled() => {}
     }
+    // Before its input ends: once it has exited, its children have another parent.
     let mut found = below(shared.pid).await;
+    shared.ending.cancel();
     let grace = EOF_GRACE + *lock(&shared.extra_grace);
     let mut status = tokio::time::timeout(grace, child.wait()).await.ok();
     if status.is_none() {
         found.extend(below(shared.pid).await);
-        terminate(&child);
+        terminate(child.as_ref());
         status = tokio::time::timeout(TERM_GRACE, child.wait()).await.ok();
     }
     if status.is_none() {
@@ -249,13 +257,13 @@ async fn kill_all(found: Vec<super::descendants::Descendant>) {
 }
 
 #[cfg(unix)]
-fn terminate(child: &Box<dyn ChildWrapper>) {
+fn terminate(child: &dyn ChildWrapper) {
     const SIGTERM: i32 = 15;
     let _ = child.signal(SIGTERM);
 }
 
 #[cfg(windows)]
-fn terminate(_child: &Box<dyn ChildWrapper>) {
+fn terminate(_child: &dyn ChildWrapper) {
     // There is no SIGTERM for a process without a console; the job object is next.
 }
 

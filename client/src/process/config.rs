@@ -2,6 +2,9 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 
+/// Anything shorter is a word that stands in any text, such as `1` or `true`.
+const SHORTEST_SECRET: usize = 8;
+
 /// Configuration as codex takes it.
 #[derive(Debug, Default)]
 pub struct ConfigArguments {
@@ -9,6 +12,23 @@ pub struct ConfigArguments {
     pub arguments: Vec<String>,
     /// What must not show in the process list, with dotted keys.
     pub secrets: Map<String, Value>,
+}
+
+impl ConfigArguments {
+    /// Every text in [`Self::secrets`].
+    pub fn secret_texts(&self) -> Vec<String> {
+        fn collect(value: &Value, texts: &mut Vec<String>) {
+            match value {
+                Value::String(text) if text.len() >= SHORTEST_SECRET => texts.push(text.clone()),
+                Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+                Value::Object(table) => table.values().for_each(|item| collect(item, texts)),
+                _ => {}
+            }
+        }
+        let mut texts = Vec::new();
+        self.secrets.values().for_each(|value| collect(value, &mut texts));
+        texts
+    }
 }
 
 /// Flattens a configuration object to `--config` values, keeping secrets out of them.
@@ -89,6 +109,9 @@ fn holds_secret(path: &str, value: &Value) -> bool {
                 table.iter().any(|(key, value)| holds_secret_below(&format!("{path}.{key}"), value))
             }
             Value::Object(_) => false,
+            Value::Array(items) => {
+                items.iter().any(|item| holds_secret_below(path, item)) || names_secret(key)
+            }
             _ => names_secret(key),
         },
     }
@@ -101,6 +124,7 @@ fn holds_secret_below(path: &str, value: &Value) -> bool {
             ["env", "http_headers", "query_params"].contains(&key)
                 || table.iter().any(|(key, value)| holds_secret_below(&format!("{path}.{key}"), value))
         }
+        Value::Array(items) => items.iter().any(|item| holds_secret_below(path, item)) || names_secret(key),
         _ => names_secret(key),
     }
 }

@@ -40,10 +40,11 @@ pub fn find_codex(options: &FindOptions<'_>) -> Result<Executable, Error> {
     }
     for start in options.search_from {
         for folder in start.ancestors() {
-            let package = unpacked(&folder.join("node_modules/@openai/codex"));
-            if package.join("package.json").is_file()
-                && let Some(found) = from_package(&package, &mut tried)
-            {
+            let archived = folder.join("node_modules/@openai/codex");
+            let package = unpacked(&archived);
+            // Of an archive only what holds executables may have been unpacked: the platform's package.
+            let is_there = package.join("package.json").is_file() || is_in_archive(&archived);
+            if is_there && let Some(found) = from_package(&package, &mut tried) {
                 return Ok(found);
             }
         }
@@ -53,7 +54,7 @@ pub fn find_codex(options: &FindOptions<'_>) -> Result<Executable, Error> {
         for folder in std::env::split_paths(path) {
             for name in names_on_path() {
                 let candidate = folder.join(name);
-                if candidate.is_file()
+                if is_program(&candidate)
                     && let Some(found) = from_path(&candidate, "PATH", &mut tried)
                 {
                     return Ok(found);
@@ -80,6 +81,16 @@ fn missing(origin: Option<&str>, tried: Vec<String>) -> Error {
 
 fn names_on_path() -> &'static [&'static str] {
     if cfg!(windows) { &["codex.exe", "codex.cmd", "codex.ps1", "codex"] } else { &["codex"] }
+}
+
+/// Whether a shell would take this file on `PATH` for a command.
+fn is_program(path: &Path) -> bool {
+    let Ok(metadata) = path.metadata() else { return false };
+    #[cfg(unix)]
+    let allowed = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o111 != 0;
+    #[cfg(not(unix))]
+    let allowed = true;
+    metadata.is_file() && allowed
 }
 
 /// An executable, or the native one behind npm's launcher script.
@@ -112,7 +123,13 @@ fn launcher_package(path: &Path, real: &Path) -> Option<PathBuf> {
     }
     let text = std::fs::read_to_string(real).ok()?;
     let end = text.find("codex.js")? + "codex.js".len();
-    let script = text[..end].rsplit(['"', '\'', ' ', '=']).next()?;
+    let line = text[..end].lines().next_back()?;
+    // Inside quotes a path may hold spaces.
+    let quote = ['"', '\''].into_iter().find(|quote| line.matches(*quote).count() % 2 == 1);
+    let script = match quote {
+        Some(quote) => line.rsplit(quote).next()?,
+        None => line.rsplit(['"', '\'', ' ', '=']).next()?,
+    };
     let relative = script
         .trim_start_matches("$basedir")
         .trim_start_matches("%~dp0")
@@ -202,13 +219,17 @@ fn unpacked(path: &Path) -> PathBuf {
             _ => component.as_os_str().into(),
         }
     };
-    if path.components().any(|part| part.as_os_str().to_string_lossy().ends_with(".asar")) {
+    if is_in_archive(path) {
         let twin: PathBuf = path.components().map(swap).collect();
         if twin.exists() {
             return twin;
         }
     }
     path.to_path_buf()
+}
+
+fn is_in_archive(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str().to_string_lossy().ends_with(".asar"))
 }
 
 /// `\\?\C:\...` is what Windows canonicalises to, and what many programs do not take.

@@ -11,12 +11,18 @@ const TAIL_BYTES: usize = 16 * 1024;
 const MESSAGE_LINES: usize = 20;
 
 /// The last of what a child wrote to stderr.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct StderrTail {
     bytes: Mutex<VecDeque<u8>>,
+    secrets: Vec<String>,
 }
 
 impl StderrTail {
+    /// A tail that shows none of `secrets`.
+    pub(super) fn new(secrets: Vec<String>) -> Self {
+        Self { bytes: Mutex::default(), secrets }
+    }
+
     /// Reads until the end: a child whose stderr is not read stops working.
     pub(super) async fn drain(&self, mut stderr: impl AsyncRead + Unpin) {
         let mut buffer = vec![0; 16 * 1024];
@@ -26,7 +32,7 @@ impl StderrTail {
             }
             let chunk = &buffer[..count];
             if tracing::enabled!(target: "codex::stderr", tracing::Level::DEBUG) {
-                for line in String::from_utf8_lossy(chunk).lines() {
+                for line in self.without_secrets(String::from_utf8_lossy(chunk).into_owned()).lines() {
                     tracing::debug!(target: "codex::stderr", "{line}");
                 }
             }
@@ -43,6 +49,15 @@ impl StderrTail {
         let text = String::from_utf8_lossy(bytes.make_contiguous()).into_owned();
         let text = text.trim();
         let start = text.rmatch_indices('\n').nth(MESSAGE_LINES - 1).map_or(0, |(at, _)| at + 1);
-        text[start..].to_owned()
+        self.without_secrets(text[start..].to_owned())
+    }
+
+    fn without_secrets(&self, mut text: String) -> String {
+        for secret in &self.secrets {
+            if text.contains(secret) {
+                text = text.replace(secret, "[secret]");
+            }
+        }
+        text
     }
 }

@@ -59,7 +59,7 @@ pub enum RingNext {
 
 impl Ring {
     /// Keeps a notification, where anybody reads.
-    pub(super) fn push(&self, method: &str, line: &str) {
+    pub(crate) fn push(&self, method: &str, line: &str) {
         let mut inner = lock(&self.inner);
         if inner.readers == 0 {
             return;
@@ -72,7 +72,7 @@ impl Ring {
     }
 
     /// Wakes who waits.
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         let wakers = std::mem::take(&mut lock(&self.inner).wakers);
         for waker in wakers {
             waker();

@@ -106,9 +106,9 @@ impl Router {
         let mut inner = lock(&self.inner);
         let Ids { thread, turn, .. } = notification.ids;
         let delivered = match (thread.as_deref(), turn.as_deref()) {
-            (Some(thread), Some(turn)) => inner.to_turn(thread, turn, notification),
+            (Some(thread), Some(turn)) => inner.give_turn(thread, turn, notification),
             (Some(thread), None) => {
-                inner.to_thread(thread, notification);
+                inner.tell_thread(thread, notification);
                 false
             }
             _ => false,
@@ -149,7 +149,7 @@ impl Router {
 }
 
 impl Inner {
-    fn to_turn(&mut self, thread: &str, turn: &str, notification: &Notification<'_>) -> bool {
+    fn give_turn(&mut self, thread: &str, turn: &str, notification: &Notification<'_>) -> bool {
         if let Some((last_thread, last_turn, sink)) = &self.last
             && last_turn == turn
             && last_thread == thread
@@ -177,7 +177,7 @@ impl Inner {
         }
     }
 
-    fn to_thread(&mut self, thread: &str, notification: &Notification<'_>) {
+    fn tell_thread(&mut self, thread: &str, notification: &Notification<'_>) {
         let Some(route) = self.threads.get_mut(thread) else { return };
         let idle = match notification.method {
             "thread/closed" | "thread/archived" | "thread/deleted" => true,
@@ -228,6 +228,7 @@ impl Expected {
             sink.connection_ended(&error);
             return;
         }
+        inner.last = None;
         let early = match inner.threads.get_mut(&self.thread) {
             Some(route) => {
                 route.turns.insert(turn.to_owned(), sink);
@@ -267,7 +268,7 @@ impl Router {
         crate::rpc::with_notification(line, |notification| {
             let Ids { thread, turn, .. } = notification.ids;
             let (Some(thread), Some(turn)) = (thread.as_deref(), turn.as_deref()) else { return };
-            if !inner.to_turn(thread, turn, notification) {
+            if !inner.give_turn(thread, turn, notification) {
                 inner.ring_touched = true;
                 self.ring.push(notification.method, line);
             }
@@ -293,3 +294,7 @@ fn is_active(line: &str) -> bool {
         !matches!(message.params.status.r#type.as_str(), "idle" | "systemError" | "notLoaded")
     })
 }
+
+#[cfg(test)]
+#[path = "router_tests.rs"]
+mod tests;

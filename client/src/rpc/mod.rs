@@ -1,13 +1,11 @@
 //! JSON-RPC without its `jsonrpc` field: ids, deadlines, the in-flight cap, requests from the server.
 
 mod connection;
-mod decline;
 mod envelope;
 mod error;
 mod pending;
 
 pub use connection::{Call, CallOptions, Connection, Inbox, ServerRequest};
-pub use decline::decline;
 pub(crate) use envelope::with_notification;
 pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;

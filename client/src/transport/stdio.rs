@@ -2,6 +2,7 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::Inbound;
 use super::lines::read_lines;
@@ -17,7 +18,7 @@ pub async fn run_stdio(
     ending: CancellationToken,
     mut inbound: impl Inbound,
 ) {
-    let writer = tokio::spawn(write_lines(stdin, outgoing, ending));
+    let writer = tokio::spawn(write_lines(stdin, outgoing, ending).in_current_span());
     if let Err(error) = read_lines(stdout, &mut inbound).await {
         tracing::warn!(%error, "reading from codex failed");
     }

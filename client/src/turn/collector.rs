@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -16,6 +17,8 @@ pub(super) struct Collector {
     final_answer: Option<Slice>,
     last_message: Option<Slice>,
     usage: Option<Slice>,
+    /// The changes of file-change items that are not complete: their approval requests do not hold them.
+    file_changes: HashMap<String, Slice>,
     fatal: Option<Box<RawValue>>,
 }
 
@@ -42,6 +45,13 @@ struct Message<T> {
 struct Completed<'a> {
     #[serde(borrow)]
     item: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct FileChange<'a> {
+    id: String,
+    #[serde(borrow)]
+    changes: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -83,17 +93,15 @@ pub(super) struct WireTurn {
     started_at: Option<Box<RawValue>>,
     completed_at: Option<Box<RawValue>>,
     duration_ms: Option<Box<RawValue>>,
-    #[serde(default)]
-    items: Vec<Box<RawValue>>,
+    items: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct WireError {
-    #[serde(default)]
-    message: String,
+    message: Option<Box<RawValue>>,
     codex_error_info: Option<Box<RawValue>>,
-    additional_details: Option<String>,
+    additional_details: Option<Box<RawValue>>,
 }
 
 impl Collector {
@@ -102,7 +110,20 @@ impl Collector {
         let mut meaning = Meaning::default();
         match notification.method {
             "turn/started" => meaning.started = true,
+            "item/started" if notification.line.contains("\"fileChange\"") => {
+                let line: Arc<str> = notification.line.into();
+                if let Some(started) = params::<Completed<'_>>(&line)
+                    && let Ok(item) = serde_json::from_str::<FileChange<'_>>(started.item.get())
+                    && let Some(changes) = Slice::new(&line, item.changes.get())
+                {
+                    self.file_changes.insert(item.id, changes);
+                }
+                meaning.line = Some(line);
+            }
             "item/completed" => {
+                if let Some(item) = notification.ids.item.as_deref() {
+                    self.file_changes.remove(item);
+                }
                 let line: Arc<str> = notification.line.into();
                 if let Some(completed) = params::<Completed<'_>>(&line) {
                     meaning.message = self.item(&line, completed.item);
@@ -133,10 +154,17 @@ impl Collector {
         meaning
     }
 
+    /// The changes of a file-change item that is not complete, as JSON.
+    pub(super) fn file_changes(&self, item: &str) -> Option<String> {
+        self.file_changes.get(item).map(|changes| changes.json().to_owned())
+    }
+
     /// Takes over the items of a turn that was read from the server, where none came by themselves.
     pub(super) fn adopt(&mut self, turn: &WireTurn) {
         if self.items.is_empty() {
-            for item in &turn.items {
+            let items =
+                turn.items.as_deref().map(|items| serde_json::from_str::<Vec<&RawValue>>(items.get()));
+            for item in items.and_then(Result::ok).unwrap_or_default() {
                 let line: Arc<str> = item.get().into();
                 if let Ok(item) = serde_json::from_str::<&RawValue>(&line) {
                     self.item(&line, item);
@@ -151,8 +179,7 @@ impl Collector {
         if item.kind.and_then(string).as_deref() != Some("agentMessage") {
             return None;
         }
-        let text = item.text?;
-        let plain = string(text)?;
+        let text = item.text.filter(|text| text.get().starts_with('"'))?;
         let slice = Slice::new(line, text.get());
         match item.phase.and_then(string).as_deref() {
             Some("final_answer") => self.final_answer = slice,
@@ -160,7 +187,7 @@ impl Collector {
             // Commentary, and whatever a later codex calls what is not its answer.
             Some(_) => {}
         }
-        Some(plain.into_owned())
+        string(text).map(Cow::into_owned)
     }
 
     /// The result so far.
@@ -227,6 +254,8 @@ fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 fn failure(error: Option<&RawValue>, result: TurnResult) -> Error {
     let wire: WireError = error.and_then(|error| serde_json::from_str(error.get()).ok()).unwrap_or_default();
+    let text = |raw: Option<Box<RawValue>>| raw.as_deref().and_then(string).map(Cow::into_owned);
+    let message = text(wire.message).unwrap_or_default();
     let info = wire.codex_error_info.filter(|info| info.get() != "null").map(|info| info.get().to_owned());
     let kind =
         info.as_deref().map(|info| serde_json::from_str::<serde_json::Value>(info).unwrap_or_default());
@@ -252,18 +281,22 @@ fn failure(error: Option<&RawValue>, result: TurnResult) -> Error {
         Some("httpConnectionFailed" | "responseTooManyFailedAttempts") => {
             http_status.is_none_or(|status| status == 408 || status == 429 || status >= 500)
         }
-        _ => wire.message.starts_with("stream disconnected before completion"),
+        _ => message.starts_with("stream disconnected before completion"),
     };
-    let message = match wire.message.is_empty() {
+    let message = match message.is_empty() {
         true => "the turn failed and the server gave no reason".to_owned(),
-        false => wire.message,
+        false => message,
     };
     Error::TurnFailed(Arc::new(TurnFailure {
         message,
         codex_error_info: info,
-        additional_details: wire.additional_details,
+        additional_details: text(wire.additional_details),
         http_status,
         retryable,
         result: Arc::new(result),
     }))
 }
+
+#[cfg(test)]
+#[path = "collector_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use super::log::{Batch, Cursor};
 use super::result::Continuation;
 use super::state::TurnState;
+use crate::routing::TurnSink;
 use crate::{Error, lock};
 
 /// What a reader takes.
@@ -91,6 +92,8 @@ impl EventReader {
         inner.cursors.remove(&self.id);
         inner.trim();
         drop(inner);
+        // Whoever waits on this reader must learn that there is nothing to wait for.
+        self.state.wake();
         self.state.is_abandoned()
     }
 

@@ -136,6 +136,11 @@ impl TurnState {
         lock(&self.inner).collector.fatal(&self.thread_id, &self.turn_id)
     }
 
+    /// The changes of a file-change item that is not complete, as JSON.
+    pub fn file_changes(&self, item: &str) -> Option<String> {
+        lock(&self.inner).collector.file_changes(item)
+    }
+
     /// Gives the turn up to a view: whoever reads or waits through it gets the error, the turn goes on.
     pub fn stall(&self, view: &OnceLock<Error>, idle_ms: u64) {
         let continuation = Continuation {

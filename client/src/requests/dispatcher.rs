@@ -1,0 +1,337 @@
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, Weak};
+
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::answer::wire_answer;
+use super::decline::decline;
+use super::kind::HandlerKind;
+use crate::lock;
+use crate::routing::Ring;
+use crate::rpc::{Connection, ServerRequest};
+use crate::turn::TurnState;
+
+/// What a handler returned as JSON, or what it threw.
+pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+
+/// The handlers of a client, a thread or a turn.
+pub trait Handlers: Send + Sync {
+    /// Whether there is one of this kind.
+    fn has(&self, kind: HandlerKind) -> bool;
+    /// Asks it. `cancel` is cancelled when the answer is not wanted any more.
+    fn call(&self, kind: HandlerKind, request: String, cancel: CancellationToken) -> HandlerFuture;
+}
+
+/// Whose handlers answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The turn's.
+    Turn,
+    /// The thread's.
+    Thread,
+    /// The client's.
+    Client,
+}
+
+/// A turn that may be asked for.
+#[derive(Clone)]
+pub struct TurnScope {
+    /// Its handlers.
+    pub handlers: Option<Arc<dyn Handlers>>,
+    /// The turn; none while it is being started.
+    pub state: Option<Arc<TurnState>>,
+}
+
+/// Gives each request from the server to the handler that is nearest to it, and answers once.
+#[derive(Default)]
+pub struct Dispatcher {
+    client: Option<Arc<dyn Handlers>>,
+    scopes: Mutex<Scopes>,
+    /// What is being answered, by the id on the wire.
+    open: Mutex<HashMap<String, CancellationToken>>,
+    /// What was asked and answered, for whoever watches.
+    records: Arc<Ring>,
+}
+
+#[derive(Default)]
+struct Scopes {
+    threads: HashMap<String, Weak<dyn Handlers>>,
+    /// By thread: turns of one thread run one after the other.
+    starting: HashMap<String, TurnScope>,
+    turns: HashMap<String, TurnScope>,
+}
+
+/// A request, read as far as it must be.
+struct Asked {
+    request: ServerRequest,
+    params: Box<RawValue>,
+    thread: Option<String>,
+    turn: Option<String>,
+}
+
+/// How a request was answered.
+enum Answered {
+    By(Scope, Value),
+    Declined { error: Option<String> },
+    Elsewhere,
+}
+
+impl Dispatcher {
+    /// A dispatcher with the handlers of the client.
+    pub fn new(client: Option<Arc<dyn Handlers>>) -> Arc<Self> {
+        Arc::new(Self { client, ..Self::default() })
+    }
+
+    /// The handlers of the client.
+    pub fn client(&self) -> &Option<Arc<dyn Handlers>> {
+        &self.client
+    }
+
+    /// What was asked and how it was answered, as JSON.
+    pub fn records(&self) -> &Arc<Ring> {
+        &self.records
+    }
+
+    /// The handlers of a thread, for as long as the thread lives.
+    pub fn set_thread(&self, thread: &str, handlers: &Arc<dyn Handlers>) {
+        lock(&self.scopes).threads.insert(thread.to_owned(), Arc::downgrade(handlers));
+    }
+
+    /// A turn is about to be started: until its id is known it is found by its thread.
+    pub fn starting(&self, thread: &str, handlers: Option<Arc<dyn Handlers>>) {
+        lock(&self.scopes).starting.insert(thread.to_owned(), TurnScope { handlers, state: None });
+    }
+
+    /// The turn that was being started has come to be, or has not.
+    pub fn started(&self, thread: &str, state: Option<&Arc<TurnState>>) {
+        let mut scopes = lock(&self.scopes);
+        let starting = scopes.starting.remove(thread);
+        if let Some(state) = state {
+            let handlers = starting.and_then(|scope| scope.handlers);
+            let scope = TurnScope { handlers, state: Some(Arc::clone(state)) };
+            scopes.turns.insert(state.turn_id.clone(), scope);
+        }
+    }
+
+    /// A turn has ended.
+    pub fn ended(&self, turn: &str) {
+        lock(&self.scopes).turns.remove(turn);
+    }
+
+    /// The server says that a request was answered, here or elsewhere.
+    pub fn resolved(&self, line: &str) {
+        #[derive(Deserialize)]
+        struct Message<'a> {
+            #[serde(borrow)]
+            params: Params<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Params<'a> {
+            #[serde(borrow, rename = "requestId")]
+            request_id: &'a RawValue,
+        }
+        if let Ok(message) = serde_json::from_str::<Message<'_>>(line)
+            && let Some(cancel) = lock(&self.open).remove(message.params.request_id.get())
+        {
+            cancel.cancel();
+        }
+    }
+
+    /// The connection has ended: nobody waits for these answers any more.
+    pub fn connection_ended(&self) {
+        for (_, cancel) in lock(&self.open).drain() {
+            cancel.cancel();
+        }
+    }
+
+    /// Answers a request, on a task of its own.
+    pub fn dispatch(self: &Arc<Self>, connection: &Arc<Connection>, request: ServerRequest) {
+        let cancel = CancellationToken::new();
+        lock(&self.open).insert(request.id.get().to_owned(), cancel.clone());
+        let dispatcher = Arc::clone(self);
+        let connection = Arc::downgrade(connection);
+        tokio::spawn(
+            async move { dispatcher.serve(connection, Asked::read(request), cancel).await }.in_current_span(),
+        );
+    }
+
+    async fn serve(&self, connection: Weak<Connection>, asked: Asked, cancel: CancellationToken) {
+        let turn = self.turn_of(&asked);
+        let state = turn.as_ref().and_then(|turn| turn.state.clone());
+        let turn_ended = async {
+            match state {
+                Some(state) => drop(state.ended().await),
+                None => std::future::pending().await,
+            }
+        };
+        let answered = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Answered::Elsewhere,
+            answered = self.ask(&asked, turn.as_ref(), &cancel) => answered,
+            () = turn_ended => Answered::Elsewhere,
+        };
+        cancel.cancel();
+        let mut open = lock(&self.open);
+        let wanted = open.remove(asked.request.id.get()).is_some();
+        drop(open);
+        let answered = if wanted { answered } else { Answered::Elsewhere };
+        if let Some(connection) = connection.upgrade() {
+            asked.respond(&connection, &answered);
+        }
+        self.records.push(&asked.request.method, &asked.record(&answered));
+        self.records.wake();
+    }
+
+    fn turn_of(&self, asked: &Asked) -> Option<TurnScope> {
+        let scopes = lock(&self.scopes);
+        let known = asked.turn.as_ref().and_then(|turn| scopes.turns.get(turn));
+        known.or_else(|| scopes.starting.get(asked.thread.as_ref()?)).cloned()
+    }
+
+    /// The handlers that may be asked, nearest first.
+    fn handlers(&self, asked: &Asked, turn: Option<&TurnScope>) -> Vec<(Scope, Arc<dyn Handlers>)> {
+        let thread =
+            asked.thread.as_ref().and_then(|thread| lock(&self.scopes).threads.get(thread)?.upgrade());
+        let turn = turn.and_then(|turn| turn.handlers.clone());
+        [(Scope::Turn, turn), (Scope::Thread, thread), (Scope::Client, self.client.clone())]
+            .into_iter()
+            .filter_map(|(scope, handlers)| Some((scope, handlers?)))
+            .collect()
+    }
+
+    async fn ask(&self, asked: &Asked, turn: Option<&TurnScope>, cancel: &CancellationToken) -> Answered {
+        let method = asked.request.method.as_str();
+        let handlers = self.handlers(asked, turn);
+        let nearest = |kind: HandlerKind| {
+            handlers.iter().find(|(_, handlers)| handlers.has(kind)).map(|found| (kind, found))
+        };
+        let found = HandlerKind::of(method).and_then(nearest).or_else(|| nearest(HandlerKind::Any));
+        let Some((kind, (scope, handlers))) = found else {
+            tracing::info!(method, "declining a request from codex: there is no handler for it");
+            return Answered::Declined { error: None };
+        };
+        let state = turn.and_then(|turn| turn.state.as_ref());
+        let given = handlers.call(kind, asked.for_handler(state), cancel.clone()).await;
+        let answer = given.and_then(|given| {
+            let given = serde_json::from_str(&given).map_err(|error| error.to_string())?;
+            wire_answer(kind, method, given)
+        });
+        match answer {
+            Ok(answer) => Answered::By(*scope, answer),
+            Err(error) => {
+                tracing::warn!(method, error, "declining a request from codex: its handler failed");
+                Answered::Declined { error: Some(format!("{}: {error}", kind.option())) }
+            }
+        }
+    }
+}
+
+impl Asked {
+    fn read(request: ServerRequest) -> Self {
+        #[derive(Deserialize)]
+        struct Message {
+            params: Option<Box<RawValue>>,
+        }
+        #[derive(Deserialize, Default)]
+        #[serde(rename_all = "camelCase", default)]
+        struct Ids {
+            thread_id: Option<String>,
+            conversation_id: Option<String>,
+            turn_id: Option<String>,
+        }
+        let message: Option<Message> = serde_json::from_str(&request.line).ok();
+        let params = message.and_then(|message| message.params).unwrap_or_else(|| RawValue::NULL.to_owned());
+        let ids: Ids = serde_json::from_str(params.get()).unwrap_or_default();
+        Self { request, params, thread: ids.thread_id.or(ids.conversation_id), turn: ids.turn_id }
+    }
+
+    /// The request as its handler sees it.
+    fn for_handler(&self, state: Option<&Arc<TurnState>>) -> String {
+        let mut parts = vec![
+            format!(r#""id":{}"#, self.request.id.get()),
+            format!(r#""method":{}"#, json!(self.request.method)),
+        ];
+        if let Some(kind) = self.kind() {
+            parts.push(format!(r#""kind":"{kind}""#));
+        }
+        if self.request.method == "item/fileChange/requestApproval" {
+            let changes = self.item().and_then(|item| state?.file_changes(&item));
+            parts.push(format!(r#""changes":{}"#, changes.as_deref().unwrap_or("null")));
+        }
+        parts.push(format!(r#""params":{}"#, self.params.get()));
+        format!("{{{}}}", parts.join(","))
+    }
+
+    /// What one handler's requests are told apart by.
+    fn kind(&self) -> Option<&'static str> {
+        match self.request.method.as_str() {
+            "item/commandExecution/requestApproval" | "execCommandApproval" => Some("command"),
+            "item/fileChange/requestApproval" | "applyPatchApproval" => Some("fileChange"),
+            "mcpServer/elicitation/request" => {
+                let params: Value = serde_json::from_str(self.params.get()).ok()?;
+                let approval = params.get("_meta").and_then(|meta| meta.get("codex_approval_kind"));
+                if approval.and_then(Value::as_str) == Some("mcp_tool_call") {
+                    return Some("mcpToolCall");
+                }
+                match params.get("mode").and_then(Value::as_str) {
+                    Some("url") => Some("url"),
+                    Some("openai/userVerification") => Some("userVerification"),
+                    _ => Some("form"),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn item(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Item {
+            item_id: String,
+        }
+        serde_json::from_str::<Item>(self.params.get()).ok().map(|item| item.item_id)
+    }
+
+    fn respond(&self, connection: &Connection, answered: &Answered) {
+        let id = &self.request.id;
+        match answered {
+            Answered::By(_, answer) => connection.respond(id, Ok(&answer.to_string())),
+            Answered::Elsewhere => {}
+            // A tool's failure is told to the model, which can do something about it.
+            Answered::Declined { error: Some(error) } if self.request.method == "item/tool/call" => {
+                let answer =
+                    json!({ "contentItems": [{ "type": "inputText", "text": error }], "success": false });
+                connection.respond(id, Ok(&answer.to_string()));
+            }
+            Answered::Declined { .. } => match decline(&self.request.method) {
+                Ok(answer) => connection.respond(id, Ok(&answer.to_string())),
+                Err((code, message)) => connection.respond(id, Err((code, &message))),
+            },
+        }
+    }
+
+    fn record(&self, answered: &Answered) -> String {
+        let (by, answer, error) = match answered {
+            Answered::By(Scope::Turn, answer) => ("turn", Some(answer), None),
+            Answered::By(Scope::Thread, answer) => ("thread", Some(answer), None),
+            Answered::By(Scope::Client, answer) => ("client", Some(answer), None),
+            Answered::Declined { error } => ("nobody", None, error.as_ref()),
+            Answered::Elsewhere => ("elsewhere", None, None),
+        };
+        // A fresh token is nobody's to watch.
+        let answer = answer.filter(|_| self.request.method != "account/chatgptAuthTokens/refresh");
+        format!(
+            r#"{{"id":{},"method":{},"params":{},"answeredBy":"{by}","answer":{},"error":{}}}"#,
+            self.request.id.get(),
+            json!(self.request.method),
+            self.params.get(),
+            json!(answer),
+            json!(error),
+        )
+    }
+}

@@ -1,0 +1,10 @@
+//! Who answers what the server asks: handlers of the turn, of the thread, of the client, or nobody, which declines.
+
+mod answer;
+mod decline;
+mod dispatcher;
+mod kind;
+
+pub use decline::decline;
+pub use dispatcher::{Dispatcher, HandlerFuture, Handlers, Scope, TurnScope};
+pub use kind::HandlerKind;

@@ -1,0 +1,296 @@
+use serde_json::{Value, json};
+
+use super::super::RingNext;
+use super::*;
+
+/// Keeps what it was told.
+#[derive(Default)]
+struct Sink {
+    events: Mutex<Vec<String>>,
+    idle: Mutex<usize>,
+    woken: Mutex<usize>,
+    ended: Mutex<Vec<String>>,
+}
+
+impl TurnSink for Sink {
+    fn event(&self, notification: &Notification<'_>) -> bool {
+        lock(&self.events).push(notification.line.to_owned());
+        true
+    }
+    fn thread_idle(&self) {
+        *lock(&self.idle) += 1;
+    }
+    fn wake(&self) {
+        *lock(&self.woken) += 1;
+    }
+    fn connection_ended(&self, error: &Error) {
+        lock(&self.ended).push(error.to_string());
+    }
+}
+
+impl Sink {
+    fn events(&self) -> Vec<String> {
+        lock(&self.events).clone()
+    }
+}
+
+/// A router, and the reader of all that belongs to no turn.
+struct Rig {
+    router: Arc<Router>,
+    outside: crate::routing::RingReader,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let ring = Arc::<Ring>::default();
+        let outside = ring.reader(None);
+        Self { router: Router::new(ring), outside }
+    }
+
+    fn send(&self, line: &str) {
+        crate::rpc::with_notification(line, |notification| self.router.notification(notification));
+    }
+
+    fn send_all(&self, lines: &[String]) {
+        lines.iter().for_each(|line| self.send(line));
+    }
+
+    /// A turn whose answer has come.
+    fn turn(&self, thread: &str, turn: &str) -> Arc<Sink> {
+        let sink = Arc::<Sink>::default();
+        self.router.expect(thread).resolve(turn, sink.clone());
+        sink
+    }
+
+    /// What came for no turn since the last call.
+    fn outside(&self) -> Vec<String> {
+        match self.outside.next_or_wake(Box::new(|| {})) {
+            RingNext::Batch(batch) => batch.iter().map(|line| line.to_string()).collect(),
+            RingNext::Pending | RingNext::End => Vec::new(),
+        }
+    }
+
+    fn active(&self, thread: &str) -> Option<String> {
+        self.router.active(thread).borrow().clone()
+    }
+}
+
+fn event(method: &str, thread: &str, turn: &str, number: u32) -> String {
+    let params = if method.starts_with("turn/") {
+        json!({ "threadId": thread, "turn": { "id": turn } })
+    } else {
+        json!({ "threadId": thread, "turnId": turn, "itemId": "i", "delta": "x" })
+    };
+    json!({ "method": method, "params": params, "emittedAtMs": number }).to_string()
+}
+
+fn delta(thread: &str, turn: &str, number: u32) -> String {
+    event("item/agentMessage/delta", thread, turn, number)
+}
+
+fn whole_turn(thread: &str, turn: &str) -> Vec<String> {
+    vec![
+        event("turn/started", thread, turn, 1),
+        delta(thread, turn, 2),
+        delta(thread, turn, 3),
+        event("turn/completed", thread, turn, 4),
+    ]
+}
+
+fn thread_event(method: &str, thread: &str, status: &Value) -> String {
+    json!({ "method": method, "params": { "threadId": thread, "status": status } }).to_string()
+}
+
+#[test]
+fn t1_what_comes_before_the_answer_belongs_to_the_turn() {
+    let rig = Rig::new();
+    let sink = Arc::<Sink>::default();
+    let expected = rig.router.expect("t");
+    let lines = whole_turn("t", "u");
+    // Wherever the answer comes between them.
+    for split in 0..=lines.len() {
+        let rig = Rig::new();
+        let sink = Arc::<Sink>::default();
+        let expected = rig.router.expect("t");
+        rig.send_all(&lines[..split]);
+        assert_eq!(sink.events(), Vec::<String>::new());
+        expected.resolve("u", sink.clone());
+        rig.send_all(&lines[split..]);
+        assert_eq!(sink.events(), lines, "answer after {split}");
+        assert_eq!(rig.outside(), Vec::<String>::new());
+        assert_eq!(rig.active("t"), None, "it has completed");
+    }
+    rig.send_all(&lines[..1]);
+    expected.resolve("u", sink);
+    assert_eq!(rig.active("t").as_deref(), Some("u"));
+}
+
+#[test]
+fn t1_who_reads_is_woken_for_what_came_early() {
+    let rig = Rig::new();
+    let sink = Arc::<Sink>::default();
+    let expected = rig.router.expect("t");
+    rig.send(&delta("t", "u", 1));
+    expected.resolve("u", sink.clone());
+    assert_eq!(*lock(&sink.woken), 1);
+    rig.send(&delta("t", "u", 2));
+    rig.send(&delta("t", "u", 3));
+    rig.router.wake();
+    assert_eq!(*lock(&sink.woken), 2, "once for all that was ready");
+}
+
+#[test]
+fn early_events_of_another_turn_go_outside_once_the_id_is_known() {
+    let rig = Rig::new();
+    let sink = Arc::<Sink>::default();
+    let expected = rig.router.expect("t");
+    let (other, own) = (delta("t", "older", 1), delta("t", "u", 2));
+    rig.send_all(&[other.clone(), own.clone()]);
+    expected.resolve("u", sink.clone());
+    assert_eq!(sink.events(), [own]);
+    assert_eq!(rig.outside(), [other]);
+}
+
+#[test]
+fn t3_a_sub_agents_events_go_outside_and_leave_the_parent_alone() {
+    let rig = Rig::new();
+    let parent = rig.turn("parent", "u");
+    let own = whole_turn("parent", "u");
+    let child = whole_turn("child", "v");
+    // The same turn id on another thread is another turn.
+    let same_id = delta("child", "u", 5);
+    let idle = thread_event("thread/status/changed", "child", &json!({ "type": "idle" }));
+    for (own, child) in own.iter().zip(&child) {
+        rig.send(own);
+        rig.send(child);
+    }
+    rig.send(&same_id);
+    rig.send(&idle);
+    assert_eq!(parent.events(), own);
+    assert_eq!(*lock(&parent.idle), 0);
+    assert_eq!(rig.outside(), [child, vec![same_id, idle]].concat());
+    assert_eq!(*lock(&parent.ended), Vec::<String>::new());
+}
+
+#[test]
+fn two_turns_at_once_each_get_their_own() {
+    let rig = Rig::new();
+    let (first, second) = (rig.turn("a", "1"), rig.turn("b", "2"));
+    let (a, b) = (whole_turn("a", "1"), whole_turn("b", "2"));
+    for (a, b) in a.iter().zip(&b) {
+        rig.send(a);
+        rig.send(b);
+    }
+    assert_eq!((first.events(), second.events()), (a, b));
+    assert_eq!(rig.outside(), Vec::<String>::new());
+}
+
+#[test]
+fn what_comes_for_a_forgotten_turn_goes_outside() {
+    let rig = Rig::new();
+    let sink = rig.turn("t", "u");
+    rig.send(&delta("t", "u", 1));
+    rig.router.forget("t", "u");
+    let late = delta("t", "u", 2);
+    rig.send(&late);
+    assert_eq!(sink.events().len(), 1);
+    assert_eq!(rig.outside(), [late]);
+}
+
+#[test]
+fn a_turn_that_takes_over_the_id_of_another_gets_what_comes() {
+    let rig = Rig::new();
+    let first = rig.turn("t", "u");
+    rig.send(&delta("t", "u", 1));
+    let second = rig.turn("t", "u");
+    rig.send(&delta("t", "u", 2));
+    assert_eq!((first.events().len(), second.events().len()), (1, 1));
+}
+
+#[test]
+fn the_early_events_of_a_turn_that_never_came_to_be_go_outside() {
+    let rig = Rig::new();
+    let expected = rig.router.expect("t");
+    let lines = whole_turn("t", "u");
+    rig.send_all(&lines);
+    assert_eq!(rig.outside(), Vec::<String>::new());
+    drop(expected);
+    assert_eq!(rig.outside(), lines);
+    rig.send(&lines[1]);
+    assert_eq!(rig.outside(), lines[1..2], "nothing is kept any more");
+}
+
+#[test]
+fn the_end_of_the_connection_ends_every_turn() {
+    let rig = Rig::new();
+    let sinks = [rig.turn("a", "1"), rig.turn("a", "2"), rig.turn("b", "3")];
+    let forgotten = rig.turn("b", "4");
+    rig.router.forget("b", "4");
+    let late = rig.router.expect("c");
+    rig.router.end(&Error::Closed("gone".to_owned()));
+    for sink in &sinks {
+        assert_eq!(*lock(&sink.ended), ["gone"]);
+    }
+    assert_eq!(*lock(&forgotten.ended), Vec::<String>::new());
+
+    // An answer that had come just before.
+    let sink = Arc::<Sink>::default();
+    late.resolve("5", sink.clone());
+    assert_eq!(*lock(&sink.ended), ["gone"]);
+    let sink = rig.turn("d", "6");
+    assert_eq!(*lock(&sink.ended), ["gone"]);
+}
+
+#[test]
+fn t2_a_thread_that_does_nothing_any_more_says_so_to_its_turns() {
+    let rig = Rig::new();
+    let sink = rig.turn("t", "u");
+    let status = |kind: &str| thread_event("thread/status/changed", "t", &json!({ "type": kind }));
+    let mut signs = vec![];
+    for line in [
+        status("active"),
+        status("something/new"),
+        thread_event("thread/status/changed", "t", &json!(5)),
+        thread_event("thread/name/updated", "t", &json!(null)),
+        status("idle"),
+        status("systemError"),
+        status("notLoaded"),
+        thread_event("thread/closed", "t", &json!(null)),
+    ] {
+        rig.send(&line);
+        signs.push(*lock(&sink.idle));
+        assert_eq!(rig.outside(), [line], "who looks at threads sees it as well");
+    }
+    assert_eq!(signs, [0, 0, 0, 0, 1, 2, 3, 4]);
+    assert_eq!(sink.events(), Vec::<String>::new());
+}
+
+#[test]
+fn the_usage_of_a_thread_is_its_last() {
+    let rig = Rig::new();
+    let sink = rig.turn("t", "u");
+    let usage = |total: u32| {
+        json!({ "method": "thread/tokenUsage/updated", "params": { "threadId": "t", "turnId": "u",
+            "tokenUsage": { "total": total } } })
+        .to_string()
+    };
+    assert_eq!(rig.router.usage("t"), None);
+    rig.send_all(&[delta("t", "u", 1), usage(1), delta("t", "u", 1), usage(2)]);
+    assert_eq!(rig.router.usage("t").as_deref(), Some(r#"{"total":2}"#));
+    assert_eq!(sink.events().len(), 4);
+}
+
+#[test]
+fn t12_what_has_no_thread_goes_outside() {
+    let rig = Rig::new();
+    rig.turn("t", "u");
+    let lines = [
+        r#"{"method":"quite/new"}"#,
+        r#"{"method":"quite/new","params":[1]}"#,
+        r#"{"method":"quite/new","params":{"threadId":5,"turnId":"u"}}"#,
+        r#"{"method":"quite/new","params":{"turnId":"u"}}"#,
+    ]
+    .map(str::to_owned);
+    rig.send_all(&lines);
+    assert_eq!(rig.outside(), lines);
+}

@@ -1,0 +1,83 @@
+'use strict'
+
+const { argumentError, encode } = require('./json.js')
+
+/** The options that are handlers of requests from the server. */
+const KINDS = [
+  'onApproval',
+  'onUserInput',
+  'onElicitation',
+  'onPermissions',
+  'onToolCall',
+  'onAuthTokensRefresh',
+  'onServerRequest',
+]
+
+/**
+ * @typedef {(request: any, context: { signal: AbortSignal }) => unknown} Handler
+ * @typedef {(id: number, json: string | undefined, error: string | undefined) => void} Settle
+ */
+
+/**
+ * Takes the handlers out of options.
+ *
+ * @param {Record<string, unknown>} options
+ * @param {string} what
+ * @returns {{ rest: Record<string, unknown>, handlers: Record<string, Handler> }}
+ */
+function takeHandlers(options, what) {
+  const rest = { ...options }
+  /** @type {Record<string, Handler>} */
+  const handlers = {}
+  for (const kind of KINDS) {
+    const handler = rest[kind]
+    delete rest[kind]
+    if (handler === undefined) continue
+    if (typeof handler !== 'function') throw argumentError(`${what}.${kind}: must be a function`)
+    handlers[kind] = /** @type {Handler} */ (handler)
+  }
+  return { rest, handlers }
+}
+
+/**
+ * What the native side calls to ask a handler, and to tell it that its answer is not wanted any more.
+ *
+ * @param {Record<string, Handler>} handlers
+ * @param {Settle} settle
+ * @returns {(kind: string, id: number, json: string) => void} an empty `kind` aborts
+ */
+function handlerCaller(handlers, settle) {
+  /** @type {Map<number, AbortController>} */
+  const running = new Map()
+  return (kind, id, json) => {
+    if (kind === '') {
+      running.get(id)?.abort(new DOMException('the request was resolved without this handler', 'AbortError'))
+      running.delete(id)
+      return
+    }
+    const controller = new AbortController()
+    running.set(id, controller)
+    void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal).then(
+      (text) => settle(id, text, undefined),
+      (error) => settle(id, undefined, messageOf(error)),
+    ).finally(() => running.delete(id))
+  }
+}
+
+/**
+ * @param {Handler} handler
+ * @param {string} kind
+ * @param {string} json
+ * @param {AbortSignal} signal
+ */
+async function answer(handler, kind, json, signal) {
+  const value = await handler(JSON.parse(json), { signal })
+  return encode(value, `the answer of ${kind}`) ?? 'null'
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error)
+}
+
+module.exports = { KINDS, takeHandlers, handlerCaller }

@@ -1,0 +1,92 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use codex_client::requests::{HandlerFuture, HandlerKind, Handlers};
+use napi::bindgen_prelude::{FnArgs, Function, Unknown};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Result, Status};
+use napi_derive::napi;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+/// Kind of handler (none: abort), number of the call, and the request as JSON.
+type Asking = FnArgs<(String, f64, String)>;
+/// A call into JavaScript that does not keep Node alive: the turn that waits for the answer does.
+type Caller = ThreadsafeFunction<Asking, Unknown<'static>, Asking, Status, false, true>;
+/// A function that asks handlers.
+pub(crate) type CallerFunction<'env> = Function<'env, Asking, Unknown<'static>>;
+
+type Outcome = std::result::Result<String, String>;
+
+/// The calls that JavaScript has not settled, of all environments: their numbers are unique.
+static CALLS: Mutex<Option<HashMap<u64, oneshot::Sender<Outcome>>>> = Mutex::new(None);
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// The handlers of a client, a thread or a turn.
+pub(crate) struct JsHandlers {
+    kinds: Vec<HandlerKind>,
+    caller: Arc<Caller>,
+}
+
+impl JsHandlers {
+    /// Handlers of these kinds behind a function of `glue/handlers.js`.
+    pub(crate) fn new(kinds: &[String], caller: &CallerFunction<'_>) -> Result<Arc<dyn Handlers>> {
+        let caller = caller.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
+        let kinds =
+            HandlerKind::ALL.into_iter().filter(|kind| kinds.iter().any(|name| name == kind.option()));
+        Ok(Arc::new(Self { kinds: kinds.collect(), caller: Arc::new(caller) }))
+    }
+}
+
+impl Handlers for JsHandlers {
+    fn has(&self, kind: HandlerKind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    fn call(&self, kind: HandlerKind, request: String, cancel: CancellationToken) -> HandlerFuture {
+        let call = Running { id: NEXT.fetch_add(1, Ordering::Relaxed), caller: Arc::clone(&self.caller) };
+        let (sender, receiver) = oneshot::channel();
+        calls(|calls| calls.insert(call.id, sender));
+        let asking = (kind.option().to_owned(), call.id as f64, request);
+        let status = self.caller.call(asking.into(), ThreadsafeFunctionCallMode::NonBlocking);
+        Box::pin(async move {
+            // Dropped with this future, which aborts the handler's signal if it has not answered.
+            let _call = call;
+            if status != Status::Ok {
+                return Err("the JavaScript environment has ended".to_owned());
+            }
+            tokio::select! {
+                outcome = receiver => outcome.unwrap_or_else(|_| Err("the handler was lost".to_owned())),
+                () = cancel.cancelled() => Err("the answer is not wanted any more".to_owned()),
+            }
+        })
+    }
+}
+
+/// A call that may still be settled.
+struct Running {
+    id: u64,
+    caller: Arc<Caller>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if calls(|calls| calls.remove(&self.id)).is_some() {
+            let abort = (String::new(), self.id as f64, String::new());
+            self.caller.call(abort.into(), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+}
+
+/// What a handler returned, as JSON, or what it threw.
+#[napi(skip_typescript)]
+pub(crate) fn settle_handler(id: f64, json: Option<String>, error: Option<String>) {
+    if let Some(sender) = calls(|calls| calls.remove(&(id as u64))) {
+        let _ = sender.send(json.ok_or_else(|| error.unwrap_or_else(|| "the handler failed".to_owned())));
+    }
+}
+
+fn calls<T>(then: impl FnOnce(&mut HashMap<u64, oneshot::Sender<Outcome>>) -> T) -> T {
+    then(CALLS.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+}
