@@ -148,7 +148,7 @@ export type ServerRequestRecord = HandledRequest & {
 }
 
 /** A reader of the requests from the server. */
-export interface ServerRequestStream extends TurnStream<ServerRequestRecord> {
+export interface ServerRequestStream extends Omit<TurnStream<ServerRequestRecord>, 'continuation'> {
   /** How many were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): ServerRequestStream
@@ -197,6 +197,38 @@ export type ReadThreadOptions = ReadSettings
 
 /** Options of `Turn.stream`. */
 export type StreamOptions = ReaderSettings
+
+/** Options of `Turn.steps`. */
+export type StepOptions = Omit<ReaderSettings, 'coalesce'>
+
+/** Options of `Turn.interrupt`. */
+export type InterruptOptions = InterruptSettings
+
+/** A completed item of a turn. */
+export interface Step {
+  threadId: string
+  turnId: string
+  itemId: string
+  /** What it is; of other items their own type. */
+  stepType: 'thinking' | 'exec' | 'codex' | 'tool' | 'file' | (string & {})
+  itemType: Protocol.ThreadItem['type'] | (string & {})
+  /** What a person would be shown of it: the text, the command, the paths, the tool. */
+  text: string
+  /** The item. */
+  data: Protocol.ThreadItem
+}
+
+/** What was left of a turn that was cancelled. */
+export interface CancelledTurn {
+  /** The steps that were not read. */
+  steps: Step[]
+  /** The events that were not read. */
+  events: TurnEvent[]
+  /** Whether the turn had ended before it was cancelled. */
+  wasCompleted: boolean
+  /** Whether it was interrupted. */
+  wasInterrupted: boolean
+}
 
 /** Options of `Turn.text`. */
 export type TextOptions = Omit<ReaderSettings, 'coalesce'>
@@ -253,12 +285,14 @@ export interface TurnResult {
 export interface TurnStream<T> extends AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T, undefined>>
   return(): Promise<IteratorResult<T, undefined>>
+  /** Where the reader stands, as plain JSON: `codex.continueTurn()` goes on from there. */
+  continuation(): TurnContinuation
   [Symbol.asyncIterator](): TurnStream<T>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A reader of notifications. */
-export interface NotificationStream extends TurnStream<Protocol.Notification> {
+export interface NotificationStream extends Omit<TurnStream<Protocol.Notification>, 'continuation'> {
   /** How many notifications were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): NotificationStream
@@ -285,7 +319,8 @@ export interface TurnContinuation {
   threadId: string
   turnId: string
   cursor: number
-  mode: 'events' | 'text' | 'run'
+  /** What kind of reader it was; `run`: somebody who waited for the result. */
+  mode: 'stream' | 'text' | 'steps' | 'run'
 }
 
 /** Every error of this package. Wrong arguments are a `TypeError` with `code: 'INVALID_ARGUMENT'` instead. */
@@ -567,7 +602,8 @@ export interface ThreadSettings {
    * Who decides what the agent may do beyond its sandbox: `auto_review` sends the policy `on-request` with the
    * reviewer `auto_review`, `deny_all` sends the policy `never`. Excludes `approvalPolicy`.
    *
-   * @default 'auto_review' for a new thread
+   * @default for a new thread 'auto_review', or the policy `on-request` with the reviewer `user` where there is
+   * an `onApproval` handler
    */
   approvalMode?: ApprovalMode
   /** When codex asks before it acts. Excludes `approvalMode`. */
@@ -809,6 +845,17 @@ export interface ReaderSettings {
   leaveRunning?: boolean
 }
 
+/** How a turn is interrupted. */
+export interface InterruptSettings {
+  /**
+   * Whether commands that the agent left running in the background, of this turn or an earlier one of its
+   * thread, are ended too. Wire: `thread/backgroundTerminals/clean`.
+   *
+   * @default false
+   */
+  terminateCommands?: boolean
+}
+
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -867,6 +914,22 @@ export declare class Codex {
    * Wire: `thread/start`, `turn/start`, `thread/unsubscribe`.
    */
   run(input: Input, options?: RunOptions): Promise<TurnResult>
+  /**
+   * The turn of a continuation; its readers begin where that one stood, nothing twice and nothing lost. Nothing
+   * is sent. The turn may have ended meanwhile.
+   *
+   * @throws {CodexError} `code: 'CONTINUATION_INVALID'`: it is of another client, thread or turn, or too old
+   * (the last 64 turns that have one are kept)
+   */
+  continueTurn(continuation: TurnContinuation): Promise<Turn>
+  /**
+   * Interrupts the turn of a continuation, if it still runs, waits for its end, and gives what was not read.
+   *
+   * Wire: `turn/interrupt`.
+   *
+   * @throws {CodexError} as `continueTurn`
+   */
+  cancelTurn(continuation: TurnContinuation): Promise<CancelledTurn>
   /**
    * Any method of the protocol, with its parameters and result as the wire has them.
    *
@@ -975,6 +1038,17 @@ export declare class Turn {
    */
   text(options?: TextOptions): TurnStream<string>
   /**
+   * The completed items of the turn, each as a step: what the agent thought, ran, said, called and changed.
+   *
+   * @throws {TurnFailedError} the turn failed; its steps came before
+   */
+  steps(options?: StepOptions): TurnStream<Step>
+  /**
+   * Where the reader stands that was made last, as plain JSON: `codex.continueTurn()` goes on from there, also
+   * when this object is gone. A reader has a `continuation()` of its own.
+   */
+  continuation(): TurnContinuation
+  /**
    * Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
    *
    * @throws {TurnFailedError} the turn ended with status `failed`; it carries the partial result
@@ -990,9 +1064,12 @@ export declare class Turn {
   steer(input: Input): Promise<void>
   /**
    * Interrupts the turn and waits until it has ended; its result has the status `interrupted`. A turn that
-   * has ended stays as it is. Commands that the agent left running in the background go on.
+   * has ended stays as it is.
    *
-   * Wire: `turn/interrupt`.
+   * A command that runs goes on in the background of codex, where it may be of use to the next turn; its output
+   * then comes by `codex.notifications()`. `{terminateCommands: true}` ends it, and the others of the thread.
+   *
+   * Wire: `turn/interrupt`, `thread/backgroundTerminals/clean`.
    */
-  interrupt(): Promise<void>
+  interrupt(options?: InterruptOptions): Promise<void>
 }

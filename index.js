@@ -7,7 +7,7 @@ const native = require('./binding.js')
 const { abortable, ofTurn } = require('./glue/abort.js')
 const { handlerCaller, takeHandlers } = require('./glue/handlers.js')
 const { classes, makeError } = require('./glue/errors.js')
-const { BatchIterator } = require('./glue/iterator.js')
+const { BatchIterator, continuationOf } = require('./glue/iterator.js')
 const { encode, encodeOptions } = require('./glue/json.js')
 const { recordSink } = require('./glue/log.js')
 const { isRetryableError, retryOnOverload } = require('./glue/retry.js')
@@ -42,6 +42,7 @@ native.initialize({
   abortable,
   ofTurn,
   recordSink,
+  continuationOf,
   /** @type {(reader: any, options: any) => any} */
   iterate: (reader, options) => new BatchIterator(reader, options),
 })

@@ -45,7 +45,6 @@ class OutputValidationError extends CodexError {}
 class UnsupportedVersionError extends CodexError {}
 class AbortError extends CodexError {}
 
-/** @type {Record<string, typeof CodexError>} */
 const classes = {
   CodexError,
   BinaryNotFoundError,
@@ -76,7 +75,7 @@ for (const [name, errorClass] of Object.entries(classes)) CodexError.named(error
  */
 function makeError(json) {
   const { class: name, message, ...fields } = JSON.parse(json)
-  const errorClass = classes[name]
+  const errorClass = /** @type {Record<string, typeof CodexError>} */ (classes)[name]
   // Wrong arguments are what they are everywhere in JavaScript.
   const error =
     errorClass === undefined

@@ -11,6 +11,7 @@ const { signals, withReason } = require('./abort.js')
  *   what is ready, or a promise of it (of undefined: ask again), or null at the end
  * @property {(leaveRunning: boolean) => Promise<void>} leave
  * @property {() => number} [dropped]
+ * @property {(taken: number) => object} [continuation] where a reader stands that handled so many of the last batch
  */
 
 /** How long readers may answer from memory before timers and sockets get their turn, in milliseconds. */
@@ -33,6 +34,20 @@ function pause() {
 }
 
 /**
+ * The reader of each turn that was made last, for its continuation.
+ * @type {WeakMap<object, BatchIterator<unknown>>}
+ */
+const lastReaders = new WeakMap()
+
+/**
+ * @param {object} turn
+ * @param {object} none what it is before there was a reader
+ */
+function continuationOf(turn, none) {
+  return lastReaders.get(turn)?.continuation() ?? none
+}
+
+/**
  * An async iterator over the batches of a native reader. It answers from the batch it holds, and crosses only
  * when that is empty.
  * @template T
@@ -51,6 +66,8 @@ class BatchIterator {
   /** @type {any[] | Deltas | undefined} */
   #events
   #event = 0
+  /** How many of the last batch were handed out. */
+  #taken = 0
   #done = false
   /** @type {Promise<unknown> | undefined} the last next() that waits; later ones queue behind it */
   #waiting
@@ -64,6 +81,12 @@ class BatchIterator {
     this.#isText = text
     this.#leaveRunning = leaveRunning
     this.#turn = turn
+    if (turn !== undefined) lastReaders.set(turn, this)
+  }
+
+  /** Where this reader stands: what was handed out before counts as read. */
+  continuation() {
+    return this.#reader.continuation?.(this.#taken)
   }
 
   /** How many notifications were lost because this reader was too slow; turns lose none. */
@@ -135,6 +158,7 @@ class BatchIterator {
         } else if (batch !== undefined && !this.#done) {
           this.#pieces = batch
           this.#piece = 0
+          this.#taken = 0
         }
       }
     } catch (error) {
@@ -150,6 +174,7 @@ class BatchIterator {
       if (events !== undefined) {
         if (this.#event < events.length) {
           const index = this.#event++
+          this.#taken++
           return events instanceof Deltas ? events.at(index) : events[index]
         }
         this.#events = undefined
@@ -157,10 +182,15 @@ class BatchIterator {
       if (this.#piece >= this.#pieces.length) return undefined
       const piece = /** @type {Piece} */ (this.#pieces[this.#piece++])
       if (typeof piece !== 'string') this.#events = new Deltas(piece)
-      else if (this.#isText) return piece
-      else {
+      else if (this.#isText) {
+        this.#taken++
+        return piece
+      } else {
         const parsed = JSON.parse(piece)
-        if (!Array.isArray(parsed)) return parsed
+        if (!Array.isArray(parsed)) {
+          this.#taken++
+          return parsed
+        }
         this.#events = parsed
       }
       this.#event = 0
@@ -204,4 +234,4 @@ class Deltas {
   }
 }
 
-module.exports = { BatchIterator }
+module.exports = { BatchIterator, continuationOf }

@@ -6,6 +6,7 @@ use codex_client::options::{
     ClientInfo, ClientSettings, NotificationSettings, RequestSettings, ThreadSettings, id, parse,
 };
 use codex_client::requests::Handlers;
+use codex_client::turn::Continuation;
 use codex_client::{Error, client::Host};
 use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};
@@ -18,6 +19,7 @@ use crate::logger::{Registration, register};
 use crate::notifications::notifications_object;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
 use crate::runtime::runtime;
+use crate::turn::Turn;
 use crate::thread::{Thread, input_argument, string_argument};
 
 /// One connection to one codex app-server, which it starts with the first call. It serves any number of threads
@@ -161,6 +163,37 @@ impl Codex {
         or_reject(env, run())
     }
 
+    /// The turn of a continuation; its readers begin where that one stood, nothing twice and nothing lost. Nothing
+    /// is sent. The turn may have ended meanwhile.
+    ///
+    /// @throws {CodexError} `code: 'CONTINUATION_INVALID'`: it is of another client, thread or turn, or too old
+    /// (the last 64 turns that have one are kept)
+    #[napi(ts_args_type = "continuation: TurnContinuation", ts_return_type = "Promise<Turn>")]
+    pub fn continue_turn<'env>(&self, env: &'env Env, continuation: Unknown<'env>) -> Result<Unknown<'env>> {
+        let go_on = || {
+            let continuation = continuation_argument(env, continuation)?;
+            let turn = self.codex.continue_turn(&continuation).map_err(|error| to_js(env, &error))?;
+            promise(env, async move { Ok(turn) }, |_, turn| Ok(Turn::new(turn)))
+        };
+        or_reject(env, go_on())
+    }
+
+    /// Interrupts the turn of a continuation, if it still runs, waits for its end, and gives what was not read.
+    ///
+    /// Wire: `turn/interrupt`.
+    ///
+    /// @throws {CodexError} as `continueTurn`
+    #[napi(ts_args_type = "continuation: TurnContinuation", ts_return_type = "Promise<CancelledTurn>")]
+    pub fn cancel_turn<'env>(&self, env: &'env Env, continuation: Unknown<'env>) -> Result<Unknown<'env>> {
+        let cancel = || {
+            let continuation = continuation_argument(env, continuation)?;
+            let codex = self.codex.clone();
+            let cancel = async move { codex.cancel_turn(&continuation).await };
+            promise(env, cancel, |env, cancelled| parsed(env, cancelled.to_json()))
+        };
+        or_reject(env, cancel())
+    }
+
     /// Any method of the protocol, with its parameters and result as the wire has them.
     ///
     /// Methods that only read are repeated, later and later, while the server says that it is overloaded.
@@ -271,6 +304,11 @@ type ThreadArguments = (ThreadSettings, Option<Arc<dyn Handlers>>, Option<Unknow
 fn thread_settings(env: &Env, options: Option<Unknown<'_>>) -> Result<ThreadArguments> {
     let Handled { json, apart, handlers } = Hooks::of(env)?.encode_handled(env, options, "signal")?;
     Ok((parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?, handlers, apart))
+}
+
+fn continuation_argument(env: &Env, continuation: Unknown<'_>) -> Result<Continuation> {
+    let json = Hooks::of(env)?.encode(env, continuation, "continuation")?;
+    Continuation::read(json.as_deref()).map_err(|error| to_js(env, &error))
 }
 
 /// A promise whose future is dropped when its signal is aborted.

@@ -27,6 +27,7 @@ pub(crate) struct Hooks {
     abortable: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     of_turn: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     iterate: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
+    continuation: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     record_sink: FunctionRef<FnArgs<(Unknown<'static>,)>, RecordSink<'static>>,
 }
 
@@ -68,6 +69,7 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
         abortable: function!("abortable"),
         of_turn: function!("ofTurn"),
         iterate: function!("iterate"),
+        continuation: function!("continuationOf"),
         record_sink: function!("recordSink"),
     };
     env.set_instance_data(hooks, (), |_| {})
@@ -170,6 +172,11 @@ impl Hooks {
         options: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
         self.iterate.borrow_back(env)?.call((extend(reader), extend(options)).into())
+    }
+
+    /// The continuation of the reader that a turn's user made last, or `none`.
+    pub(crate) fn continuation(&self, env: &Env, turn: Unknown<'_>, none: Unknown<'_>) -> Result<Unknown<'static>> {
+        self.continuation.borrow_back(env)?.call((extend(turn), extend(none)).into())
     }
 
     /// A logger as a function that takes a record as JSON, and never throws.

@@ -64,6 +64,7 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
             ("TurnInactiveError", json!({ "continuation": continuation, "idleMs": idle_ms }))
         }
         Error::TurnLost { .. } => ("TurnLostError", Value::Null),
+        Error::Continuation(_) => ("CodexError", Value::Null),
         Error::Aborted { .. } => ("AbortError", Value::Null),
         Error::UnsupportedVersion { found, path, .. } => (
             "UnsupportedVersionError",

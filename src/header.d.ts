@@ -148,7 +148,7 @@ export type ServerRequestRecord = HandledRequest & {
 }
 
 /** A reader of the requests from the server. */
-export interface ServerRequestStream extends TurnStream<ServerRequestRecord> {
+export interface ServerRequestStream extends Omit<TurnStream<ServerRequestRecord>, 'continuation'> {
   /** How many were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): ServerRequestStream
@@ -197,6 +197,38 @@ export type ReadThreadOptions = ReadSettings
 
 /** Options of `Turn.stream`. */
 export type StreamOptions = ReaderSettings
+
+/** Options of `Turn.steps`. */
+export type StepOptions = Omit<ReaderSettings, 'coalesce'>
+
+/** Options of `Turn.interrupt`. */
+export type InterruptOptions = InterruptSettings
+
+/** A completed item of a turn. */
+export interface Step {
+  threadId: string
+  turnId: string
+  itemId: string
+  /** What it is; of other items their own type. */
+  stepType: 'thinking' | 'exec' | 'codex' | 'tool' | 'file' | (string & {})
+  itemType: Protocol.ThreadItem['type'] | (string & {})
+  /** What a person would be shown of it: the text, the command, the paths, the tool. */
+  text: string
+  /** The item. */
+  data: Protocol.ThreadItem
+}
+
+/** What was left of a turn that was cancelled. */
+export interface CancelledTurn {
+  /** The steps that were not read. */
+  steps: Step[]
+  /** The events that were not read. */
+  events: TurnEvent[]
+  /** Whether the turn had ended before it was cancelled. */
+  wasCompleted: boolean
+  /** Whether it was interrupted. */
+  wasInterrupted: boolean
+}
 
 /** Options of `Turn.text`. */
 export type TextOptions = Omit<ReaderSettings, 'coalesce'>
@@ -253,12 +285,14 @@ export interface TurnResult {
 export interface TurnStream<T> extends AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T, undefined>>
   return(): Promise<IteratorResult<T, undefined>>
+  /** Where the reader stands, as plain JSON: `codex.continueTurn()` goes on from there. */
+  continuation(): TurnContinuation
   [Symbol.asyncIterator](): TurnStream<T>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A reader of notifications. */
-export interface NotificationStream extends TurnStream<Protocol.Notification> {
+export interface NotificationStream extends Omit<TurnStream<Protocol.Notification>, 'continuation'> {
   /** How many notifications were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): NotificationStream
@@ -285,7 +319,8 @@ export interface TurnContinuation {
   threadId: string
   turnId: string
   cursor: number
-  mode: 'events' | 'text' | 'run'
+  /** What kind of reader it was; `run`: somebody who waited for the result. */
+  mode: 'stream' | 'text' | 'steps' | 'run'
 }
 
 /** Every error of this package. Wrong arguments are a `TypeError` with `code: 'INVALID_ARGUMENT'` instead. */

@@ -122,7 +122,8 @@ export interface ThreadSettings {
    * Who decides what the agent may do beyond its sandbox: `auto_review` sends the policy `on-request` with the
    * reviewer `auto_review`, `deny_all` sends the policy `never`. Excludes `approvalPolicy`.
    *
-   * @default 'auto_review' for a new thread
+   * @default for a new thread 'auto_review', or the policy `on-request` with the reviewer `user` where there is
+   * an `onApproval` handler
    */
   approvalMode?: ApprovalMode
   /** When codex asks before it acts. Excludes `approvalMode`. */
@@ -362,4 +363,15 @@ export interface ReaderSettings {
    * @default false: the turn is interrupted
    */
   leaveRunning?: boolean
+}
+
+/** How a turn is interrupted. */
+export interface InterruptSettings {
+  /**
+   * Whether commands that the agent left running in the background, of this turn or an earlier one of its
+   * thread, are ended too. Wire: `thread/backgroundTerminals/clean`.
+   *
+   * @default false
+   */
+  terminateCommands?: boolean
 }

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use codex_client::client::TurnReader;
-use codex_client::turn::{Batch, Next, Piece};
+use codex_client::turn::{Batch, Continuation, Next, Piece};
 use napi::bindgen_prelude::{
     Array, Float64Array, JsObjectValue, JsValue, Null, Object, ToNapiValue, Uint32Array, Unknown,
 };
 use napi::{Env, JsDeferred, Result};
 
 use crate::error::to_js;
-use crate::promise::{Returned, promise};
+use crate::promise::{Returned, parsed, promise};
 use crate::text::{Text, set_text};
 
 /// A reader of one turn as the object behind the iterators that JavaScript sees: `nextBatch()` gives what is ready,
@@ -16,7 +16,7 @@ use crate::text::{Text, set_text};
 /// the reader's place, and interrupts a turn that nobody follows any more.
 pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<Object<'env>> {
     let reader = Arc::new(reader);
-    let leaving = Arc::clone(&reader);
+    let (leaving, standing) = (Arc::clone(&reader), Arc::clone(&reader));
     let mut object = Object::new(env)?;
     let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
         next_batch(context.env, &reader).map(Returned::from)
@@ -27,9 +27,20 @@ pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<
         promise(context.env, async move { reader.leave(leave_running).await }, |_, ()| Ok(()))
             .map(Returned::from)
     })?;
+    let continuation = env.create_function_from_closure::<u32, _, _>("continuation", move |context| {
+        let taken = context.get::<u32>(0)?;
+        continuation_object(context.env, &standing.continuation(taken as usize)).map(Returned::from)
+    })?;
+    object.set_named_property("continuation", continuation)?;
     object.set_named_property("nextBatch", next)?;
     object.set_named_property("leave", leave)?;
     Ok(object)
+}
+
+/// A continuation as JavaScript holds it.
+pub(crate) fn continuation_object<'env>(env: &'env Env, continuation: &Continuation) -> Result<Unknown<'env>> {
+    let text = serde_json::to_string(continuation).map_err(|error| napi::Error::from_reason(error.to_string()))?;
+    parsed(env, text)
 }
 
 fn next_batch<'env>(env: &'env Env, reader: &TurnReader) -> Result<Unknown<'env>> {

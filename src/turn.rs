@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use codex_client::options::{ReaderSettings, parse};
+use codex_client::options::{InterruptSettings, ReaderSettings, parse};
 use codex_client::turn::ReaderKind;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, This, Unknown};
 use napi::{Env, Result};
@@ -9,7 +9,7 @@ use napi_derive::napi;
 use crate::environment::Hooks;
 use crate::error::to_js;
 use crate::promise::{or_reject, parsed, promise};
-use crate::reader::reader_object;
+use crate::reader::{continuation_object, reader_object};
 use crate::thread::input_argument;
 
 /// One turn: what the agent does with one input. Made by `Thread.turn`.
@@ -24,6 +24,14 @@ impl Turn {
     pub(crate) fn new(turn: codex_client::Turn) -> Self {
         Self { turn: Arc::new(turn) }
     }
+}
+
+/// What a reader of a turn gives.
+#[derive(Clone, Copy)]
+enum What {
+    Events,
+    Text,
+    Steps,
 }
 
 #[napi]
@@ -54,13 +62,13 @@ impl Turn {
         this: This<'env>,
         options: Option<Unknown<'env>>,
     ) -> Result<Unknown<'env>> {
-        self.iterate(env, this.object, options, false)
+        self.iterate(env, this.object, options, What::Events)
     }
 
     /// The same as `stream()`.
     #[napi(well_known_symbol = "asyncIterator", ts_return_type = "TurnStream<TurnEvent>")]
     pub fn async_iterator<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
-        self.iterate(env, this.object, None, false)
+        self.iterate(env, this.object, None, What::Events)
     }
 
     /// The assistant's text as it comes, and nothing else: joined, in chunks of whatever was ready.
@@ -73,7 +81,28 @@ impl Turn {
         this: This<'env>,
         options: Option<Unknown<'env>>,
     ) -> Result<Unknown<'env>> {
-        self.iterate(env, this.object, options, true)
+        self.iterate(env, this.object, options, What::Text)
+    }
+
+    /// The completed items of the turn, each as a step: what the agent thought, ran, said, called and changed.
+    ///
+    /// @throws {TurnFailedError} the turn failed; its steps came before
+    #[napi(ts_args_type = "options?: StepOptions", ts_return_type = "TurnStream<Step>")]
+    pub fn steps<'env>(
+        &self,
+        env: &'env Env,
+        this: This<'env>,
+        options: Option<Unknown<'env>>,
+    ) -> Result<Unknown<'env>> {
+        self.iterate(env, this.object, options, What::Steps)
+    }
+
+    /// Where the reader stands that was made last, as plain JSON: `codex.continueTurn()` goes on from there, also
+    /// when this object is gone. A reader has a `continuation()` of its own.
+    #[napi(ts_return_type = "TurnContinuation")]
+    pub fn continuation<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
+        let none = continuation_object(env, &self.turn.continuation())?;
+        Hooks::of(env)?.continuation(env, this.object.to_unknown(), none)
     }
 
     /// Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
@@ -106,13 +135,23 @@ impl Turn {
     }
 
     /// Interrupts the turn and waits until it has ended; its result has the status `interrupted`. A turn that
-    /// has ended stays as it is. Commands that the agent left running in the background go on.
+    /// has ended stays as it is.
     ///
-    /// Wire: `turn/interrupt`.
-    #[napi(ts_return_type = "Promise<void>")]
-    pub fn interrupt<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        let turn = Arc::clone(&self.turn);
-        promise(env, async move { turn.interrupt().await }, |_, ()| Ok(()))
+    /// A command that runs goes on in the background of codex, where it may be of use to the next turn; its output
+    /// then comes by `codex.notifications()`. `{terminateCommands: true}` ends it, and the others of the thread.
+    ///
+    /// Wire: `turn/interrupt`, `thread/backgroundTerminals/clean`.
+    #[napi(ts_args_type = "options?: InterruptOptions", ts_return_type = "Promise<void>")]
+    pub fn interrupt<'env>(&self, env: &'env Env, options: Option<Unknown<'env>>) -> Result<Unknown<'env>> {
+        let interrupt = || {
+            let (json, _) = Hooks::of(env)?.encode_options(env, options, "signal")?;
+            let settings: InterruptSettings =
+                parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+            let terminate = settings.terminate_commands.unwrap_or(false);
+            let turn = Arc::clone(&self.turn);
+            promise(env, async move { turn.interrupt(terminate).await }, |_, ()| Ok(()))
+        };
+        or_reject(env, interrupt())
     }
 
     fn iterate<'env>(
@@ -120,24 +159,25 @@ impl Turn {
         env: &'env Env,
         this: Object<'env>,
         options: Option<Unknown<'env>>,
-        text: bool,
+        what: What,
     ) -> Result<Unknown<'env>> {
         let hooks = Hooks::of(env)?;
         let (json, _) = hooks.encode_options(env, options, "signal")?;
         let settings: ReaderSettings =
             parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
-        let kind = match (text, settings.coalesce) {
-            (true, None) => ReaderKind::Text,
-            (true, Some(_)) => {
-                let why = "options.coalesce: text() does not take it, its chunks are always joined";
+        let kind = match (what, settings.coalesce) {
+            (What::Events, Some(false)) => ReaderKind::EveryEvent,
+            (What::Events, _) => ReaderKind::JoinedEvents,
+            (What::Text, None) => ReaderKind::Text,
+            (What::Steps, None) => ReaderKind::Steps,
+            (What::Text | What::Steps, Some(_)) => {
+                let why = "options.coalesce: only stream() takes it";
                 return Err(to_js(env, &codex_client::Error::InvalidArgument(why.to_owned())));
             }
-            (false, Some(false)) => ReaderKind::EveryEvent,
-            (false, _) => ReaderKind::JoinedEvents,
         };
         let reader = reader_object(env, self.turn.reader(kind))?;
         let mut how = Object::new(env)?;
-        how.set_named_property("text", text)?;
+        how.set_named_property("text", kind == ReaderKind::Text)?;
         how.set_named_property("leaveRunning", settings.leave_running.unwrap_or(false))?;
         how.set_named_property("turn", this)?;
         hooks.iterate(env, reader.to_unknown(), how.to_unknown())

@@ -74,6 +74,9 @@ pub enum Error {
         /// What was collected of the turn.
         result: Option<Arc<TurnResult>>,
     },
+    /// A continuation is not of this client, thread or turn.
+    #[error("{0}")]
+    Continuation(String),
     /// The caller's abort signal fired.
     #[error("the operation was aborted")]
     Aborted {
@@ -165,6 +168,7 @@ impl Error {
             Self::TurnFailed(_) => "TURN_FAILED",
             Self::TurnInactive { .. } => "TURN_INACTIVE",
             Self::TurnLost { .. } => "TURN_LOST",
+            Self::Continuation(_) => "CONTINUATION_INVALID",
             Self::Aborted { .. } => "ABORT_ERR",
             Self::UnsupportedVersion { .. } => "UNSUPPORTED_VERSION",
         }

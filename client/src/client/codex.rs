@@ -19,7 +19,7 @@ use crate::{Error, options};
 /// A client of one codex app-server at a time. Cheap to clone; when the last handle is dropped the server ends.
 #[derive(Clone)]
 pub struct Codex {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
 }
 
 /// A handle that does not keep the client alive.

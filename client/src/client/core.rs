@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
@@ -15,6 +15,7 @@ use crate::process::{ConfigArguments, config_arguments};
 use crate::requests::{Dispatcher, Handlers};
 use crate::routing::Ring;
 use crate::rpc::{CallOptions, RawAnswer};
+use crate::turn::TurnState;
 use crate::{Error, lock};
 
 /// What the program around the client gives it.
@@ -39,7 +40,11 @@ pub(super) struct Core {
     slot: Mutex<Slot>,
     threads: Mutex<HashMap<String, Weak<ThreadShared>>>,
     closed: OnceCell<()>,
+    kept: Mutex<VecDeque<Arc<TurnState>>>,
 }
+
+/// How many turns are kept for whoever has a continuation of them.
+const MOST_KEPT: usize = 64;
 
 #[derive(Default)]
 struct Slot {
@@ -67,6 +72,7 @@ impl Core {
             slot: Mutex::default(),
             threads: Mutex::default(),
             closed: OnceCell::new(),
+            kept: Mutex::default(),
         }))
     }
 
@@ -128,6 +134,28 @@ impl Core {
         let shared = Arc::new(make());
         threads.insert(id.to_owned(), Arc::downgrade(&shared));
         shared
+    }
+
+    /// Keeps a turn for whoever continues it.
+    pub(super) fn keep(&self, state: &Arc<TurnState>) {
+        let mut kept = lock(&self.kept);
+        if kept.iter().any(|known| Arc::ptr_eq(known, state)) {
+            return;
+        }
+        state.keep();
+        kept.push_back(Arc::clone(state));
+        if kept.len() > MOST_KEPT {
+            // The oldest that has ended, else the oldest.
+            let oldest = kept.iter().position(|known| known.end().is_some()).unwrap_or_default();
+            if let Some(state) = kept.remove(oldest) {
+                state.release();
+            }
+        }
+    }
+
+    /// A turn that was kept.
+    pub(super) fn kept(&self, turn: &str) -> Option<Arc<TurnState>> {
+        lock(&self.kept).iter().find(|state| state.turn_id == turn).cloned()
     }
 
     /// Refuses later calls and ends the server. Every caller waits for the end.

@@ -1,6 +1,7 @@
 //! [`Codex`], [`Thread`] and [`Turn`]: what a binding wraps.
 
 mod codex;
+mod continuation;
 mod core;
 mod interrupt;
 mod metadata;
@@ -12,6 +13,7 @@ mod turn;
 mod watch;
 
 pub use codex::{Codex, WeakCodex};
+pub use continuation::Cancelled;
 pub use core::Host;
 pub use metadata::Metadata;
 pub use thread::Thread;

@@ -101,10 +101,11 @@ impl Thread {
                 connection: Arc::clone(&session.connection),
                 router: Arc::clone(&session.router),
                 state: Arc::clone(turn.state()),
-                stalled: turn.stalled(),
-                inactivity,
                 cancel,
             };
+            if let Some(limit) = inactivity {
+                turn.watch_silence(limit);
+            }
             // A turn that nobody received is cancelled, and its watch sees to it.
             drop(sender.send(Ok(turn)));
             let turn_id = watch.state.turn_id.clone();

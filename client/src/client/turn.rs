@@ -1,13 +1,16 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use serde_json::json;
 
+use super::core::Core;
 use super::interrupt::interrupt;
+use super::watch::watch_silence;
 use super::thread::Thread;
 use crate::Error;
 use crate::options::Input;
 use crate::rpc::Connection;
-use crate::turn::{EventReader, ReaderKind, TurnResult, TurnState, View, Waiting};
+use crate::turn::{Continuation, EventReader, ReaderKind, TurnResult, TurnState, View, Waiting};
 
 /// A turn that the server has accepted: control, events, result.
 pub struct Turn {
@@ -19,6 +22,34 @@ pub struct Turn {
 impl Turn {
     pub(super) fn new(thread: Thread, connection: Arc<Connection>, state: Arc<TurnState>) -> Self {
         Self { thread, connection, view: View::new(state) }
+    }
+
+    /// The turn again, for readers that begin after a number of events.
+    pub(super) fn after(
+        thread: Thread,
+        connection: Arc<Connection>,
+        state: Arc<TurnState>,
+        events: u64,
+    ) -> Self {
+        let turn = Self { thread, connection, view: View::after(state, events) };
+        if let Some(limit) = turn.thread.core.settings.inactivity_timeout() {
+            turn.watch_silence(limit);
+        }
+        turn
+    }
+
+    /// Gives the turn up to this handle when it is silent for too long.
+    pub(super) fn watch_silence(&self, limit: Duration) {
+        let core = &self.thread.core;
+        let watch =
+            watch_silence(Arc::downgrade(core), Arc::clone(self.state()), self.view.stalled(), limit);
+        core.host.runtime.spawn(watch);
+    }
+
+    /// Where a reader that has not begun stands; the turn can be continued from there.
+    pub fn continuation(&self) -> Continuation {
+        self.thread.core.keep(self.state());
+        self.view.continuation()
     }
 
     /// Its id.
@@ -34,7 +65,11 @@ impl Turn {
     /// A reader of its own, from the turn's first event.
     pub fn reader(&self, kind: ReaderKind) -> TurnReader {
         let reader = self.view.reader(kind);
-        TurnReader { reader, connection: Arc::clone(&self.connection) }
+        TurnReader {
+            reader,
+            connection: Arc::clone(&self.connection),
+            core: Arc::downgrade(&self.thread.core),
+        }
     }
 
     /// Counts as somebody who waits for the result, from now until it is dropped.
@@ -60,9 +95,17 @@ impl Turn {
         self.connection.request("turn/steer", Some(&params.to_string()), options).answer().await.map(drop)
     }
 
-    /// Ends the turn, and waits until it has. Wire: `turn/interrupt`.
-    pub async fn interrupt(&self) -> Result<(), Error> {
-        interrupt(&self.connection, self.view.state()).await
+    /// Ends the turn, and waits until it has. Commands that it left running go on unless they are to be ended too.
+    /// Wire: `turn/interrupt`, `thread/backgroundTerminals/clean`.
+    pub async fn interrupt(&self, terminate_commands: bool) -> Result<(), Error> {
+        interrupt(&self.connection, self.view.state()).await?;
+        if terminate_commands {
+            let params = json!({ "threadId": self.thread_id() }).to_string();
+            let options = self.thread.call_options();
+            let method = "thread/backgroundTerminals/clean";
+            self.connection.request(method, Some(&params), options).answer().await?;
+        }
+        Ok(())
     }
 
     pub(super) fn thread(&self) -> &Thread {
@@ -73,18 +116,25 @@ impl Turn {
         self.view.state()
     }
 
-    pub(super) fn stalled(&self) -> Arc<OnceLock<Error>> {
-        self.view.stalled()
-    }
 }
 
 /// A reader of a turn.
 pub struct TurnReader {
     reader: EventReader,
     connection: Arc<Connection>,
+    core: Weak<Core>,
 }
 
 impl TurnReader {
+    /// Where the reader stands whose user has handled this many of the last batch; the turn can be continued from
+    /// there.
+    pub fn continuation(&self, taken: usize) -> Continuation {
+        if let Some(core) = self.core.upgrade() {
+            core.keep(self.reader.state());
+        }
+        self.reader.continuation(taken)
+    }
+
     /// The reader itself.
     pub fn events(&self) -> &EventReader {
         &self.reader

@@ -1,4 +1,4 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::core::Core;
 use super::interrupt::interrupt;
 use super::thread::Thread;
 use crate::Error;
@@ -23,13 +24,11 @@ pub(super) struct Watch {
     pub(super) connection: Arc<Connection>,
     pub(super) router: Arc<Router>,
     pub(super) state: Arc<TurnState>,
-    pub(super) stalled: Arc<OnceLock<Error>>,
-    pub(super) inactivity: Option<Duration>,
     pub(super) cancel: CancellationToken,
 }
 
-/// Sees a turn to its end: aborts it when asked to, gives it up to its readers when it is silent for too long,
-/// and finds out what became of it when the server forgets to say.
+/// Sees a turn to its end: aborts it when asked to, and finds out what became of it when the server forgets to
+/// say.
 pub(super) async fn watch_turn(watch: Watch) {
     let state = &watch.state;
     let mut phase = state.phase();
@@ -43,8 +42,6 @@ pub(super) async fn watch_turn(watch: Watch) {
         if now.doubtful && doubtful_since.is_none() {
             doubtful_since = Some(Instant::now());
         }
-        let silent_at = watch.inactivity.filter(|_| watch.stalled.get().is_none());
-        let silent_at = silent_at.map(|limit| state.last_event() + limit);
         tokio::select! {
             _ = phase.changed() => {}
             () = watch.cancel.cancelled(), if !aborted => {
@@ -57,15 +54,36 @@ pub(super) async fn watch_turn(watch: Watch) {
                 doubtful_since = None;
                 watch.settle().await;
             }
-            () = sleep_until(silent_at.unwrap_or_else(Instant::now)), if silent_at.is_some() => {
-                let silent = state.last_event().elapsed();
-                if watch.inactivity.is_some_and(|limit| silent >= limit) {
-                    state.stall(&watch.stalled, u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
-                }
-            }
         }
     }
     watch.router.forget(&state.thread_id, &state.turn_id);
+}
+
+/// Gives a turn up to a view of it when it is silent for too long. It goes on, and can be continued.
+pub(super) async fn watch_silence(
+    core: Weak<Core>,
+    state: Arc<TurnState>,
+    stalled: Arc<OnceLock<Error>>,
+    limit: Duration,
+) {
+    let mut phase = state.phase();
+    // A view that begins now has not waited yet.
+    let begun = Instant::now();
+    loop {
+        let silent_since = state.last_event().max(begun);
+        tokio::select! {
+            _ = phase.wait_for(|phase| phase.ended) => return,
+            () = sleep_until(silent_since + limit) => {}
+        }
+        let silent = state.last_event().max(begun).elapsed();
+        if silent >= limit {
+            if let Some(core) = core.upgrade() {
+                core.keep(&state);
+            }
+            state.stall(&stalled, u64::try_from(silent.as_millis()).unwrap_or(u64::MAX));
+            return;
+        }
+    }
 }
 
 impl Watch {

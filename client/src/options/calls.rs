@@ -59,6 +59,19 @@ pub struct ReaderSettings {
     pub leave_running: Option<bool>,
 }
 
+/// How a turn is interrupted.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct InterruptSettings {
+    /// Whether commands that the agent left running in the background, of this turn or an earlier one of its
+    /// thread, are ended too. Wire: `thread/backgroundTerminals/clean`.
+    ///
+    /// @default false
+    #[serde(deserialize_with = "present")]
+    pub terminate_commands: Option<bool>,
+}
+
 /// Which notifications are followed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -8,7 +8,7 @@ mod turn;
 #[cfg(test)]
 mod types;
 
-pub use calls::{NotificationSettings, ReadSettings, ReaderSettings, RequestSettings};
+pub use calls::{InterruptSettings, NotificationSettings, ReadSettings, ReaderSettings, RequestSettings};
 pub use client::{ClientInfo, ClientSettings, LogLevel};
 pub use input::{Input, InputItem};
 pub(crate) use thread::Opening;
@@ -123,4 +123,47 @@ fn exclusive(what: &str, first: (&str, bool), second: (&str, bool)) -> Result<()
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(checked: Result<(), Error>) -> String {
+        checked.expect_err("they exclude each other").to_string()
+    }
+
+    #[test]
+    fn options_of_threads_and_turns_that_exclude_each_other_are_refused_together() {
+        let thread = |json: &str| {
+            refusal(parse::<ThreadSettings>(Some(json), "options").unwrap().check(Opening::Start))
+        };
+        let turn = |json: &str| refusal(parse::<TurnSettings>(Some(json), "options").unwrap().check());
+        let policy = r#"{"approvalMode":"deny_all","approvalPolicy":null}"#;
+        let reviewer = r#"{"approvalMode":"deny_all","approvalsReviewer":"user"}"#;
+        let sandbox = r#"{"sandbox":"read-only","sandboxPolicy":{"type":"readOnly"}}"#;
+        for (message, names) in [
+            (thread(policy), ["`approvalMode`", "`approvalPolicy`"]),
+            (thread(reviewer), ["`approvalMode`", "`approvalsReviewer`"]),
+            (turn(policy), ["`approvalMode`", "`approvalPolicy`"]),
+            (turn(sandbox), ["`sandbox`", "`sandboxPolicy`"]),
+        ] {
+            assert!(message.contains("exclude"), "{message}");
+            assert!(names.iter().all(|name| message.contains(name)), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_option_of_another_call_is_refused() {
+        let thread = |json: &str, opening| {
+            refusal(parse::<ThreadSettings>(Some(json), "options").unwrap().check(opening))
+        };
+        for (message, parts) in [
+            (thread(r#"{"includeTurns":true}"#, Opening::Start), ["options.includeTurns", "startThread"]),
+            (thread(r#"{"ephemeral":true}"#, Opening::Resume), ["options.ephemeral", "resumeThread"]),
+            (thread(r#"{"serviceName":"s"}"#, Opening::Resume), ["options.serviceName", "resumeThread"]),
+        ] {
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+        }
+    }
 }

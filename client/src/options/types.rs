@@ -51,6 +51,7 @@ fn render() -> String {
     add::<RequestSettings>(&mut file);
     add::<ReadSettings>(&mut file);
     add::<ReaderSettings>(&mut file);
+    add::<InterruptSettings>(&mut file);
     file
 }
 

@@ -49,6 +49,8 @@ struct Route {
     /// The turn that the server last said it works on, until it says that it ended.
     active: watch::Sender<Option<String>>,
     usage: Option<Box<str>>,
+    /// The thread became idle while a turn was being started.
+    idle_early: bool,
 }
 
 /// A turn that is being started. Its early events are kept until its id is known.
@@ -185,6 +187,7 @@ impl Inner {
             _ => false,
         };
         if idle {
+            route.idle_early = route.early.is_some();
             for sink in route.turns.values() {
                 sink.thread_idle();
             }
@@ -229,18 +232,21 @@ impl Expected {
             return;
         }
         inner.last = None;
-        let early = match inner.threads.get_mut(&self.thread) {
+        let (early, idle) = match inner.threads.get_mut(&self.thread) {
             Some(route) => {
-                route.turns.insert(turn.to_owned(), sink);
-                route.early.take().unwrap_or_default()
+                route.turns.insert(turn.to_owned(), Arc::clone(&sink));
+                (route.early.take().unwrap_or_default(), std::mem::take(&mut route.idle_early))
             }
-            None => Vec::new(),
+            None => (Vec::new(), false),
         };
         // Still under the lock: what comes next must come after these.
         for line in early {
             router.again(&mut inner, &line);
         }
         drop(inner);
+        if idle {
+            sink.thread_idle();
+        }
         router.wake();
     }
 }

@@ -2,6 +2,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::reader::ReaderKind;
+use super::step::step_json;
 use crate::rpc::Notification;
 
 /// A joined delta does not grow beyond this: a reader must be able to take it in one go.
@@ -19,6 +21,8 @@ pub(super) struct Log {
     entries: VecDeque<Entry>,
     /// Number of the first entry that is still here.
     first: u64,
+    /// How many events lay before it.
+    events_before: u64,
     /// Bytes of assistant text that came as deltas, by item.
     streamed: HashMap<Box<str>, usize>,
 }
@@ -29,6 +33,8 @@ enum Entry {
         line: Arc<str>,
         /// Assistant text of a completed message that no delta brought.
         rest: Option<Box<str>>,
+        /// Whether it completes an item.
+        completes: bool,
     },
     Deltas(Deltas),
 }
@@ -94,6 +100,11 @@ pub enum Piece {
 }
 
 impl Log {
+    /// A log that begins after this many events.
+    pub(super) fn after_events(events: u64) -> Self {
+        Self { events_before: events, ..Self::default() }
+    }
+
     /// Keeps an event. `line` is its text where the caller has it already; `message` is the id and
     /// text of an assistant message that it completes.
     pub(super) fn push(
@@ -110,7 +121,8 @@ impl Log {
             text.get(streamed..).filter(|rest| !rest.is_empty()).map(Box::from)
         });
         let line = line.unwrap_or_else(|| Arc::from(notification.line));
-        self.entries.push_back(Entry::Line { line, rest });
+        let completes = notification.method == "item/completed";
+        self.entries.push_back(Entry::Line { line, rest, completes });
     }
 
     fn push_delta(&mut self, notification: &Notification<'_>) -> bool {
@@ -148,6 +160,7 @@ impl Log {
     }
 
     /// Whether there is anything after a cursor.
+    #[cfg(test)]
     pub(super) fn has_more(&self, cursor: Cursor) -> bool {
         let end = self.first + self.entries.len() as u64;
         if cursor.entry + 1 < end {
@@ -162,9 +175,70 @@ impl Log {
 
     /// Forgets what lies before `entry`.
     pub(super) fn trim(&mut self, before: Cursor) {
-        while self.first < before.entry && self.entries.pop_front().is_some() {
+        while self.first < before.entry
+            && let Some(entry) = self.entries.pop_front()
+        {
             self.first += 1;
+            self.events_before += entry.events();
         }
+    }
+
+    /// How many events lie before a cursor.
+    pub(super) fn events_before(&self, cursor: Cursor) -> u64 {
+        let whole = usize::try_from(cursor.entry.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let entries: u64 = self.entries.iter().take(whole).map(Entry::events).sum();
+        self.events_before + entries + cursor.delta as u64
+    }
+
+    /// The cursor after a number of events; none where they are not here (any more, or yet).
+    pub(super) fn cursor_after(&self, events: u64) -> Option<Cursor> {
+        let mut left = events.checked_sub(self.events_before)?;
+        let mut cursor = Cursor { entry: self.first, delta: 0 };
+        for entry in &self.entries {
+            if left < entry.events() {
+                return Some(Cursor { delta: usize::try_from(left).ok()?, ..cursor });
+            }
+            left -= entry.events();
+            cursor.entry += 1;
+        }
+        (left == 0).then_some(cursor)
+    }
+
+    /// The cursor after the first `taken` of what a reader got in one batch, which went from `start` to `end`.
+    pub(super) fn within_batch(
+        &self,
+        start: Cursor,
+        end: Cursor,
+        mut taken: usize,
+        kind: ReaderKind,
+    ) -> Cursor {
+        if kind == ReaderKind::Text {
+            return if taken == 0 { start } else { end };
+        }
+        let mut cursor = start;
+        while taken > 0 && cursor.order() < end.order() {
+            let Some(entry) = self.entry(&mut cursor) else { break };
+            match entry {
+                Entry::Line { completes, .. } => {
+                    taken -= usize::from(*completes || kind != ReaderKind::Steps);
+                    cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
+                }
+                Entry::Deltas(run) => {
+                    let last = if cursor.entry == end.entry { end.delta } else { run.deltas.len() };
+                    let step = match kind {
+                        ReaderKind::EveryEvent => taken.min(last - cursor.delta),
+                        _ => last - cursor.delta,
+                    };
+                    taken -= match kind {
+                        ReaderKind::EveryEvent => step,
+                        ReaderKind::Steps => 0,
+                        _ => 1,
+                    };
+                    cursor.delta += step;
+                }
+            }
+        }
+        cursor
     }
 
     /// The next events after a cursor.
@@ -223,6 +297,33 @@ impl Log {
         if text.is_empty() { Batch::new() } else { vec![Piece::Text(text)] }
     }
 
+    /// The completed items after a cursor, each as the JSON of a step.
+    pub(super) fn take_steps(&self, cursor: &mut Cursor) -> Batch {
+        let mut batch = Batch::new();
+        let mut small = String::new();
+        let mut bytes = 0;
+        while bytes < BATCH_BYTES {
+            let Some(entry) = self.entry(cursor) else { break };
+            match entry {
+                Entry::Line { line, completes, .. } => {
+                    if *completes && let Some(step) = step_json(line) {
+                        bytes += step.len();
+                        add_event(&mut batch, &mut small, &step);
+                    }
+                    *cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
+                }
+                Entry::Deltas(run) => {
+                    if cursor.delta == run.deltas.len() {
+                        break;
+                    }
+                    self.advance(cursor, run.deltas.len(), run);
+                }
+            }
+        }
+        flush(&mut batch, &mut small);
+        batch
+    }
+
     fn entry(&self, cursor: &mut Cursor) -> Option<&Entry> {
         // A finished run of deltas that more entries follow has nothing left for this cursor.
         loop {
@@ -244,6 +345,16 @@ impl Log {
         } else {
             Cursor { entry: cursor.entry, delta: taken }
         };
+    }
+}
+
+impl Entry {
+    /// How many events of the server it holds.
+    fn events(&self) -> u64 {
+        match self {
+            Self::Line { .. } => 1,
+            Self::Deltas(run) => run.deltas.len() as u64,
+        }
     }
 }
 

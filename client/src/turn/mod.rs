@@ -5,6 +5,7 @@ mod log;
 mod reader;
 mod result;
 mod state;
+mod step;
 
 pub use log::{Batch, Piece};
 pub use reader::{EventReader, Next, ReaderKind};

@@ -17,6 +17,19 @@ pub enum ReaderKind {
     EveryEvent,
     /// The assistant's text.
     Text,
+    /// Completed items, as steps.
+    Steps,
+}
+
+impl ReaderKind {
+    /// The `mode` of a continuation.
+    fn mode(self) -> &'static str {
+        match self {
+            Self::JoinedEvents | Self::EveryEvent => "stream",
+            Self::Text => "text",
+            Self::Steps => "steps",
+        }
+    }
 }
 
 /// What a reader gets.
@@ -39,6 +52,8 @@ pub struct EventReader {
     id: u64,
     kind: ReaderKind,
     closed: Mutex<bool>,
+    /// From where to where the last batch went.
+    batch: Mutex<(Cursor, Cursor)>,
 }
 
 impl EventReader {
@@ -48,7 +63,7 @@ impl EventReader {
         id: u64,
         kind: ReaderKind,
     ) -> Self {
-        Self { state, stalled, id, kind, closed: Mutex::new(false) }
+        Self { state, stalled, id, kind, closed: Mutex::new(false), batch: Mutex::default() }
     }
 
     /// The turn.
@@ -101,31 +116,29 @@ impl EventReader {
         let mut inner = self.state.inner();
         let Some(mut cursor) = inner.cursors.get(&self.id).copied() else { return Next::End };
         let Some(log) = &inner.log else { return Next::End };
+        let start = cursor;
         let batch = match self.kind {
             ReaderKind::JoinedEvents => log.take_events(&mut cursor, true),
             ReaderKind::EveryEvent => log.take_events(&mut cursor, false),
-            ReaderKind::Text => {
-                // A batch without assistant text is no news: read on to the end of the log.
-                let mut batch = log.take_text(&mut cursor);
-                while batch.is_empty() && log.has_more(cursor) {
-                    batch = log.take_text(&mut cursor);
-                }
-                batch
-            }
+            // A batch with nothing for this reader is no news: these read on to the end of the log.
+            ReaderKind::Text => log.take_text(&mut cursor),
+            ReaderKind::Steps => log.take_steps(&mut cursor),
         };
         inner.cursors.insert(self.id, cursor);
         inner.trim();
         if !batch.is_empty() {
+            *lock(&self.batch) = (start, cursor);
             return Next::Batch(batch);
         }
         if let Some(end) = &inner.end {
             return match &end.outcome {
-                Err(error) if !end.completed || self.kind == ReaderKind::Text => Next::Failed(error.clone()),
+                Err(error) if !end.completed || self.hides_failure() => Next::Failed(error.clone()),
                 _ => Next::End,
             };
         }
         if let Some(error) = self.stalled.get() {
-            return Next::Failed(self.at(cursor, error));
+            let events = inner.log.as_ref().map_or(0, |log| log.events_before(cursor));
+            return Next::Failed(self.stalled_at(events, error));
         }
         if let Some(waker) = waker {
             inner.on_wake(waker);
@@ -133,13 +146,38 @@ impl EventReader {
         Next::Pending
     }
 
+    /// Where the reader stands whose user has handled this many of the last batch.
+    pub fn continuation(&self, taken: usize) -> Continuation {
+        let inner = self.state.inner();
+        let (start, end) = *lock(&self.batch);
+        let events = inner.log.as_ref().map_or(inner.events, |log| {
+            log.events_before(log.within_batch(start, end, taken, self.kind))
+        });
+        self.continuation_at(events)
+    }
+
+    fn continuation_at(&self, cursor: u64) -> Continuation {
+        Continuation {
+            thread_id: self.state.thread_id.clone(),
+            turn_id: self.state.turn_id.clone(),
+            cursor,
+            mode: self.kind.mode().to_owned(),
+        }
+    }
+
     /// The inactivity error with the place where this reader stands.
-    fn at(&self, cursor: Cursor, error: &Error) -> Error {
-        let Error::TurnInactive { continuation, idle_ms } = error else { return error.clone() };
-        let mode = if self.kind == ReaderKind::Text { "text" } else { "events" }.to_owned();
-        let (cursor, _) = cursor.order();
-        let continuation = Continuation { cursor, mode, ..continuation.clone() };
-        Error::TurnInactive { continuation, idle_ms: *idle_ms }
+    fn stalled_at(&self, events: u64, error: &Error) -> Error {
+        match error {
+            Error::TurnInactive { idle_ms, .. } => {
+                Error::TurnInactive { continuation: self.continuation_at(events), idle_ms: *idle_ms }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Whether what this reader gives would end as if the turn had not failed.
+    fn hides_failure(&self) -> bool {
+        matches!(self.kind, ReaderKind::Text | ReaderKind::Steps)
     }
 }
 

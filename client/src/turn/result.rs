@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+
 /// Part of a message that is kept whole.
 #[derive(Debug, Clone)]
 pub struct Slice {
@@ -111,6 +113,19 @@ pub struct Continuation {
     pub turn_id: String,
     /// How many events were read.
     pub cursor: u64,
-    /// What was read: `events`, `text` or `run`.
+    /// What was read: `stream`, `text`, `steps` or `run`.
     pub mode: String,
+}
+
+impl Continuation {
+    /// Reads one from JSON text.
+    pub fn read(json: Option<&str>) -> Result<Self, Error> {
+        serde_json::from_str(json.unwrap_or("null")).map_err(|_| {
+            Error::InvalidArgument(
+                "continuation: must be what `continuation()` or a TurnInactiveError gave: \
+                 {threadId, turnId, cursor, mode}"
+                    .to_owned(),
+            )
+        })
+    }
 }

@@ -56,6 +56,8 @@ pub(super) struct Inner {
     aborted: bool,
     pub(super) end: Option<TurnEnd>,
     last_event: Instant,
+    /// How many events came.
+    pub(super) events: u64,
 }
 
 impl TurnState {
@@ -75,6 +77,7 @@ impl TurnState {
                 aborted: false,
                 end: None,
                 last_event: Instant::now(),
+                events: 0,
             }),
             phase: watch::Sender::new(Phase::default()),
         })
@@ -146,12 +149,32 @@ impl TurnState {
         let continuation = Continuation {
             thread_id: self.thread_id.clone(),
             turn_id: self.turn_id.clone(),
-            cursor: 0,
+            cursor: lock(&self.inner).events,
             mode: "run".to_owned(),
         };
         let _ = view.set(Error::TurnInactive { continuation, idle_ms });
         self.phase.send_modify(|_| {});
         self.wake();
+    }
+
+    /// Keeps the log from now on, also while nobody looks, until [`Self::release`].
+    pub fn keep(&self) {
+        let mut inner = lock(&self.inner);
+        inner.views += 1;
+        let events = inner.events;
+        inner.log.get_or_insert_with(|| Log::after_events(events));
+    }
+
+    /// Undoes [`Self::keep`].
+    pub fn release(&self) {
+        let mut inner = lock(&self.inner);
+        inner.views -= 1;
+        inner.trim();
+    }
+
+    /// Whether what came after a number of events is still here.
+    pub fn has_events_after(&self, events: u64) -> bool {
+        lock(&self.inner).log.as_ref().is_some_and(|log| log.cursor_after(events).is_some())
     }
 
     /// The caller has aborted the turn: however it ends now, it ends as aborted.
@@ -203,6 +226,7 @@ impl TurnSink for TurnState {
     fn event(&self, notification: &Notification<'_>) -> bool {
         let mut inner = lock(&self.inner);
         inner.last_event = Instant::now();
+        inner.events += 1;
         let meaning = inner.collector.read(notification);
         if let Some(log) = &mut inner.log {
             let item = notification.ids.item.as_deref().unwrap_or_default();
@@ -260,13 +284,30 @@ impl Inner {
 pub struct View {
     state: Arc<TurnState>,
     stalled: Arc<OnceLock<Error>>,
+    /// How many events its readers pass over.
+    from: u64,
 }
 
 impl View {
     /// Looks at a turn.
     pub fn new(state: Arc<TurnState>) -> Self {
+        Self::after(state, 0)
+    }
+
+    /// Looks at what came after a number of events.
+    pub fn after(state: Arc<TurnState>, events: u64) -> Self {
         lock(&state.inner).views += 1;
-        Self { state, stalled: Arc::default() }
+        Self { state, stalled: Arc::default(), from: events }
+    }
+
+    /// Where a reader that has not begun stands.
+    pub fn continuation(&self) -> Continuation {
+        Continuation {
+            thread_id: self.state.thread_id.clone(),
+            turn_id: self.state.turn_id.clone(),
+            cursor: self.from,
+            mode: "stream".to_owned(),
+        }
     }
 
     /// The turn.
@@ -279,7 +320,8 @@ impl View {
         let mut inner = lock(&self.state.inner);
         let id = inner.next_reader;
         inner.next_reader += 1;
-        inner.cursors.insert(id, Cursor::default());
+        let start = inner.log.as_ref().and_then(|log| log.cursor_after(self.from));
+        inner.cursors.insert(id, start.unwrap_or_default());
         drop(inner);
         EventReader::new(Arc::clone(&self.state), Arc::clone(&self.stalled), id, kind)
     }
