@@ -148,7 +148,8 @@ export type ServerRequestRecord = HandledRequest & {
 }
 
 /** A reader of the requests from the server. */
-export interface ServerRequestStream extends Omit<TurnStream<ServerRequestRecord>, 'continuation'> {
+export interface ServerRequestStream
+  extends Omit<TurnStream<ServerRequestRecord>, 'continuation' | typeof Symbol.asyncIterator> {
   /** How many were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): ServerRequestStream
@@ -292,7 +293,8 @@ export interface TurnStream<T> extends AsyncIterableIterator<T> {
 }
 
 /** A reader of notifications. */
-export interface NotificationStream extends Omit<TurnStream<Protocol.Notification>, 'continuation'> {
+export interface NotificationStream
+  extends Omit<TurnStream<Protocol.Notification>, 'continuation' | typeof Symbol.asyncIterator> {
   /** How many notifications were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): NotificationStream
@@ -314,7 +316,7 @@ export type RequestArguments<M extends ClientMethod> = M extends Protocol.Client
 /** The result of `request`. */
 export type RequestResult<M extends ClientMethod> = M extends Protocol.ClientMethod ? Protocol.Result<M> : unknown
 
-/** Where a reader of a turn stood: plain data that outlives the process. */
+/** Where a reader of a turn stood: plain data, for the client that it came from. */
 export interface TurnContinuation {
   threadId: string
   turnId: string
@@ -1043,6 +1045,12 @@ export declare class Turn {
    * @throws {TurnFailedError} the turn failed; its steps came before
    */
   steps(options?: StepOptions): TurnStream<Step>
+  /**
+   * What the agents do that this turn spawned, and those that they spawned: every notification of their threads,
+   * each with its own `threadId`, from the first. They never end or change this turn. Ends when the turn has
+   * ended and none of them works any more; leaving it early changes nothing.
+   */
+  subAgents(): TurnStream<TurnEvent>
   /**
    * Where the reader stands that was made last, as plain JSON: `codex.continueTurn()` goes on from there, also
    * when this object is gone. A reader has a `continuation()` of its own.

@@ -24,7 +24,7 @@ function encodeHandled(options, what, apart) {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     return encodeOptions(options, what, apart)
   }
-  const { rest, handlers } = takeHandlers(/** @type {Record<string, unknown>} */ (options), what)
+  const { rest, handlers } = takeHandlers(/** @type {Record<string, unknown>} */ (options), what, apart)
   const encoded = encodeOptions(rest, what, apart)
   const kinds = Object.keys(handlers)
   if (kinds.length === 0) return encoded

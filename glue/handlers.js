@@ -19,13 +19,14 @@ const KINDS = [
  */
 
 /**
- * Takes the handlers out of options.
+ * Takes the handlers out of options, and refuses functions of any other name but `apart`.
  *
  * @param {Record<string, unknown>} options
  * @param {string} what
+ * @param {'signal' | 'logger'} apart
  * @returns {{ rest: Record<string, unknown>, handlers: Record<string, Handler> }}
  */
-function takeHandlers(options, what) {
+function takeHandlers(options, what, apart) {
   const rest = { ...options }
   /** @type {Record<string, Handler>} */
   const handlers = {}
@@ -35,6 +36,11 @@ function takeHandlers(options, what) {
     if (handler === undefined) continue
     if (typeof handler !== 'function') throw argumentError(`${what}.${kind}: must be a function`)
     handlers[kind] = /** @type {Handler} */ (handler)
+  }
+  const stray = Object.keys(rest).find((name) => name !== apart && typeof rest[name] === 'function')
+  if (stray !== undefined) {
+    const takers = apart === 'logger' ? [...KINDS, apart] : KINDS
+    throw argumentError(`${what}.${stray}: takes no function; options that do are ${takers.join(', ')}`)
   }
   return { rest, handlers }
 }
@@ -57,10 +63,12 @@ function handlerCaller(handlers, settle) {
     }
     const controller = new AbortController()
     running.set(id, controller)
-    void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal).then(
-      (text) => settle(id, text, undefined),
-      (error) => settle(id, undefined, messageOf(error)),
-    ).finally(() => running.delete(id))
+    void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal)
+      .then(
+        (text) => settle(id, text, undefined),
+        (error) => settle(id, undefined, messageOf(error)),
+      )
+      .finally(() => running.delete(id))
   }
 }
 

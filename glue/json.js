@@ -1,8 +1,10 @@
 'use strict'
 
+const { types } = require('node:util')
+
 /**
  * Arguments as JSON text for the native side. What JSON would drop or bend in silence is refused, with its
- * path; bytes become base64.
+ * path; bytes become base64, and a lone surrogate U+FFFD.
  *
  * @param {unknown} value
  * @param {string} what name of the argument, for errors
@@ -10,49 +12,84 @@
  */
 function encode(value, what) {
   if (value === undefined) return undefined
-  /** @type {Map<object, string>} */
-  const paths = new Map()
-  return JSON.stringify(value, function (key, item) {
+  /** @type {Places} */
+  const places = new Map()
+  /** @type {string | undefined} */
+  const text = JSON.stringify(value, function (key, item) {
     // Before toJSON, which turns a Buffer into numbers.
     const raw = /** @type {Record<string, unknown>} */ (this)[key]
-    const parent = paths.get(/** @type {object} */ (this)) ?? what
+    const parent = places.get(/** @type {object} */ (this))?.path ?? what
     const path = key === '' ? parent : Array.isArray(this) ? `${parent}[${key}]` : `${parent}.${key}`
-    if (raw instanceof Uint8Array)
+    const isImage = /** @type {{ type?: unknown }} */ (this).type === 'image'
+    const isImageData = what === 'input' && key === 'data' && isImage
+    if (types.isUint8Array(raw) && (isImageData || takesBytes(what))) {
       return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('base64')
-    switch (typeof item) {
-      case 'number':
-        if (!Number.isFinite(item))
-          throw argumentError(`${path}: ${item} is not accepted; give a finite number`)
-        break
-      case 'function':
-      case 'symbol':
-      case 'bigint':
-        throw argumentError(`${path}: a ${typeof item} is not accepted here`)
-      case 'object':
-        if (item !== null) {
-          if (isAround(item, this, paths)) throw argumentError(`${path}: the value contains itself`)
-          paths.set(item, path)
-        }
+    }
+    if (isImageData && raw !== undefined) throw argumentError(`${path}: must be a Uint8Array`)
+    const lost = withoutJson(ArrayBuffer.isView(raw) ? raw : item)
+    if (lost !== undefined) throw argumentError(`${path}: ${lost} is not accepted here, only JSON data is`)
+    if (typeof item === 'number' && !Number.isFinite(item)) {
+      throw argumentError(`${path}: ${item} is not accepted; give a finite number`)
+    }
+    if (typeof item === 'object' && item !== null) {
+      if (isAround(item, this, places)) throw argumentError(`${path}: the value contains itself`)
+      places.set(item, { path, holder: this })
     }
     return item
   })
+  // A toJSON may give undefined.
+  return text === undefined ? undefined : wellFormed(text)
 }
 
 /**
- * Whether `item` is one of the objects that hold `holder`.
+ * Whether bytes may stand anywhere in an argument: options take none, an input only as the data of an image.
+ * @param {string} what
+ */
+function takesBytes(what) {
+  return what !== 'options' && what !== 'input'
+}
+
+/**
+ * What a value is that has no JSON, or would become `{}`.
+ * @param {unknown} value
+ * @returns {string | undefined}
+ */
+function withoutJson(value) {
+  if (['function', 'symbol', 'bigint'].includes(typeof value)) return `a ${typeof value}`
+  if (types.isPromise(value)) return 'a promise, which was not awaited,'
+  if (types.isMap(value) || types.isSet(value)) return 'a Map or Set'
+  if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return 'binary data'
+  return undefined
+}
+
+/**
+ * JSON text without the escapes of lone surrogates, which the server does not take: it ignores the whole line.
+ * @param {string} text
+ */
+function wellFormed(text) {
+  // A lone surrogate is the only thing that JSON.stringify escapes like that; the rest skips escaped backslashes.
+  return text.includes('\\ud') ? text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, replaceSurrogate) : text
+}
+
+/** @param {string} sequence */
+function replaceSurrogate(sequence) {
+  return sequence.length > 2 ? '\ufffd' : sequence
+}
+
+/** @typedef {Map<object, { path: string, holder: unknown }>} Places where each object was met, and in which other */
+
+/**
+ * Whether `item` is one of the objects that hold `holder`, or that itself.
  * @param {object} item
  * @param {unknown} holder
- * @param {Map<object, string>} paths
+ * @param {Places} places
  */
-function isAround(item, holder, paths) {
-  const itemPath = paths.get(item)
-  if (itemPath === undefined) return false
-  if (item === holder) return true
-  const holderPath = paths.get(/** @type {object} */ (holder))
-  return (
-    holderPath !== undefined &&
-    (holderPath.startsWith(`${itemPath}.`) || holderPath.startsWith(`${itemPath}[`))
-  )
+function isAround(item, holder, places) {
+  for (let around = holder; around !== undefined; ) {
+    if (around === item) return true
+    around = places.get(/** @type {object} */ (around))?.holder
+  }
+  return false
 }
 
 /**
@@ -65,28 +102,35 @@ function isAround(item, holder, paths) {
  */
 function encodeOptions(options, what, apart) {
   if (options === undefined) return [undefined, undefined]
-  if (options === null || typeof options !== 'object' || Array.isArray(options)) {
-    const given = options === null ? 'null' : Array.isArray(options) ? 'an array' : `a ${typeof options}`
-    throw argumentError(`${what}: ${given} is not accepted; give an object`)
-  }
+  checkObject(options, what)
   const { [apart]: taken, ...rest } = /** @type {Record<string, unknown>} */ (options)
-  if (apart === 'signal' && taken !== undefined && !isSignal(taken)) {
-    throw argumentError(`${what}.signal: must be an AbortSignal`)
-  }
+  if (apart === 'signal' && taken !== undefined) checkSignal(taken, what)
   if (apart === 'logger' && taken !== undefined && typeof taken !== 'function') {
     throw argumentError(`${what}.logger: must be a function`)
   }
   return [encode(rest, what), taken]
 }
 
-/** @param {any} value */
-function isSignal(value) {
-  return (
-    value !== null &&
-    typeof value === 'object' &&
-    typeof value.aborted === 'boolean' &&
-    typeof value.addEventListener === 'function'
-  )
+/**
+ * Refuses options that are no object.
+ * @param {unknown} options
+ * @param {string} what
+ */
+function checkObject(options, what) {
+  if (options !== null && typeof options === 'object' && !Array.isArray(options)) return
+  const given = options === null ? 'null' : Array.isArray(options) ? 'an array' : `a ${typeof options}`
+  throw argumentError(`${what}: ${given} is not accepted; give an object`)
+}
+
+/**
+ * Refuses what is no AbortSignal, of whichever realm or polyfill.
+ * @param {any} value
+ * @param {string} what
+ */
+function checkSignal(value, what) {
+  if (typeof value?.aborted !== 'boolean' || typeof value.addEventListener !== 'function') {
+    throw argumentError(`${what}.signal: must be an AbortSignal`)
+  }
 }
 
 /** @param {string} message */
@@ -94,4 +138,4 @@ function argumentError(message) {
   return Object.assign(new TypeError(message), { code: 'INVALID_ARGUMENT' })
 }
 
-module.exports = { encode, encodeOptions, argumentError }
+module.exports = { encode, encodeOptions, checkObject, checkSignal, argumentError }

@@ -1,7 +1,10 @@
 'use strict'
 
 const { classes } = require('./errors.js')
-const { argumentError } = require('./json.js')
+const { argumentError, checkObject, checkSignal } = require('./json.js')
+
+/** A longer timer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
  * @param {unknown} error
@@ -24,7 +27,7 @@ async function retryOnOverload(operation, options = {}) {
   if (typeof operation !== 'function') throw argumentError('operation: must be a function')
   const { maxAttempts, initialDelayMs, maxDelayMs, jitter, signal } = checked(options)
   for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw aborted(signal)
     try {
       return await operation()
     } catch (error) {
@@ -37,39 +40,52 @@ async function retryOnOverload(operation, options = {}) {
 
 /** @param {Record<string, any>} options */
 function checked(options) {
+  checkObject(options, 'options')
   const defaults = { maxAttempts: 3, initialDelayMs: 250, maxDelayMs: 2000, jitter: 0.2 }
-  for (const [name, value] of Object.entries(options)) {
-    if (name === 'signal') continue
-    if (!(name in defaults)) {
+  const { signal, ...given } = options
+  if (signal !== undefined) checkSignal(signal, 'options')
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaults, name)) {
       throw argumentError(
         `options.${name}: unknown option; there are ${Object.keys(defaults).join(', ')}, signal`,
       )
     }
     const least = name === 'maxAttempts' ? 1 : 0
-    const most = name === 'jitter' ? 1 : Number.MAX_SAFE_INTEGER
-    if (value !== undefined && (typeof value !== 'number' || !(value >= least && value <= most))) {
+    const most = name === 'jitter' ? 1 : LONGEST_TIMER_MS
+    if (value === undefined) delete given[name]
+    else if (typeof value !== 'number' || !(value >= least && value <= most)) {
       throw argumentError(`options.${name}: must be a number from ${least} to ${most}`)
     }
   }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  return { ...defaults, ...given, signal: /** @type {AbortSignal | undefined} */ (options.signal) }
+  return { ...defaults, ...given, signal: /** @type {AbortSignal | undefined} */ (signal) }
 }
 
 /**
  * @param {number} ms
  * @param {AbortSignal | undefined} signal
+ * @returns {Promise<void>}
  */
 function wait(ms, signal) {
   return new Promise((resolve, reject) => {
-    const onAbort = () => {
+    const settle = () => {
       clearTimeout(timer)
-      reject(signal?.reason)
+      signal?.removeEventListener('abort', settle)
+      if (signal?.aborted) reject(aborted(signal))
+      else resolve()
     }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve(undefined)
-    }, ms)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const timer = setTimeout(settle, Math.min(ms, LONGEST_TIMER_MS))
+    if (signal?.aborted) settle()
+    else signal?.addEventListener('abort', settle)
+  })
+}
+
+/** @param {AbortSignal} signal */
+function aborted(signal) {
+  return new classes.AbortError('the operation was aborted', {
+    code: 'ABORT_ERR',
+    retryable: false,
+    result: null,
+    cause: signal.reason,
   })
 }
 

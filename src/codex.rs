@@ -19,8 +19,8 @@ use crate::logger::{Registration, register};
 use crate::notifications::notifications_object;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
 use crate::runtime::runtime;
-use crate::turn::Turn;
 use crate::thread::{Thread, input_argument, string_argument};
+use crate::turn::Turn;
 
 /// One connection to one codex app-server, which it starts with the first call. It serves any number of threads
 /// and turns at once.

@@ -175,7 +175,12 @@ impl Hooks {
     }
 
     /// The continuation of the reader that a turn's user made last, or `none`.
-    pub(crate) fn continuation(&self, env: &Env, turn: Unknown<'_>, none: Unknown<'_>) -> Result<Unknown<'static>> {
+    pub(crate) fn continuation(
+        &self,
+        env: &Env,
+        turn: Unknown<'_>,
+        none: Unknown<'_>,
+    ) -> Result<Unknown<'static>> {
         self.continuation.borrow_back(env)?.call((extend(turn), extend(none)).into())
     }
 

@@ -38,8 +38,12 @@ pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<
 }
 
 /// A continuation as JavaScript holds it.
-pub(crate) fn continuation_object<'env>(env: &'env Env, continuation: &Continuation) -> Result<Unknown<'env>> {
-    let text = serde_json::to_string(continuation).map_err(|error| napi::Error::from_reason(error.to_string()))?;
+pub(crate) fn continuation_object<'env>(
+    env: &'env Env,
+    continuation: &Continuation,
+) -> Result<Unknown<'env>> {
+    let text =
+        serde_json::to_string(continuation).map_err(|error| napi::Error::from_reason(error.to_string()))?;
     parsed(env, text)
 }
 

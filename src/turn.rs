@@ -97,6 +97,17 @@ impl Turn {
         self.iterate(env, this.object, options, What::Steps)
     }
 
+    /// What the agents do that this turn spawned, and those that they spawned: every notification of their threads,
+    /// each with its own `threadId`, from the first. They never end or change this turn. Ends when the turn has
+    /// ended and none of them works any more; leaving it early changes nothing.
+    #[napi(ts_return_type = "TurnStream<TurnEvent>")]
+    pub fn sub_agents<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let reader = reader_object(env, self.turn.agents_reader())?;
+        let mut how = Object::new(env)?;
+        how.set_named_property("leaveRunning", true)?;
+        Hooks::of(env)?.iterate(env, reader.to_unknown(), how.to_unknown())
+    }
+
     /// Where the reader stands that was made last, as plain JSON: `codex.continueTurn()` goes on from there, also
     /// when this object is gone. A reader has a `continuation()` of its own.
     #[napi(ts_return_type = "TurnContinuation")]

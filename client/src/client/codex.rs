@@ -34,10 +34,6 @@ impl WeakCodex {
     }
 }
 
-/// The options of a run on a fresh thread that are the turn's; all others are the thread's.
-const TURN_OPTIONS: &[&str] =
-    &["inactivityTimeoutMs", "summary", "sandboxPolicy", "serviceTierForTurn", "outputSchema", "source"];
-
 impl Codex {
     /// A client that connects with its first call. `span` is the parent of all it traces.
     pub fn new(
@@ -139,11 +135,11 @@ impl Codex {
     pub async fn run(
         &self,
         input: Input,
-        json: Option<&str>,
+        settings: RunSettings,
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<Arc<TurnResult>, Error> {
-        let (settings, turn) = split_run_options(json)?;
+        let RunSettings { thread: settings, turn } = settings;
         turn.check()?;
         if cancel.is_cancelled() {
             return Err(Error::Aborted { result: None });
@@ -192,12 +188,4 @@ impl Codex {
         }
         Ok(Thread::new(Arc::clone(&self.core), shared))
     }
-}
-
-fn split_run_options(json: Option<&str>) -> Result<(ThreadSettings, TurnSettings), Error> {
-    let all: Map<String, Value> = parse(json, "options")?;
-    let (turn, thread): (Map<_, _>, Map<_, _>) =
-        all.into_iter().partition(|(name, _)| TURN_OPTIONS.contains(&name.as_str()));
-    let text = |part: Map<String, Value>| Value::Object(part).to_string();
-    Ok((parse(Some(&text(thread)), "options")?, parse(Some(&text(turn)), "options")?))
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::core::Core;
 use super::interrupt::interrupt;
-use super::watch::watch_silence;
 use super::thread::Thread;
+use super::watch::watch_silence;
 use crate::Error;
 use crate::options::Input;
 use crate::rpc::Connection;
@@ -41,8 +41,7 @@ impl Turn {
     /// Gives the turn up to this handle when it is silent for too long.
     pub(super) fn watch_silence(&self, limit: Duration) {
         let core = &self.thread.core;
-        let watch =
-            watch_silence(Arc::downgrade(core), Arc::clone(self.state()), self.view.stalled(), limit);
+        let watch = watch_silence(Arc::downgrade(core), Arc::clone(self.state()), self.view.stalled(), limit);
         core.host.runtime.spawn(watch);
     }
 
@@ -75,6 +74,15 @@ impl Turn {
     /// Counts as somebody who waits for the result, from now until it is dropped.
     pub fn wait(&self) -> Waiting {
         self.view.waiting()
+    }
+
+    /// A reader of what the turn's sub-agents do, from their first event.
+    pub fn agents_reader(&self) -> TurnReader {
+        TurnReader {
+            reader: self.view.agents_reader(),
+            connection: Arc::clone(&self.connection),
+            core: Weak::new(),
+        }
     }
 
     /// Waits for the result; a failed turn is an error.
@@ -115,7 +123,6 @@ impl Turn {
     pub(super) fn state(&self) -> &Arc<TurnState> {
         self.view.state()
     }
-
 }
 
 /// A reader of a turn.

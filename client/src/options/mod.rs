@@ -3,6 +3,7 @@
 mod calls;
 mod client;
 mod input;
+mod run;
 mod thread;
 mod turn;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod types;
 pub use calls::{InterruptSettings, NotificationSettings, ReadSettings, ReaderSettings, RequestSettings};
 pub use client::{ClientInfo, ClientSettings, LogLevel};
 pub use input::{Input, InputItem};
+pub use run::RunSettings;
 pub(crate) use thread::Opening;
 pub use thread::{
     ApprovalMode, ApprovalPolicy, ApprovalsReviewer, Personality, SandboxMode, ThreadSettings, WebSearch,
@@ -27,6 +29,16 @@ pub type Maybe<T> = Option<Option<T>>;
 
 /// Reads options from JSON text. `what` names the argument in errors; no text is no options.
 pub fn parse<T: DeserializeOwned + Default>(json: Option<&str>, what: &str) -> Result<T, Error> {
+    parse_beside(json, what, &[])
+}
+
+/// The same for options that are not all data: `beside` are the names of the others, for the error of an unknown
+/// one.
+pub fn parse_beside<T: DeserializeOwned + Default>(
+    json: Option<&str>,
+    what: &str,
+    beside: &[&str],
+) -> Result<T, Error> {
     let Some(json) = json else { return Ok(T::default()) };
     // A struct could be read from an array as well, which nobody means.
     if !json.trim_start().starts_with('{') {
@@ -40,7 +52,10 @@ pub fn parse<T: DeserializeOwned + Default>(json: Option<&str>, what: &str) -> R
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let place = if path == "." { what.to_owned() } else { format!("{what}.{path}") };
-        let why = no_word::<T>(json, error.path()).unwrap_or_else(|| in_words(error.inner()));
+        let mut why = no_word::<T>(json, error.path()).unwrap_or_else(|| in_words(error.inner()));
+        if why.starts_with(&format!("unknown field `{path}`")) {
+            why.extend(beside.iter().map(|name| format!(", `{name}`")));
+        }
         Error::InvalidArgument(format!("{place}: {why}"))
     })
 }

@@ -1,5 +1,6 @@
 //! Which turn a message belongs to; events that came early; notifications outside turns.
 
+mod agents;
 mod ring;
 mod router;
 

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::Ring;
+use super::agents::Agents;
 use crate::rpc::{Ids, Notification};
 use crate::{Error, lock};
 
@@ -20,6 +21,12 @@ pub trait TurnSink: Send + Sync {
     fn thread_idle(&self);
     /// What was ready has been delivered.
     fn wake(&self);
+    /// A thread works for this turn from now on.
+    fn agent_joined(&self, _thread: &str) {}
+    /// One notification of a thread that works for this turn. True if a reader waits to be woken.
+    fn agent_event(&self, _thread: &str, _notification: &Notification<'_>) -> bool {
+        false
+    }
     /// The connection has ended, and the turn with it if it had not.
     fn connection_ended(&self, error: &Error);
 }
@@ -33,6 +40,7 @@ pub struct Router {
 #[derive(Default)]
 struct Inner {
     threads: HashMap<String, Route>,
+    agents: Agents,
     /// The sink that the last event went to: most events go where the one before went.
     last: Option<(String, String, Arc<dyn TurnSink>)>,
     /// Whose readers are to be woken.
@@ -115,6 +123,8 @@ impl Router {
             }
             _ => false,
         };
+        let delivered =
+            delivered || thread.as_deref().is_some_and(|thread| inner.give_agent(thread, notification));
         if !delivered {
             inner.ring_touched = true;
             self.ring.push(notification.method, notification.line);
@@ -141,7 +151,11 @@ impl Router {
         inner.ended = Some(error.clone());
         inner.last = None;
         let threads = std::mem::take(&mut inner.threads);
+        let agents = std::mem::take(&mut inner.agents);
         drop(inner);
+        for sink in agents.into_turns() {
+            sink.connection_ended(error);
+        }
         for route in threads.into_values() {
             for sink in route.turns.into_values() {
                 sink.connection_ended(error);
@@ -195,7 +209,39 @@ impl Inner {
     }
 
     fn deliver(&mut self, sink: &Arc<dyn TurnSink>, notification: &Notification<'_>) {
-        if sink.event(notification) && !self.woken.iter().any(|woken| Arc::ptr_eq(woken, sink)) {
+        if sink.event(notification) {
+            self.will_wake(sink);
+        }
+        self.learn_agents(sink, notification);
+    }
+
+    /// Gives an event to the turn that its thread works for, if that is known.
+    fn give_agent(&mut self, thread: &str, notification: &Notification<'_>) -> bool {
+        if let Some(sink) = self.agents.turn_of(thread).cloned() {
+            if sink.agent_event(thread, notification) {
+                self.will_wake(&sink);
+            }
+            self.learn_agents(&sink, notification);
+            return true;
+        }
+        if !self.threads.contains_key(thread) && self.threads.values().any(|route| !route.turns.is_empty()) {
+            self.agents.stray(thread, notification.line);
+        }
+        false
+    }
+
+    fn learn_agents(&mut self, sink: &Arc<dyn TurnSink>, notification: &Notification<'_>) {
+        for line in self.agents.learn(notification, sink) {
+            crate::rpc::with_notification(&line, |notification| {
+                if let Some(thread) = notification.ids.thread.as_deref() {
+                    self.give_agent(thread, notification);
+                }
+            });
+        }
+    }
+
+    fn will_wake(&mut self, sink: &Arc<dyn TurnSink>) {
+        if !self.woken.iter().any(|woken| Arc::ptr_eq(woken, sink)) {
             self.woken.push(Arc::clone(sink));
         }
     }

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::{Instant, timeout_at};
 
 use super::Inbound;
 
@@ -6,6 +9,8 @@ use super::Inbound;
 const READ_BYTES: usize = 64 * 1024;
 /// A buffer that one long line made larger than this is given back.
 const KEEP_BYTES: usize = 1024 * 1024;
+/// Readers are woken at once, but no sooner after the last time: waking costs more than many messages do.
+const WAKE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Reads lines until the end of the input; a line may be of any length.
 pub(super) async fn read_lines(
@@ -13,10 +18,25 @@ pub(super) async fn read_lines(
     inbound: &mut impl Inbound,
 ) -> std::io::Result<()> {
     let mut buffer: Vec<u8> = Vec::with_capacity(2 * READ_BYTES);
+    let mut may_wake = Instant::now();
+    let mut delivered = false;
     loop {
+        if delivered && Instant::now() >= may_wake {
+            inbound.idle();
+            delivered = false;
+            may_wake = Instant::now() + WAKE_PAUSE;
+        }
         buffer.reserve(READ_BYTES);
         let searched = buffer.len();
-        if input.read_buf(&mut buffer).await? == 0 {
+        let read = input.read_buf(&mut buffer);
+        let count = match delivered {
+            true => match timeout_at(may_wake, read).await {
+                Ok(count) => count?,
+                Err(_) => continue,
+            },
+            false => read.await?,
+        };
+        if count == 0 {
             break;
         }
         let mut start = 0;
@@ -25,7 +45,7 @@ pub(super) async fn read_lines(
             start = searched + end + 1;
         }
         if start > 0 {
-            inbound.idle();
+            delivered = true;
             buffer.drain(..start);
             if buffer.capacity() > KEEP_BYTES {
                 buffer.shrink_to(2 * READ_BYTES);

@@ -1,5 +1,6 @@
 //! A turn's log and its readers; the result.
 
+mod agents;
 mod collector;
 mod log;
 mod reader;

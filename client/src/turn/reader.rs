@@ -150,9 +150,10 @@ impl EventReader {
     pub fn continuation(&self, taken: usize) -> Continuation {
         let inner = self.state.inner();
         let (start, end) = *lock(&self.batch);
-        let events = inner.log.as_ref().map_or(inner.events, |log| {
-            log.events_before(log.within_batch(start, end, taken, self.kind))
-        });
+        let events = inner
+            .log
+            .as_ref()
+            .map_or(inner.events, |log| log.events_before(log.within_batch(start, end, taken, self.kind)));
         self.continuation_at(events)
     }
 

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::agents::SubAgents;
 use super::collector::{Collector, WireTurn};
 use super::log::{Cursor, Log};
 use super::reader::{EventReader, ReaderKind};
@@ -42,6 +43,7 @@ pub struct TurnState {
     pub turn_id: String,
     inner: Mutex<Inner>,
     phase: watch::Sender<Phase>,
+    agents: Mutex<Option<SubAgents>>,
 }
 
 pub(super) struct Inner {
@@ -80,6 +82,7 @@ impl TurnState {
                 events: 0,
             }),
             phase: watch::Sender::new(Phase::default()),
+            agents: Mutex::default(),
         })
     }
 
@@ -144,6 +147,32 @@ impl TurnState {
         lock(&self.inner).collector.file_changes(item)
     }
 
+    /// Keeps an event that has no meaning for a result.
+    pub(super) fn log_only(&self, notification: &Notification<'_>) -> bool {
+        let mut inner = lock(&self.inner);
+        inner.events += 1;
+        if let Some(log) = &mut inner.log {
+            log.push(notification, None, None);
+        }
+        !inner.wakers.is_empty()
+    }
+
+    /// The events of the turn's sub-agents, for readers.
+    pub(super) fn agents_log(&self) -> Arc<TurnState> {
+        let ended = self.end().is_some();
+        self.with_agents(|agents| {
+            if ended {
+                agents.turn_ended();
+            }
+            Arc::clone(agents.log())
+        })
+    }
+
+    fn with_agents<T>(&self, then: impl FnOnce(&mut SubAgents) -> T) -> T {
+        let mut agents = lock(&self.agents);
+        then(agents.get_or_insert_with(|| SubAgents::new(&self.thread_id, &self.turn_id)))
+    }
+
     /// Gives the turn up to a view: whoever reads or waits through it gets the error, the turn goes on.
     pub fn stall(&self, view: &OnceLock<Error>, idle_ms: u64) {
         let continuation = Continuation {
@@ -202,6 +231,9 @@ impl TurnState {
             let end = if inner.aborted { self.as_aborted(inner, end) } else { end };
             inner.end = Some(end);
             self.phase.send_modify(|phase| phase.ended = true);
+            if let Some(agents) = &mut *lock(&self.agents) {
+                agents.turn_ended();
+            }
         }
     }
 
@@ -250,7 +282,21 @@ impl TurnSink for TurnState {
         self.phase.send_modify(|phase| phase.doubtful = true);
     }
 
+    fn agent_joined(&self, thread: &str) {
+        if lock(&self.inner).log.is_some() {
+            self.with_agents(|agents| agents.joined(thread));
+        }
+    }
+
+    fn agent_event(&self, thread: &str, notification: &Notification<'_>) -> bool {
+        lock(&self.agents).as_mut().is_some_and(|agents| agents.event(thread, notification))
+    }
+
     fn wake(&self) {
+        let agents = lock(&self.agents).as_ref().map(|agents| Arc::clone(agents.log()));
+        if let Some(agents) = agents {
+            agents.wake();
+        }
         let wakers = std::mem::take(&mut lock(&self.inner).wakers);
         for waker in wakers {
             waker();
@@ -258,6 +304,9 @@ impl TurnSink for TurnState {
     }
 
     fn connection_ended(&self, error: &Error) {
+        if let Some(agents) = &mut *lock(&self.agents) {
+            agents.connection_ended(error);
+        }
         self.finish(Err(error.clone()));
     }
 }
@@ -324,6 +373,11 @@ impl View {
         inner.cursors.insert(id, start.unwrap_or_default());
         drop(inner);
         EventReader::new(Arc::clone(&self.state), Arc::clone(&self.stalled), id, kind)
+    }
+
+    /// A reader of what the turn's sub-agents do, from their first event.
+    pub fn agents_reader(&self) -> EventReader {
+        View::new(self.state.agents_log()).reader(ReaderKind::JoinedEvents)
     }
 
     /// Counts as somebody who waits for the result, until it is dropped.
