@@ -1,0 +1,194 @@
+// The README must not rot: its code is compiled, its offline test is run, its names and links exist.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import * as codexNode from '../index.mjs'
+import * as testing from '../testing/index.mjs'
+import { real } from './support/real.mjs'
+
+const run = promisify(execFile)
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const read = (/** @type {string} */ name) => readFileSync(join(root, name), 'utf8')
+const readme = read('README.md')
+
+/** What README's code takes for granted: a block is not a program each time. */
+const given = `
+import type { Codex as AnyCodex, Thread as AnyThread } from 'codex-node'
+declare global {
+  const codex: AnyCodex
+  const thread: AnyThread
+}
+`
+
+/** @type {Record<string, string>} */
+const extensions = { js: 'mjs', ts: 'mts', cjs: 'cjs' }
+
+/** @returns {{ name: string, code: string }[]} the code blocks, each named by its language and its line in README.md */
+function blocks() {
+  const found = [...readme.matchAll(/^```(js|ts|cjs)\n(.*?)^```$/gms)]
+  return found.map(({ 1: language = '', 2: code = '', index }) => {
+    const line = readme.slice(0, index).split('\n').length
+    return { name: `line-${line}.${extensions[language]}`, code }
+  })
+}
+
+/**
+ * A folder inside the package, so that its code can import the package by name.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+function folderInside(t) {
+  mkdirSync(join(root, 'target'), { recursive: true })
+  const folder = mkdtempSync(join(root, 'target/readme-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+  return folder
+}
+
+test('every code block of the README compiles against the types, strictly', async (t) => {
+  const folder = folderInside(t)
+  const all = blocks()
+  assert.ok(all.length > 20)
+  for (const { name, code } of all) writeFileSync(join(folder, name), code)
+  writeFileSync(join(folder, 'given.d.ts'), given)
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    allowJs: true,
+    checkJs: true,
+    target: 'es2022',
+    lib: ['es2023', 'esnext.disposable'],
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+  }
+  const files = ['given.d.ts', ...all.map(({ name }) => name)]
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+  const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
+  const tsc = join(dirname(manifest), JSON.parse(readFileSync(manifest, 'utf8')).bin.tsc)
+  await run(process.execPath, [tsc, '-p', folder]).catch(({ stdout }) => assert.fail(`README.md:\n${stdout}`))
+})
+
+test('the offline test of the README passes as it stands', async (t) => {
+  const folder = folderInside(t)
+  const offline = blocks().filter(({ code }) => code.includes("from 'node:test'"))
+  assert.equal(offline.length, 1)
+  const file = join(folder, 'offline.test.mjs')
+  writeFileSync(file, offline[0]?.code ?? '')
+  // Without the variable that tells a test that it runs within another.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const options = { env, timeout: 60_000 }
+  const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', file], options)
+  assert.match(stdout, /^# pass 1$/m)
+})
+
+test('the first program of the README runs as it stands', async (t) => {
+  const { provider, home } = await real(t)
+  provider.enqueue('A shop.', 'The till.')
+  const file = join(folderInside(t), 'first.mjs')
+  writeFileSync(file, blocks()[0]?.code ?? '')
+  const options = { cwd: home.workspace, env: { ...process.env, ...home.env }, timeout: 60_000 }
+  const { stdout, stderr } = await run(process.execPath, [file], options)
+  assert.deepEqual({ stdout, stderr }, { stdout: 'A shop.\nThe till.', stderr: '' })
+})
+
+test('the README names every export, method, error code and option', () => {
+  const types = read('index.d.ts')
+  const fields = (/** @type {string} */ name) => {
+    const body = types.match(new RegExp(`^export interface ${name} .*?\\{\\n(.*?)^\\}`, 'ms'))?.[1] ?? ''
+    return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field ?? '')
+  }
+  const options = [
+    'ClientSettings',
+    'ThreadSettings',
+    'TurnSettings',
+    'ReaderSettings',
+    'RetryOptions',
+  ].flatMap((name) => {
+    const found = fields(name)
+    assert.ok(found.length > 0, `index.d.ts has no interface ${name}`)
+    return found
+  })
+  const codes = [...types.matchAll(/`code: '([A-Z_]+)'`/g)].map(([, code]) => code ?? '')
+  const builders = Object.keys(testing).filter((name) => /^[a-z]/.test(name))
+  // Building bricks of a raw kind: testing/index.d.ts is enough for them.
+  const raw = ['customCall', 'rawItem', 'rawEvent', 'rawSse', 'sleep']
+  const classes = Object.keys(codexNode).filter((name) => name !== 'default')
+  const methods = [codexNode.Codex, codexNode.Thread, codexNode.Turn].flatMap((native) =>
+    Object.getOwnPropertyNames(native.prototype).filter((name) => name !== 'constructor'),
+  )
+  assert.ok(methods.includes('startThread') && methods.includes('usage'))
+  const names = [
+    ...classes,
+    ...methods,
+    ...codes,
+    ...options,
+    ...builders.filter((name) => !raw.includes(name)),
+  ]
+  const missing = names.filter((name) => !new RegExp(`\\b${name}\\b`).test(readme))
+  assert.deepEqual(missing, [])
+})
+
+test('the error table has the class, the code and the fields of each error', () => {
+  const types = read('index.d.ts')
+  const declared = [
+    ...types.matchAll(/`code: '([A-Z_]+)'.*?export declare class (\w+) extends \w+ (\{.*?\n?\})/gs),
+  ]
+  assert.ok(declared.length >= 17)
+  for (const [, code, name, body = ''] of declared) {
+    // Its comment names the code of wrong arguments.
+    if (name === 'CodexError') continue
+    const row = readme.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${name}\``)) ?? ''
+    assert.ok(row.includes(`\`${code}\``), `${name}: ${code} is not in its row`)
+    for (const [, field] of body.matchAll(/readonly (\w+):/g)) {
+      assert.ok(row.includes(`\`${field}\``), `${name}: ${field} is not in its row`)
+    }
+  }
+})
+
+test('every link of README, CONTRIBUTING and CHANGELOG leads somewhere', () => {
+  for (const name of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md']) {
+    const text = read(name)
+    const prose = text.replace(/^```.*?^```$/gms, '')
+    const anchors = new Set(
+      [...prose.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+        title
+          .toLowerCase()
+          .replace(/[^\w\s-]/g, '')
+          .replaceAll(' ', '-'),
+      ),
+    )
+    for (const [, target = ''] of prose.matchAll(/\]\(([^)]+)\)/g)) {
+      if (/^https?:/.test(target)) continue
+      const [file = '', anchor] = target.split('#')
+      if (file !== '')
+        assert.ok(existsSync(join(root, dirname(name), file)), `${name}: ${target} is not there`)
+      else assert.ok(anchors.has(anchor ?? ''), `${name}: no heading for #${anchor}`)
+    }
+  }
+})
+
+test('logging: records of codex, its stderr with debug, and its end reach the logger', async (t) => {
+  /** @type {import('../index.js').LogRecord[]} */
+  const records = []
+  const { codex } = await real(t, { logLevel: 'debug', logger: (record) => records.push(record) })
+  await codex.connect()
+  await codex.close()
+  // The records come by themselves, after the promise.
+  const deadline = Date.now() + 10_000
+  const has = (/** @type {(record: import('../index.js').LogRecord) => boolean} */ wanted) =>
+    records.some(wanted)
+  const all = () =>
+    has((record) => record.message === 'codex started') &&
+    has((record) => record.message === 'codex ended') &&
+    // Where its home lies in the temporary folder, codex warns of that.
+    has((record) => record.target === 'codex::stderr' && record.level === 'debug')
+  while (!all() && Date.now() < deadline) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(all(), JSON.stringify(records, null, 2))
+})
