@@ -946,8 +946,9 @@ export declare class Codex {
   /** Sends a notification to the server. Resolves when it was handed to the connection. */
   notify(method: ClientNotificationMethod, params?: unknown): Promise<void>
   /**
-   * The notifications that belong to no turn of this client, from now on: of the server, of threads, and of
-   * sub-agents under their own thread id. Bounded: `dropped` counts what a slow reader missed.
+   * The notifications that belong to no turn of this client, from now on: of the server, of threads, of turns
+   * that others started, and what still comes for a turn that has ended. What sub-agents do comes by
+   * `Turn.subAgents()`. Bounded: `dropped` counts what a slow reader missed.
    */
   notifications(options?: NotificationOptions): NotificationStream
   /**

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use codex_client::options::{
-    ClientInfo, ClientSettings, NotificationSettings, RequestSettings, ThreadSettings, id, parse,
+    ClientInfo, ClientSettings, NotificationSettings, RequestSettings, RunSettings, ThreadSettings,
 };
 use codex_client::requests::Handlers;
 use codex_client::turn::Continuation;
@@ -38,12 +38,12 @@ impl Codex {
     ///
     /// @throws {TypeError} an option is not what is accepted; the message names it
     #[napi(constructor, ts_args_type = "options?: CodexOptions")]
-    pub fn new(env: Env, options: Option<Unknown<'_>>) -> Result<Self> {
+    pub fn new(env: Env, options: Unknown<'_>) -> Result<Self> {
         let env = &env;
         let hooks = Hooks::of(env)?;
-        let Handled { json, apart: logger, handlers } = hooks.encode_handled(env, options, "logger")?;
-        let settings: ClientSettings =
-            parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+        let handled = hooks.encode_handled(env, options, "logger")?;
+        let settings: ClientSettings = handled.settings(env)?;
+        let Handled { apart: logger, handlers, .. } = handled;
         let logger = logger.map(|logger| hooks.record_sink(env, logger)).transpose()?;
         let (span, registration) = register(logger.as_ref(), settings.log_level.unwrap_or_default())?;
         let host = Host {
@@ -102,11 +102,7 @@ impl Codex {
     ///
     /// Wire: `thread/start`.
     #[napi(ts_args_type = "options?: StartThreadOptions", ts_return_type = "Promise<Thread>")]
-    pub fn start_thread<'env>(
-        &self,
-        env: &'env Env,
-        options: Option<Unknown<'env>>,
-    ) -> Result<Unknown<'env>> {
+    pub fn start_thread<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let start = || {
             let (settings, handlers, signal) = thread_settings(env, options)?;
             let codex = self.codex.clone();
@@ -124,7 +120,7 @@ impl Codex {
         &self,
         env: &'env Env,
         id: Unknown<'env>,
-        options: Option<Unknown<'env>>,
+        options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let resume = || {
             let id = string_argument(env, id, "id")?;
@@ -144,11 +140,13 @@ impl Codex {
         &self,
         env: &'env Env,
         input: Unknown<'env>,
-        options: Option<Unknown<'env>>,
+        options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let run = || {
-            let Handled { json, apart: signal, handlers } =
+            let Handled { json, apart: signal, handlers, beside } =
                 Hooks::of(env)?.encode_handled(env, options, "signal")?;
+            let settings = RunSettings::parse(json.as_deref(), "options", &beside)
+                .map_err(|error| to_js(env, &error))?;
             let input = input_argument(env, input)?;
             let cancel = CancellationToken::new();
             if is_aborted(signal.as_ref())? {
@@ -156,7 +154,7 @@ impl Codex {
             }
             let codex = self.codex.clone();
             let token = cancel.clone();
-            let run = async move { codex.run(input, json.as_deref(), handlers, token).await };
+            let run = async move { codex.run(input, settings, handlers, token).await };
             let promise = promise(env, run, |env, result| parsed(env, result.to_json()))?;
             abortable(env, promise, signal, cancel)
         };
@@ -211,16 +209,14 @@ impl Codex {
         &self,
         env: &'env Env,
         method: Unknown<'env>,
-        params: Option<Unknown<'env>>,
-        options: Option<Unknown<'env>>,
+        params: Unknown<'env>,
+        options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let request = || {
             let hooks = Hooks::of(env)?;
             let method = string_argument(env, method, "method")?;
-            let params = params.map(|params| hooks.encode(env, params, "params")).transpose()?.flatten();
-            let (json, signal) = hooks.encode_options(env, options, "signal")?;
-            let settings: RequestSettings =
-                parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+            let params = hooks.encode(env, params, "params")?;
+            let (settings, signal) = hooks.abortable_settings::<RequestSettings>(env, options)?;
             if is_aborted(signal.as_ref())? {
                 // Nothing may be sent, so the request is not even made.
                 return cancellable(env, std::future::pending(), signal, |_, ()| Ok(()));
@@ -241,31 +237,24 @@ impl Codex {
         &self,
         env: &'env Env,
         method: Unknown<'env>,
-        params: Option<Unknown<'env>>,
+        params: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let notify = || {
             let method = string_argument(env, method, "method")?;
-            id(&method, "method").map_err(|error| to_js(env, &error))?;
-            let params = params.map(|params| Hooks::of(env)?.encode(env, params, "params"));
-            let params = params.transpose()?.flatten();
+            let params = Hooks::of(env)?.encode(env, params, "params")?;
             let codex = self.codex.clone();
             promise(env, async move { codex.notify(&method, params).await }, |_, ()| Ok(()))
         };
         or_reject(env, notify())
     }
 
-    /// The notifications that belong to no turn of this client, from now on: of the server, of threads, and of
-    /// sub-agents under their own thread id. Bounded: `dropped` counts what a slow reader missed.
+    /// The notifications that belong to no turn of this client, from now on: of the server, of threads, of turns
+    /// that others started, and what still comes for a turn that has ended. What sub-agents do comes by
+    /// `Turn.subAgents()`. Bounded: `dropped` counts what a slow reader missed.
     #[napi(ts_args_type = "options?: NotificationOptions", ts_return_type = "NotificationStream")]
-    pub fn notifications<'env>(
-        &self,
-        env: &'env Env,
-        options: Option<Unknown<'env>>,
-    ) -> Result<Unknown<'env>> {
+    pub fn notifications<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let hooks = Hooks::of(env)?;
-        let (json, _) = hooks.encode_options(env, options, "signal")?;
-        let settings: NotificationSettings =
-            parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+        let settings: NotificationSettings = hooks.settings(env, options)?;
         let reader = self.codex.notifications(settings.methods).map_err(|error| to_js(env, &error))?;
         let reader = notifications_object(env, reader)?;
         hooks.iterate(env, reader.to_unknown(), Object::new(env)?.to_unknown())
@@ -301,9 +290,9 @@ impl Codex {
 
 type ThreadArguments = (ThreadSettings, Option<Arc<dyn Handlers>>, Option<Unknown<'static>>);
 
-fn thread_settings(env: &Env, options: Option<Unknown<'_>>) -> Result<ThreadArguments> {
-    let Handled { json, apart, handlers } = Hooks::of(env)?.encode_handled(env, options, "signal")?;
-    Ok((parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?, handlers, apart))
+fn thread_settings(env: &Env, options: Unknown<'_>) -> Result<ThreadArguments> {
+    let handled = Hooks::of(env)?.encode_handled(env, options, "signal")?;
+    Ok((handled.settings(env)?, handled.handlers, handled.apart))
 }
 
 fn continuation_argument(env: &Env, continuation: Unknown<'_>) -> Result<Continuation> {

@@ -3,11 +3,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_client::Codex;
 use codex_client::client::WeakCodex;
-use codex_client::requests::Handlers;
+use codex_client::options::{parse, parse_beside};
+use codex_client::requests::{HandlerKind, Handlers};
 use napi::bindgen_prelude::{FnArgs, Function, FunctionRef, JsObjectValue, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
+use serde::de::DeserializeOwned;
 
+use crate::error::to_js;
 use crate::handlers::{CallerFunction, JsHandlers};
 use crate::runtime::runtime;
 use crate::text::Text;
@@ -32,7 +35,6 @@ pub(crate) struct Hooks {
 }
 
 /// Options taken apart.
-#[derive(Default)]
 pub(crate) struct Handled {
     /// What is data, as JSON text.
     pub(crate) json: Option<String>,
@@ -40,6 +42,15 @@ pub(crate) struct Handled {
     pub(crate) apart: Option<Unknown<'static>>,
     /// The handlers.
     pub(crate) handlers: Option<Arc<dyn Handlers>>,
+    /// The names of all options that are no data.
+    pub(crate) beside: Vec<&'static str>,
+}
+
+impl Handled {
+    /// What is data, checked.
+    pub(crate) fn settings<T: DeserializeOwned + Default>(&self, env: &Env) -> Result<T> {
+        parse_beside(self.json.as_deref(), "options", &self.beside).map_err(|error| to_js(env, &error))
+    }
 }
 
 /// A function that takes a log record as JSON.
@@ -113,34 +124,44 @@ impl Hooks {
         self.encode.borrow_back(env)?.call((extend(value), what.to_owned()).into())
     }
 
-    /// Options as JSON text, and the one of them that is no data.
-    pub(crate) fn encode_options(
+    /// Options that are data alone, checked.
+    pub(crate) fn settings<T: DeserializeOwned + Default>(
         &self,
         env: &Env,
-        options: Option<Unknown<'_>>,
-        apart: &str,
-    ) -> Result<(Option<String>, Option<Unknown<'static>>)> {
-        let Some(options) = options else { return Ok((None, None)) };
-        let arguments = (extend(options), "options".to_owned(), apart.to_owned());
+        options: Unknown<'_>,
+    ) -> Result<T> {
+        let json = self.encode(env, options, "options")?;
+        parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))
+    }
+
+    /// Options with a signal among them.
+    pub(crate) fn abortable_settings<T: DeserializeOwned + Default>(
+        &self,
+        env: &Env,
+        options: Unknown<'_>,
+    ) -> Result<(T, Option<Unknown<'static>>)> {
+        let arguments = (extend(options), "options".to_owned(), "signal".to_owned());
         let pair = self.encode_options.borrow_back(env)?.call(arguments.into())?;
-        Ok((pair.get_element::<Option<String>>(0)?, pair.get_element::<Option<Unknown<'static>>>(1)?))
+        let json = pair.get_element::<Option<String>>(0)?;
+        let settings = parse_beside(json.as_deref(), "options", &["signal"]);
+        Ok((settings.map_err(|error| to_js(env, &error))?, pair.get_element(1)?))
     }
 
     /// Options among which there may be handlers.
     pub(crate) fn encode_handled(
         &self,
         env: &Env,
-        options: Option<Unknown<'_>>,
-        apart: &str,
+        options: Unknown<'_>,
+        apart: &'static str,
     ) -> Result<Handled> {
-        let Some(options) = options else { return Ok(Handled::default()) };
         let arguments = (extend(options), "options".to_owned(), apart.to_owned());
         let parts = self.encode_handled.borrow_back(env)?.call(arguments.into())?;
         let kinds = parts.get_element::<Option<Vec<String>>>(2)?;
         let caller = parts.get_element::<Option<CallerFunction<'_>>>(3)?;
         let handlers =
             kinds.zip(caller).map(|(kinds, caller)| JsHandlers::new(&kinds, &caller)).transpose()?;
-        Ok(Handled { json: parts.get_element(0)?, apart: parts.get_element(1)?, handlers })
+        let beside = HandlerKind::ALL.map(HandlerKind::option).into_iter().chain([apart]).collect();
+        Ok(Handled { json: parts.get_element(0)?, apart: parts.get_element(1)?, handlers, beside })
     }
 
     /// Ties a promise to an abort signal.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use codex_client::Error;
-use codex_client::options::{Input, TurnSettings, parse};
+use codex_client::options::{Input, ReadSettings, TurnSettings};
 use codex_client::requests::Handlers;
 use napi::bindgen_prelude::{JsValue, Null, ToNapiValue, Unknown};
 use napi::{Env, Result};
@@ -58,7 +58,7 @@ impl Thread {
         &self,
         env: &'env Env,
         input: Unknown<'env>,
-        options: Option<Unknown<'env>>,
+        options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         or_reject(
             env,
@@ -82,7 +82,7 @@ impl Thread {
         &self,
         env: &'env Env,
         input: Unknown<'env>,
-        options: Option<Unknown<'env>>,
+        options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         or_reject(
             env,
@@ -100,11 +100,9 @@ impl Thread {
         ts_args_type = "options?: ReadThreadOptions",
         ts_return_type = "Promise<Protocol.ThreadReadResponse>"
     )]
-    pub fn read<'env>(&self, env: &'env Env, options: Option<Unknown<'env>>) -> Result<Unknown<'env>> {
+    pub fn read<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let read = || {
-            let (json, _) = Hooks::of(env)?.encode_options(env, options, "signal")?;
-            let options: codex_client::options::ReadSettings =
-                parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+            let options: ReadSettings = Hooks::of(env)?.settings(env, options)?;
             let thread = self.thread.clone();
             let read = async move { thread.read(options.include_turns.unwrap_or(false)).await };
             promise(env, read, |env, answer| parsed(env, answer.get().to_owned()))
@@ -130,7 +128,7 @@ impl Thread {
 fn begin<'env, P>(
     env: &'env Env,
     input: Unknown<'env>,
-    options: Option<Unknown<'env>>,
+    options: Unknown<'env>,
     start: impl FnOnce(
         Input,
         TurnSettings,
@@ -141,21 +139,22 @@ fn begin<'env, P>(
 where
     P: FnOnce(&'env Env) -> Result<Unknown<'env>>,
 {
-    let Handled { json, apart: signal, handlers } = Hooks::of(env)?.encode_handled(env, options, "signal")?;
+    let handled = Hooks::of(env)?.encode_handled(env, options, "signal")?;
+    let settings = handled.settings(env)?;
+    let Handled { apart: signal, handlers, .. } = handled;
     let input = input_argument(env, input)?;
     let cancel = CancellationToken::new();
     if is_aborted(signal.as_ref())? {
         cancel.cancel();
     }
-    let settings = parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
     let started = start(input, settings, handlers, cancel.clone()).map_err(|error| to_js(env, &error))?;
     abortable(env, started(env)?, signal, cancel)
 }
 
 /// Reads the input of a turn.
 pub(crate) fn input_argument(env: &Env, input: Unknown<'_>) -> Result<Input> {
-    let json = Hooks::of(env)?.encode(env, input, "input")?.unwrap_or_else(|| "null".to_owned());
-    Input::parse(&json).map_err(|error| to_js(env, &error))
+    let json = Hooks::of(env)?.encode(env, input, "input")?;
+    json.map_or_else(|| Err(Input::missing()), |json| Input::parse(&json)).map_err(|error| to_js(env, &error))
 }
 
 /// Reads a string; an empty one is the callee's matter.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use codex_client::options::{InterruptSettings, ReaderSettings, parse};
+use codex_client::options::{InterruptSettings, ReaderSettings};
 use codex_client::turn::ReaderKind;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, This, Unknown};
 use napi::{Env, Result};
@@ -60,9 +60,9 @@ impl Turn {
         &self,
         env: &'env Env,
         this: This<'env>,
-        options: Option<Unknown<'env>>,
+        options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
-        self.iterate(env, this.object, options, What::Events)
+        self.iterate(env, this.object, Some(options), What::Events)
     }
 
     /// The same as `stream()`.
@@ -79,9 +79,9 @@ impl Turn {
         &self,
         env: &'env Env,
         this: This<'env>,
-        options: Option<Unknown<'env>>,
+        options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
-        self.iterate(env, this.object, options, What::Text)
+        self.iterate(env, this.object, Some(options), What::Text)
     }
 
     /// The completed items of the turn, each as a step: what the agent thought, ran, said, called and changed.
@@ -92,9 +92,9 @@ impl Turn {
         &self,
         env: &'env Env,
         this: This<'env>,
-        options: Option<Unknown<'env>>,
+        options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
-        self.iterate(env, this.object, options, What::Steps)
+        self.iterate(env, this.object, Some(options), What::Steps)
     }
 
     /// What the agents do that this turn spawned, and those that they spawned: every notification of their threads,
@@ -153,11 +153,9 @@ impl Turn {
     ///
     /// Wire: `turn/interrupt`, `thread/backgroundTerminals/clean`.
     #[napi(ts_args_type = "options?: InterruptOptions", ts_return_type = "Promise<void>")]
-    pub fn interrupt<'env>(&self, env: &'env Env, options: Option<Unknown<'env>>) -> Result<Unknown<'env>> {
+    pub fn interrupt<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let interrupt = || {
-            let (json, _) = Hooks::of(env)?.encode_options(env, options, "signal")?;
-            let settings: InterruptSettings =
-                parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+            let settings: InterruptSettings = Hooks::of(env)?.settings(env, options)?;
             let terminate = settings.terminate_commands.unwrap_or(false);
             let turn = Arc::clone(&self.turn);
             promise(env, async move { turn.interrupt(terminate).await }, |_, ()| Ok(()))
@@ -173,9 +171,10 @@ impl Turn {
         what: What,
     ) -> Result<Unknown<'env>> {
         let hooks = Hooks::of(env)?;
-        let (json, _) = hooks.encode_options(env, options, "signal")?;
-        let settings: ReaderSettings =
-            parse(json.as_deref(), "options").map_err(|error| to_js(env, &error))?;
+        let settings: ReaderSettings = match options {
+            Some(options) => hooks.settings(env, options)?,
+            None => ReaderSettings::default(),
+        };
         let kind = match (what, settings.coalesce) {
             (What::Events, Some(false)) => ReaderKind::EveryEvent,
             (What::Events, _) => ReaderKind::JoinedEvents,

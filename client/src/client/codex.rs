@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::core::{Core, Host};
 use super::metadata::Metadata;
 use super::thread::{Thread, ThreadShared};
-use crate::options::{ClientSettings, Input, ThreadSettings, TurnSettings, id, parse};
+use crate::options::{ClientSettings, Input, RunSettings, ThreadSettings, id};
 use crate::requests::{HandlerKind, Handlers};
 use crate::routing::RingReader;
 use crate::rpc::{CallOptions, RawAnswer};
@@ -74,16 +74,13 @@ impl Codex {
         params: Option<String>,
         timeout: Option<Duration>,
     ) -> Result<impl Future<Output = RawAnswer> + Send + 'static, Error> {
-        if method.trim().is_empty() {
-            return Err(Error::InvalidArgument(
-                "method is empty; it must be a method of the protocol".to_owned(),
-            ));
-        }
+        check_method(method)?;
         self.core.request(method, params, timeout)
     }
 
     /// Sends a notification. Wire: any client notification.
     pub async fn notify(&self, method: &str, params: Option<String>) -> Result<(), Error> {
+        check_method(method)?;
         let session = self.core.session()?;
         session.ready().await?;
         session.connection.notify(method, params.as_deref())
@@ -188,4 +185,13 @@ impl Codex {
         }
         Ok(Thread::new(Arc::clone(&self.core), shared))
     }
+}
+
+fn check_method(method: &str) -> Result<(), Error> {
+    if method.trim().is_empty() {
+        return Err(Error::InvalidArgument(
+            "method is empty; it must be a method of the protocol".to_owned(),
+        ));
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
+use tracing::Instrument;
 
 use super::overload::{only_reads, retry_overload};
 use super::session::Session;
@@ -106,7 +107,7 @@ impl Core {
         let connection = Arc::clone(&self.session()?.connection);
         let call = connection.request(method, params.as_deref(), options);
         let method = method.to_owned();
-        Ok(async move {
+        let answer = async move {
             if !only_reads(&method) {
                 return call.answer().await;
             }
@@ -116,7 +117,8 @@ impl Core {
                 first.take().unwrap_or_else(again).answer()
             })
             .await
-        })
+        };
+        Ok(answer.instrument(self.span.clone()))
     }
 
     /// The session, if one lives.

@@ -29,7 +29,8 @@ pub(super) async fn interrupt(connection: &Arc<Connection>, state: &Arc<TurnStat
 async fn ask(connection: &Arc<Connection>, state: &Arc<TurnState>) -> Result<(), Error> {
     let mut phase = state.phase();
     let _ = phase.wait_for(|phase| phase.started || phase.ended).await;
-    let options = CallOptions { timeout: BOUND, indeterminate: false };
+    // The bound around all this comes first: its passing is no error.
+    let options = CallOptions { timeout: 2 * BOUND, indeterminate: false };
     loop {
         if state.end().is_some() {
             return Ok(());

@@ -19,7 +19,7 @@ use crate::requests::Dispatcher;
 use crate::routing::Router;
 use crate::rpc::{CallOptions, Connection, Inbox, Notification, ServerRequest};
 use crate::transport::run_stdio;
-use crate::{Error, lock};
+use crate::{Error, Secrets, lock};
 
 /// How long answers that are on the way are waited for when the client closes.
 const FINISH_GRACE: Duration = Duration::from_millis(500);
@@ -44,7 +44,7 @@ pub(super) struct Session {
 struct Plan {
     settings: ClientSettings,
     config: Vec<String>,
-    secrets: Vec<String>,
+    secrets: Secrets,
     search_from: Vec<PathBuf>,
     initialize: String,
 }
@@ -60,7 +60,9 @@ impl Session {
             dispatcher: Arc::clone(&core.dispatcher),
             requests,
         });
-        let connection = Connection::new(outgoing, inbox, core.settings.in_flight());
+        let secrets =
+            Secrets::new(core.config.secret_texts().into_iter().chain(core.settings.api_key.clone()));
+        let connection = Connection::new(outgoing, inbox, core.settings.in_flight(), secrets.clone());
         let (ready_sender, ready) = watch::channel(None);
         let session = Arc::new(Self {
             number,
@@ -74,7 +76,7 @@ impl Session {
         let plan = Plan {
             settings: core.settings.clone(),
             config: core.config.arguments.clone(),
-            secrets: core.config.secret_texts().into_iter().chain(core.settings.api_key.clone()).collect(),
+            secrets: secrets.clone(),
             search_from: core.host.search_from.clone(),
             initialize: initialize(core),
         };

@@ -2,6 +2,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::json;
+use tracing::Instrument;
 
 use super::core::Core;
 use super::interrupt::interrupt;
@@ -106,7 +107,8 @@ impl Turn {
     /// Ends the turn, and waits until it has. Commands that it left running go on unless they are to be ended too.
     /// Wire: `turn/interrupt`, `thread/backgroundTerminals/clean`.
     pub async fn interrupt(&self, terminate_commands: bool) -> Result<(), Error> {
-        interrupt(&self.connection, self.view.state()).await?;
+        let span = self.thread.core.span.clone();
+        interrupt(&self.connection, self.view.state()).instrument(span).await?;
         if terminate_commands {
             let params = json!({ "threadId": self.thread_id() }).to_string();
             let options = self.thread.call_options();

@@ -48,7 +48,13 @@ pub(super) async fn watch_turn(watch: Watch) {
                 aborted = true;
                 state.abort();
                 let (connection, state) = (Arc::clone(&watch.connection), Arc::clone(state));
-                tokio::spawn(async move { interrupt(&connection, &state).await }.in_current_span());
+                let give_up = async move {
+                    if let Err(error) = interrupt(&connection, &state).await {
+                        tracing::warn!(turn = state.turn_id, %error, "codex did not interrupt the turn");
+                        state.finish(Ok(state.partial(TurnStatus::Interrupted)));
+                    }
+                };
+                tokio::spawn(give_up.in_current_span());
             }
             () = sleep_until(doubtful_since.unwrap_or_else(Instant::now) + GRACE), if doubtful_since.is_some() => {
                 doubtful_since = None;

@@ -151,16 +151,12 @@ impl ClientSettings {
         if self.max_in_flight.is_some_and(|most| !(1..=MOST_IN_FLIGHT).contains(&most)) {
             return wrong("maxInFlight", "must be from 1 to 128");
         }
-        for (name, value) in [
-            ("codexPath", &self.codex_path),
-            ("cwd", &self.cwd),
-            ("apiKey", &self.api_key),
-            ("baseUrl", &self.base_url),
-        ] {
-            if value.as_deref().is_some_and(|value| value.trim().is_empty()) {
-                return wrong(name, "must not be empty; leave it out instead");
-            }
-        }
+        super::not_empty(&[
+            ("codexPath", self.codex_path.as_deref()),
+            ("cwd", self.cwd.as_deref()),
+            ("apiKey", self.api_key.as_deref()),
+            ("baseUrl", self.base_url.as_deref()),
+        ])?;
         if let Some(info) = &self.client_info {
             let header = |text: &str| !text.is_empty() && text.bytes().all(|byte| (32..127).contains(&byte));
             if !header(&info.name) || !header(&info.version) {

@@ -82,6 +82,11 @@ const KINDS: &str = "a string, or one or more items of type text, image, localIm
                      or one of type external";
 
 impl Input {
+    /// The error for no input at all.
+    pub fn missing() -> Error {
+        Error::InvalidArgument(format!("input is missing; it takes {KINDS}"))
+    }
+
     /// Reads an input from JSON text. Bytes are base64 in it.
     pub fn parse(json: &str) -> Result<Self, Error> {
         let value: Value = serde_json::from_str(json)

@@ -125,6 +125,16 @@ pub fn id(value: &str, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses options that are there and empty.
+fn not_empty(options: &[(&str, Option<&str>)]) -> Result<(), Error> {
+    match options.iter().find(|(_, value)| value.is_some_and(|value| value.trim().is_empty())) {
+        Some((name, _)) => {
+            Err(Error::InvalidArgument(format!("options.{name}: must not be empty; leave it out instead")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// For optional fields: whatever is there is read as a value, so that null is not taken for nothing.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

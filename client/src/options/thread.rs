@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Maybe, exclusive, present};
+use super::{Maybe, exclusive, not_empty, present};
 use crate::Error;
 
 /// Settings of a thread. What is left out keeps codex's own default (start) or what the thread has (resume).
@@ -151,7 +151,7 @@ wire_enum! {
 
 /// When codex asks before it acts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum ApprovalPolicy {
     /// Before anything that is not known to be safe.
@@ -209,10 +209,12 @@ impl ThreadSettings {
             let call = if opening == Opening::Start { "startThread" } else { "resumeThread" };
             return Err(Error::InvalidArgument(format!("options.{name}: {call} does not take it")));
         }
-        if self.effort.as_deref().is_some_and(|effort| effort.trim().is_empty()) {
-            return Err(Error::InvalidArgument("options.effort: must not be empty".to_owned()));
-        }
-        Ok(())
+        not_empty(&[
+            ("model", self.model.as_ref().and_then(Option::as_deref)),
+            ("modelProvider", self.model_provider.as_ref().and_then(Option::as_deref)),
+            ("cwd", self.cwd.as_ref().and_then(Option::as_deref)),
+            ("effort", self.effort.as_deref()),
+        ])
     }
 
     /// A new thread has somebody who decides, unless its settings say who: the client's handler, where there is

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::thread::{put, wire_enum};
 use super::{
-    ApprovalMode, ApprovalPolicy, Maybe, Personality, SandboxMode, ThreadSettings, exclusive, present,
+    ApprovalMode, ApprovalPolicy, Maybe, Personality, SandboxMode, ThreadSettings, exclusive, not_empty,
+    present,
 };
 use crate::Error;
 
@@ -149,7 +150,11 @@ impl TurnSettings {
             let why = "options.outputSchema: must be a JSON Schema, which is an object";
             return Err(Error::InvalidArgument(why.to_owned()));
         }
-        Ok(())
+        not_empty(&[
+            ("model", self.model.as_ref().and_then(Option::as_deref)),
+            ("cwd", self.cwd.as_ref().and_then(Option::as_deref)),
+            ("effort", self.effort.as_ref().and_then(Option::as_deref)),
+        ])
     }
 
     pub(crate) fn inactivity_timeout(&self) -> Option<Duration> {

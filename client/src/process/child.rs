@@ -13,7 +13,7 @@ use tracing::Instrument;
 use super::descendants::{descendants, kill};
 use super::stderr::StderrTail;
 use super::{Environment, Executable};
-use crate::{Error, lock};
+use crate::{Error, Secrets, lock};
 
 /// How long a child has after the end of its input before it is told to terminate.
 const EOF_GRACE: Duration = Duration::from_millis(2_500);
@@ -36,7 +36,7 @@ pub struct SpawnOptions {
     /// The whole environment.
     pub environment: Environment,
     /// What its stderr must not show when it is passed on.
-    pub secrets: Vec<String>,
+    pub secrets: Secrets,
 }
 
 /// A started child: the process and its two pipes.

@@ -40,6 +40,9 @@ pub fn config_arguments(config: &Map<String, Value>) -> Result<ConfigArguments, 
 
 fn flatten(table: &Map<String, Value>, prefix: &str, flat: &mut ConfigArguments) -> Result<(), Error> {
     for (key, value) in table {
+        if key.is_empty() {
+            return Err(Error::InvalidArgument("options.config: a key is empty; give it a name".to_owned()));
+        }
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         if holds_secret(&path, value) {
             flat.secrets.insert(path, value.clone());
@@ -60,7 +63,7 @@ fn toml_value(value: &Value, path: &str) -> Result<toml::Value, Error> {
     Ok(match value {
         Value::Null => {
             return Err(Error::InvalidArgument(format!(
-                "config: `{path}` is null, which TOML does not have; leave the key out instead"
+                "options.config: `{path}` is null, which TOML does not have; leave the key out instead"
             )));
         }
         Value::Bool(value) => toml::Value::Boolean(*value),
@@ -69,7 +72,7 @@ fn toml_value(value: &Value, path: &str) -> Result<toml::Value, Error> {
             (None, Some(float)) => toml::Value::Float(float),
             (None, None) => {
                 return Err(Error::InvalidArgument(format!(
-                    "config: `{path}` is {number}, which TOML can't hold"
+                    "options.config: `{path}` is {number}, which TOML can't hold"
                 )));
             }
         },

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::lock;
+use crate::{Secrets, lock};
 
 /// How much of stderr is kept for error messages.
 const TAIL_BYTES: usize = 16 * 1024;
@@ -14,26 +14,34 @@ const MESSAGE_LINES: usize = 20;
 #[derive(Default)]
 pub(super) struct StderrTail {
     bytes: Mutex<VecDeque<u8>>,
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 impl StderrTail {
     /// A tail that shows none of `secrets`.
-    pub(super) fn new(secrets: Vec<String>) -> Self {
+    pub(super) fn new(secrets: Secrets) -> Self {
         Self { bytes: Mutex::default(), secrets }
     }
 
     /// Reads until the end: a child whose stderr is not read stops working.
     pub(super) async fn drain(&self, mut stderr: impl AsyncRead + Unpin) {
         let mut buffer = vec![0; 16 * 1024];
+        let mut line = Vec::new();
         while let Ok(count) = stderr.read(&mut buffer).await {
             if count == 0 {
                 return;
             }
             let chunk = &buffer[..count];
             if tracing::enabled!(target: "codex::stderr", tracing::Level::DEBUG) {
-                for line in self.without_secrets(String::from_utf8_lossy(chunk).into_owned()).lines() {
-                    tracing::debug!(target: "codex::stderr", "{line}");
+                // By whole lines: a secret may be cut in two by the end of a read.
+                for part in chunk.split_inclusive(|byte| *byte == b'\n') {
+                    line.extend_from_slice(part);
+                    if part.ends_with(b"\n") || line.len() > TAIL_BYTES {
+                        let text =
+                            self.secrets.strike(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+                        tracing::debug!(target: "codex::stderr", "{text}");
+                        line.clear();
+                    }
                 }
             }
             let mut bytes = lock(&self.bytes);
@@ -49,15 +57,6 @@ impl StderrTail {
         let text = String::from_utf8_lossy(bytes.make_contiguous()).into_owned();
         let text = text.trim();
         let start = text.rmatch_indices('\n').nth(MESSAGE_LINES - 1).map_or(0, |(at, _)| at + 1);
-        self.without_secrets(text[start..].to_owned())
-    }
-
-    fn without_secrets(&self, mut text: String) -> String {
-        for secret in &self.secrets {
-            if text.contains(secret) {
-                text = text.replace(secret, "[secret]");
-            }
-        }
-        text
+        self.secrets.strike(text[start..].to_owned())
     }
 }

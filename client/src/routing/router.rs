@@ -202,6 +202,8 @@ impl Inner {
         };
         if idle {
             route.idle_early = route.early.is_some();
+            // The end of a turn may go untold: it must not keep those that wait behind it.
+            route.active.send_replace(None);
             for sink in route.turns.values() {
                 sink.thread_idle();
             }

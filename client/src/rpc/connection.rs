@@ -9,7 +9,7 @@ use super::envelope::{Envelope, Notification};
 use super::error::{RawAnswer, rpc_error};
 use super::pending::{Forgotten, Pending, Waiting};
 use crate::transport::Inbound;
-use crate::{Error, lock};
+use crate::{Error, Secrets, lock};
 
 /// Takes what the server says unasked, on the reading task. Must not block.
 pub trait Inbox: Send + Sync {
@@ -50,6 +50,8 @@ pub struct Connection {
     inbox: Arc<dyn Inbox>,
     settled: Notify,
     codex_version: OnceLock<String>,
+    /// What no error may show: the server quotes values that it does not like.
+    secrets: Secrets,
 }
 
 /// A request under way. Dropping it frees its slot; an answer that comes later is ignored.
@@ -68,6 +70,7 @@ impl Connection {
         outgoing: mpsc::UnboundedSender<String>,
         inbox: Arc<dyn Inbox>,
         max_in_flight: usize,
+        secrets: Secrets,
     ) -> Arc<Self> {
         Arc::new(Self {
             pending: Mutex::new(Pending::new(max_in_flight)),
@@ -75,6 +78,7 @@ impl Connection {
             inbox,
             settled: Notify::new(),
             codex_version: OnceLock::new(),
+            secrets,
         })
     }
 
@@ -192,7 +196,8 @@ impl Connection {
         };
         let outcome = match (envelope.error, envelope.result) {
             (Some(error), _) if error.get() != "null" => {
-                Err(rpc_error(error.get(), &method, self.codex_version.get().cloned()))
+                let error = self.secrets.strike(error.get().to_owned());
+                Err(rpc_error(&error, &method, self.codex_version.get().cloned()))
             }
             (_, Some(result)) => Ok(result.to_owned()),
             _ => Ok(RawValue::NULL.to_owned()),

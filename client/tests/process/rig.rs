@@ -56,7 +56,7 @@ pub(crate) fn options(script: &Value) -> SpawnOptions {
         arguments: vec![OsString::from("app-server")],
         cwd: None,
         environment: Environment::new(&own, true),
-        secrets: Vec::new(),
+        secrets: codex_client::Secrets::default(),
     }
 }
 
