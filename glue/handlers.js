@@ -45,6 +45,19 @@ function takeHandlers(options, what, apart) {
   return { rest, handlers }
 }
 
+/** How many handlers run. Their calls do not keep Node alive by themselves, and must while they run. */
+let held = 0
+/** @type {NodeJS.Timeout | undefined} */
+let holder
+
+function hold() {
+  if (held++ === 0) holder = setInterval(() => {}, 2 ** 30)
+}
+
+function release() {
+  if (--held === 0) clearInterval(holder)
+}
+
 /**
  * What the native side calls to ask a handler, and to tell it that its answer is not wanted any more.
  *
@@ -55,20 +68,25 @@ function takeHandlers(options, what, apart) {
 function handlerCaller(handlers, settle) {
   /** @type {Map<number, AbortController>} */
   const running = new Map()
+  /** @param {number} id */
+  const settled = (id) => {
+    if (running.delete(id)) release()
+  }
   return (kind, id, json) => {
     if (kind === '') {
       running.get(id)?.abort(new DOMException('the request was resolved without this handler', 'AbortError'))
-      running.delete(id)
+      settled(id)
       return
     }
     const controller = new AbortController()
     running.set(id, controller)
+    hold()
     void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal)
       .then(
         (text) => settle(id, text, undefined),
         (error) => settle(id, undefined, messageOf(error)),
       )
-      .finally(() => running.delete(id))
+      .finally(() => settled(id))
   }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn wire_answer(kind: HandlerKind, method: &str, given: Value) -> Resu
         HandlerKind::UserInput => user_input(given),
         HandlerKind::Elicitation => elicitation(given),
         HandlerKind::Permissions => permissions(given),
-        HandlerKind::ToolCall => Ok(tool_call(given)),
+        HandlerKind::Tool | HandlerKind::ToolCall => Ok(tool_call(given)),
         HandlerKind::AuthTokensRefresh => tokens(given),
         HandlerKind::Any => match given {
             Value::Object(_) => Ok(given),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -23,28 +24,28 @@ pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<String, String>> + S
 pub trait Handlers: Send + Sync {
     /// Whether there is one of this kind.
     fn has(&self, kind: HandlerKind) -> bool;
+    /// Whether there is a function that runs the dynamic tool of this name.
+    fn has_tool(&self, _name: &str) -> bool {
+        false
+    }
     /// Asks it. `cancel` is cancelled when the answer is not wanted any more.
     fn call(&self, kind: HandlerKind, request: String, cancel: CancellationToken) -> HandlerFuture;
 }
 
 /// Whose handlers answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The turn's.
+#[derive(Clone, Copy)]
+enum Scope {
     Turn,
-    /// The thread's.
     Thread,
-    /// The client's.
     Client,
 }
 
 /// A turn that may be asked for.
 #[derive(Clone)]
-pub struct TurnScope {
-    /// Its handlers.
-    pub handlers: Option<Arc<dyn Handlers>>,
+struct TurnScope {
+    handlers: Option<Arc<dyn Handlers>>,
     /// The turn; none while it is being started.
-    pub state: Option<Arc<TurnState>>,
+    state: watch::Receiver<Option<Arc<TurnState>>>,
 }
 
 /// Gives each request from the server to the handler that is nearest to it, and answers once.
@@ -62,7 +63,7 @@ pub struct Dispatcher {
 struct Scopes {
     threads: HashMap<String, Weak<dyn Handlers>>,
     /// By thread: turns of one thread run one after the other.
-    starting: HashMap<String, TurnScope>,
+    starting: HashMap<String, (TurnScope, watch::Sender<Option<Arc<TurnState>>>)>,
     turns: HashMap<String, TurnScope>,
 }
 
@@ -104,16 +105,17 @@ impl Dispatcher {
 
     /// A turn is about to be started: until its id is known it is found by its thread.
     pub fn starting(&self, thread: &str, handlers: Option<Arc<dyn Handlers>>) {
-        lock(&self.scopes).starting.insert(thread.to_owned(), TurnScope { handlers, state: None });
+        let (sender, state) = watch::channel(None);
+        lock(&self.scopes).starting.insert(thread.to_owned(), (TurnScope { handlers, state }, sender));
     }
 
     /// The turn that was being started has come to be, or has not.
     pub fn started(&self, thread: &str, state: Option<&Arc<TurnState>>) {
         let mut scopes = lock(&self.scopes);
         let starting = scopes.starting.remove(thread);
-        if let Some(state) = state {
-            let handlers = starting.and_then(|scope| scope.handlers);
-            let scope = TurnScope { handlers, state: Some(Arc::clone(state)) };
+        if let (Some(state), Some((scope, sender))) = (state, starting) {
+            // Whoever was asked meanwhile follows the turn from now on.
+            let _ = sender.send(Some(Arc::clone(state)));
             scopes.turns.insert(state.turn_id.clone(), scope);
         }
     }
@@ -162,12 +164,16 @@ impl Dispatcher {
 
     async fn serve(&self, connection: Weak<Connection>, asked: Asked, cancel: CancellationToken) {
         let turn = self.turn_of(&asked);
-        let state = turn.as_ref().and_then(|turn| turn.state.clone());
+        let state = turn.as_ref().map(|turn| turn.state.clone());
         let turn_ended = async {
-            match state {
-                Some(state) => drop(state.ended().await),
-                None => std::future::pending().await,
+            if let Some(mut state) = state {
+                let known = state.wait_for(Option::is_some).await.ok().and_then(|state| state.clone());
+                if let Some(state) = known {
+                    state.ended().await;
+                    return;
+                }
             }
+            std::future::pending::<()>().await;
         };
         let answered = tokio::select! {
             biased;
@@ -189,8 +195,15 @@ impl Dispatcher {
 
     fn turn_of(&self, asked: &Asked) -> Option<TurnScope> {
         let scopes = lock(&self.scopes);
-        let known = asked.turn.as_ref().and_then(|turn| scopes.turns.get(turn));
-        known.or_else(|| scopes.starting.get(asked.thread.as_ref()?)).cloned()
+        let by_other_id = |turn: &String| {
+            let called = |scope: &&TurnScope| {
+                scope.state.borrow().as_ref().is_some_and(|state| state.running_id() == *turn)
+            };
+            scopes.turns.values().find(called)
+        };
+        let known = asked.turn.as_ref().and_then(|turn| scopes.turns.get(turn).or_else(|| by_other_id(turn)));
+        let starting = || Some(&scopes.starting.get(asked.thread.as_ref()?)?.0);
+        known.or_else(starting).cloned()
     }
 
     /// The handlers that may be asked, nearest first.
@@ -210,13 +223,18 @@ impl Dispatcher {
         let nearest = |kind: HandlerKind| {
             handlers.iter().find(|(_, handlers)| handlers.has(kind)).map(|found| (kind, found))
         };
-        let found = HandlerKind::of(method).and_then(nearest).or_else(|| nearest(HandlerKind::Any));
+        let tool = asked.tool().and_then(|tool| {
+            let runner = handlers.iter().find(|(_, handlers)| handlers.has_tool(&tool));
+            runner.map(|found| (HandlerKind::Tool, found))
+        });
+        let found =
+            tool.or_else(|| HandlerKind::of(method).and_then(nearest)).or_else(|| nearest(HandlerKind::Any));
         let Some((kind, (scope, handlers))) = found else {
             tracing::info!(method, "declining a request from codex: there is no handler for it");
             return Answered::Declined { error: None };
         };
-        let state = turn.and_then(|turn| turn.state.as_ref());
-        let given = handlers.call(kind, asked.for_handler(state), cancel.clone()).await;
+        let state = turn.and_then(|turn| turn.state.borrow().clone());
+        let given = handlers.call(kind, asked.for_handler(state.as_ref()), cancel.clone()).await;
         let answer = given.and_then(|given| {
             let given = serde_json::from_str(&given).map_err(|error| error.to_string())?;
             wire_answer(kind, method, given)
@@ -225,7 +243,12 @@ impl Dispatcher {
             Ok(answer) => Answered::By(*scope, answer),
             Err(error) => {
                 tracing::warn!(method, error, "declining a request from codex: its handler failed");
-                Answered::Declined { error: Some(format!("{}: {error}", kind.option())) }
+                let error = match kind {
+                    // It names the tool.
+                    HandlerKind::Tool => error,
+                    _ => format!("{}: {error}", kind.option()),
+                };
+                Answered::Declined { error: Some(error) }
             }
         }
     }
@@ -286,6 +309,20 @@ impl Asked {
             }
             _ => None,
         }
+    }
+
+    /// The dynamic tool that is called.
+    fn tool(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Call {
+            tool: String,
+            namespace: Option<String>,
+        }
+        if self.request.method != "item/tool/call" {
+            return None;
+        }
+        let call: Call = serde_json::from_str(self.params.get()).ok()?;
+        call.namespace.is_none().then_some(call.tool)
     }
 
     fn item(&self) -> Option<String> {

@@ -9,7 +9,9 @@ pub enum HandlerKind {
     Elicitation,
     /// `onPermissions`: wider permissions for a turn.
     Permissions,
-    /// `onToolCall`: dynamic tools.
+    /// `tools`: the dynamic tools that come with the functions that run them.
+    Tool,
+    /// `onToolCall`: other dynamic tools.
     ToolCall,
     /// `onAuthTokensRefresh`: fresh ChatGPT tokens.
     AuthTokensRefresh,
@@ -18,7 +20,7 @@ pub enum HandlerKind {
 }
 
 impl HandlerKind {
-    /// Every kind.
+    /// Every kind whose option is a function.
     pub const ALL: [Self; 7] = [
         Self::Approval,
         Self::UserInput,
@@ -52,6 +54,7 @@ impl HandlerKind {
             Self::UserInput => "onUserInput",
             Self::Elicitation => "onElicitation",
             Self::Permissions => "onPermissions",
+            Self::Tool => "tools",
             Self::ToolCall => "onToolCall",
             Self::AuthTokensRefresh => "onAuthTokensRefresh",
             Self::Any => "onServerRequest",

@@ -6,5 +6,5 @@ mod dispatcher;
 mod kind;
 
 pub use decline::decline;
-pub use dispatcher::{Dispatcher, HandlerFuture, Handlers, Scope, TurnScope};
+pub use dispatcher::{Dispatcher, HandlerFuture, Handlers};
 pub use kind::HandlerKind;

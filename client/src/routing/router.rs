@@ -19,6 +19,11 @@ pub trait TurnSink: Send + Sync {
     fn event(&self, notification: &Notification<'_>) -> bool;
     /// Its thread says that it does nothing any more.
     fn thread_idle(&self);
+    /// The server calls it by another id too, which it wants to hear when the turn is steered or interrupted. False
+    /// if it has ended, and the other is another turn.
+    fn also_called(&self, _turn: &str) -> bool {
+        false
+    }
     /// What was ready has been delivered.
     fn wake(&self);
     /// A thread works for this turn from now on.
@@ -52,11 +57,17 @@ struct Inner {
 #[derive(Default)]
 struct Route {
     turns: HashMap<String, Arc<dyn TurnSink>>,
+    /// The turns that have a second id, by that.
+    aliases: HashMap<String, String>,
     /// While a turn is being started: what came for turns that are not known.
     early: Option<Vec<Box<str>>>,
     /// The turn that the server last said it works on, until it says that it ended.
     active: watch::Sender<Option<String>>,
+    /// The turn that the server last said it has started.
+    started: watch::Sender<Option<String>>,
     usage: Option<Box<str>>,
+    /// The last `thread/settings/updated` that nobody has taken.
+    settings: Option<Box<str>>,
     /// The thread became idle while a turn was being started.
     idle_early: bool,
 }
@@ -85,6 +96,7 @@ impl Router {
         let mut inner = lock(&self.inner);
         if let Some(route) = inner.threads.get_mut(thread) {
             route.turns.remove(turn);
+            route.aliases.retain(|_, known| known != turn);
         }
         inner.last = None;
     }
@@ -92,6 +104,21 @@ impl Router {
     /// Follows which turn the server works on in a thread.
     pub fn active(&self, thread: &str) -> watch::Receiver<Option<String>> {
         lock(&self.inner).threads.entry(thread.to_owned()).or_default().active.subscribe()
+    }
+
+    /// Follows which turn the server last said it has started in a thread, also after its end.
+    pub fn started(&self, thread: &str) -> watch::Receiver<Option<String>> {
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().started.subscribe()
+    }
+
+    /// Remembers the settings of a thread from now on.
+    pub fn follow_settings(&self, thread: &str) {
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().settings = None;
+    }
+
+    /// The last `thread/settings/updated` of a thread that was not taken yet, as the whole message.
+    pub fn take_settings(&self, thread: &str) -> Option<Box<str>> {
+        lock(&self.inner).threads.get_mut(thread)?.settings.take()
     }
 
     /// The last `thread/tokenUsage/updated` of a thread: its `tokenUsage` as JSON.
@@ -178,10 +205,12 @@ impl Inner {
         }
         let Some(route) = self.threads.get_mut(thread) else { return false };
         route.follow(turn, notification);
+        let turn = route.aliases.get(turn).map_or(turn, String::as_str);
         if let Some(sink) = route.turns.get(turn) {
             let sink = Arc::clone(sink);
+            let turn = turn.to_owned();
             self.deliver(&sink, notification);
-            self.last = Some((thread.to_owned(), turn.to_owned(), sink));
+            self.last = Some((thread.to_owned(), turn, sink));
             return true;
         }
         match &mut route.early {
@@ -195,6 +224,9 @@ impl Inner {
 
     fn tell_thread(&mut self, thread: &str, notification: &Notification<'_>) {
         let Some(route) = self.threads.get_mut(thread) else { return };
+        if notification.method == "thread/settings/updated" {
+            route.settings = Some(notification.line.into());
+        }
         let idle = match notification.method {
             "thread/closed" | "thread/archived" | "thread/deleted" => true,
             "thread/status/changed" => !is_active(notification.line),
@@ -226,7 +258,9 @@ impl Inner {
             self.learn_agents(&sink, notification);
             return true;
         }
-        if !self.threads.contains_key(thread) && self.threads.values().any(|route| !route.turns.is_empty()) {
+        // Only a turn that runs, or is about to, can turn out to be whose it is.
+        let has_turn = |route: &Route| !route.turns.is_empty() || route.early.is_some();
+        if !self.threads.contains_key(thread) && self.threads.values().any(has_turn) {
             self.agents.stray(thread, notification.line);
         }
         false
@@ -252,7 +286,15 @@ impl Inner {
 impl Route {
     fn follow(&mut self, turn: &str, notification: &Notification<'_>) {
         match notification.method {
-            "turn/started" => drop(self.active.send_replace(Some(turn.to_owned()))),
+            "turn/started" => {
+                // A review is started under one id and completed under another, the one that its root has.
+                let root = root_turn(notification.line).unwrap_or_else(|| turn.to_owned());
+                if root != turn && self.turns.get(&root).is_some_and(|sink| sink.also_called(turn)) {
+                    self.aliases.insert(turn.to_owned(), root.clone());
+                }
+                self.active.send_replace(Some(root));
+                self.started.send_replace(Some(turn.to_owned()));
+            }
             "turn/completed" => {
                 self.active.send_if_modified(|active| {
                     let ended = active.as_deref() == Some(turn);
@@ -328,6 +370,23 @@ impl Router {
             }
         });
     }
+}
+
+fn root_turn(line: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Message {
+        params: Params,
+    }
+    #[derive(Deserialize)]
+    struct Params {
+        turn: Turn,
+    }
+    #[derive(Deserialize)]
+    struct Turn {
+        #[serde(rename = "rootTurnId")]
+        root: Option<String>,
+    }
+    serde_json::from_str::<Message>(line).ok()?.params.turn.root
 }
 
 fn is_active(line: &str) -> bool {
