@@ -1,0 +1,51 @@
+// A Node program of its own that uses this package: for what must not happen in the process of the tests.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+const index = new URL('../../index.mjs', import.meta.url).href
+
+/**
+ * Starts a program. It is a module in which `Codex` is imported, `data` is what was given, and `tell(value)` says
+ * something to the test.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {string} program
+ * @param {object} data
+ */
+export function startHost(t, program, data) {
+  const code = `
+    import { Codex } from ${JSON.stringify(index)}
+    const data = ${JSON.stringify(data)}
+    const tell = (value) => process.send(value)
+    process.channel.unref()
+    ${program}`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  let stderr = ''
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const exited = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(([[code, signal]]) => {
+    return { code, signal, stderr }
+  })
+  /** @type {any[]} */
+  const said = []
+  child.on('message', (value) => {
+    said.push(value)
+    child.emit('said')
+  })
+  return {
+    child,
+    /** How it ended. */
+    exited,
+    /** The next thing that it says; it must not end before. */
+    told: async () => {
+      if (said.length === 0) await Promise.race([once(child, 'said'), exited])
+      if (said.length === 0) throw new Error(`the program ended: ${JSON.stringify(await exited)}`)
+      return said.shift()
+    },
+  }
+}
