@@ -1,0 +1,257 @@
+// Row P4 of the failure cases: the package as its users load, bundle and compile it.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import * as esbuild from 'esbuild'
+import { publint } from 'publint'
+import { rigEnvironment, rigPath } from './support/rig.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const modules = join(root, 'node_modules')
+const require = createRequire(import.meta.url)
+const run = promisify(execFile)
+
+/** A folder of a user who has installed what `npm pack` makes. */
+let folder = ''
+/** What is in the package, as paths within it. @type {string[]} */
+let packed = []
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'codex-node-user-'))
+  // Without its scripts, which build what is here already.
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+  const { stdout } = await run(npm, args, { cwd: root, shell: process.platform === 'win32' })
+  const [{ filename, files }] = JSON.parse(stdout)
+  packed = files.map((/** @type {{ path: string }} */ file) => file.path)
+  mkdirSync(join(folder, 'node_modules'))
+  await run('tar', ['-xzf', filename], { cwd: folder })
+  renameSync(join(folder, 'package'), join(folder, 'node_modules/codex-node'))
+  for (const name of ['@types', 'undici-types']) {
+    symlinkSync(join(modules, name), join(folder, 'node_modules', name), 'junction')
+  }
+})
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+
+/**
+ * Runs a program of the user, whose one codex is the scripted app-server.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {string} file
+ */
+async function runProgram(t, file) {
+  const { env } = rigEnvironment(t)
+  const { stdout } = await run(process.execPath, [join(folder, file)], {
+    cwd: folder,
+    env: { ...process.env, ...env, CODEX_PATH: rigPath },
+  })
+  return stdout.trim()
+}
+
+/** A program in each kind of module that says what codex answered. */
+const programs = {
+  'program.cjs': `const { Codex, ClosedError } = require('codex-node')`,
+  'program.mjs': `import { Codex, ClosedError } from 'codex-node'`,
+  'program.ts': `import { Codex, ClosedError } from 'codex-node'`,
+}
+const rest = `
+async function main() {
+  const codex = new Codex()
+  console.log((await codex.run('go')).finalResponse)
+  await codex.close()
+  await codex.run('again').catch((error) => console.log(error instanceof ClosedError, error.name))
+}
+main()`
+const said = 'Hello from the rig.\ntrue ClosedError'
+
+describe('packaging', { concurrency: true }, () => {
+  test('P4: require() and import give the same classes', async () => {
+    for (const entry of ['codex-node', 'codex-node/testing']) {
+      const required = require(entry)
+      const { default: whole, ...imported } = await import(entry)
+      const names = Object.keys(required).sort()
+      assert.ok(names.length > 5)
+      assert.deepEqual(Object.keys(imported).sort(), names, entry)
+      for (const name of names) assert.equal(imported[name], required[name], `${entry}: ${name}`)
+    }
+    assert.equal(require('codex-node/package.json').name, 'codex-node')
+    assert.throws(() => require('codex-node/binding.js'), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' })
+  })
+
+  test('P4: what the types say is exported is, and nothing else', () => {
+    const types = readFileSync(join(root, 'index.d.ts'), 'utf8')
+    const declared = [...types.matchAll(/^export declare (?:class|function|const) (\w+)/gm)].map(
+      (match) => match[1],
+    )
+    assert.deepEqual(declared.sort(), Object.keys(require('codex-node')).sort())
+  })
+
+  test('P4: an error that one kind of module made is one for the other', async () => {
+    const { Codex } = require('codex-node')
+    const { BinaryNotFoundError, CodexError } = await import('codex-node')
+    const codex = new Codex({ codexPath: join(folder, 'no-codex') })
+    await assert.rejects(codex.connect(), (error) => {
+      return error instanceof BinaryNotFoundError && error instanceof CodexError && error instanceof Error
+    })
+  })
+
+  for (const [file, first] of Object.entries(programs).slice(0, 2)) {
+    test(`P4: the packed package runs in ${file}`, async (t) => {
+      writeFileSync(join(folder, file), first + rest)
+      assert.equal(await runProgram(t, file), said)
+    })
+  }
+
+  for (const [file, first] of Object.entries(programs)) {
+    for (const [how, options] of /** @type {[string, import('esbuild').BuildOptions][]} */ ([
+      ['the package external', { packages: 'external' }],
+      // What bundles for Electron and VS Code do with addons.
+      ['the package in it and the addon copied', { loader: { '.node': 'copy' } }],
+      ['the package in it and the addon beside it', { external: ['*.node'] }],
+    ])) {
+      test(`P4: esbuild of ${file} to CommonJS with ${how}`, async (t) => {
+        const name = `${file}-${how.replaceAll(' ', '-')}`
+        mkdirSync(join(folder, name))
+        writeFileSync(join(folder, name, file), first + rest)
+        const { warnings } = await esbuild.build({
+          entryPoints: [join(folder, name, file)],
+          outfile: join(folder, name, 'bundle.cjs'),
+          bundle: true,
+          platform: 'node',
+          format: 'cjs',
+          logLevel: 'silent',
+          ...options,
+        })
+        assert.deepEqual(warnings, [])
+        if (options.external !== undefined) {
+          const addons = readdirSync(join(folder, 'node_modules/codex-node')).filter((file) =>
+            file.endsWith('.node'),
+          )
+          for (const addon of addons) {
+            symlinkSync(join(folder, 'node_modules/codex-node', addon), join(folder, name, addon), 'file')
+          }
+        }
+        assert.equal(await runProgram(t, join(name, 'bundle.cjs')), said)
+      })
+    }
+  }
+
+  for (const [name, options] of Object.entries({
+    nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },
+    bundler: { module: 'esnext', moduleResolution: 'bundler' },
+  })) {
+    test(`P4: tsc --strict, module resolution ${name}, of a program that uses the whole API as .mts and .cts`, async () => {
+      const project = join(folder, `tsc-${name}`)
+      mkdirSync(project)
+      // Every claim about the types holds for the user, too.
+      const program = readFileSync(join(root, '__test__/types/api.test-d.ts'), 'utf8')
+      const source = testingProgram + program.replaceAll(`'../../index.js'`, `'codex-node'`)
+      assert.ok(!source.includes('../'))
+      const files = ['program.mts', 'program.cts']
+      for (const file of files) writeFileSync(join(project, file), source)
+      const compilerOptions = { ...strict, ...options }
+      writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+      await compiles(project)
+    })
+  }
+
+  test('P4: tsc --strict without the types of Node', async () => {
+    const project = join(folder, 'tsc-browser')
+    mkdirSync(project)
+    writeFileSync(
+      join(project, 'program.mts'),
+      `import { Codex } from 'codex-node'\nvoid new Codex().close()\n`,
+    )
+    const compilerOptions = { ...strict, module: 'nodenext', types: [], lib: ['es2022', 'dom'] }
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.mts'] }))
+    await compiles(project)
+  })
+
+  test('npm pack holds what a user needs and nothing else', () => {
+    const addons = packed.filter((path) => path.endsWith('.node'))
+    const code = packed.filter((path) => /^(exec|glue|testing)\//.test(path))
+    const others = packed.filter((path) => !addons.includes(path) && !code.includes(path))
+    assert.deepEqual(others.sort(), [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'binding.js',
+      'index.d.mts',
+      'index.d.ts',
+      'index.js',
+      'index.mjs',
+      'package.json',
+      'protocol.d.ts',
+    ])
+    assert.ok(code.length > 10)
+    for (const path of code) assert.match(path, /\.(js|mjs|d\.ts|d\.mts)$/)
+    // In a checkout, that of this platform; as it is published, the addons are packages of their own.
+    for (const path of addons) assert.match(path, /^codex-node\.[a-z0-9-]+\.node$/)
+  })
+
+  test('the package runs no script when it is installed', () => {
+    const { scripts, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    for (const name of ['preinstall', 'install', 'postinstall']) assert.equal(scripts[name], undefined)
+    assert.equal(dependencies, undefined)
+  })
+
+  test('publint has nothing against it', async () => {
+    const { messages } = await publint({
+      pkgDir: join(folder, 'node_modules/codex-node'),
+      pack: false,
+      strict: true,
+    })
+    assert.deepEqual(messages, [])
+  })
+})
+
+/** What goes with the program in `types/api.test-d.ts` for a user. */
+const testingProgram = `
+import { createCodexHome, say, startScriptedProvider } from 'codex-node/testing'
+export async function offline() {
+  const provider = await startScriptedProvider({ fallback: say('hi') })
+  const home = await createCodexHome(provider)
+  const codex = new Codex({ env: home.env })
+  await codex.run('go', { cwd: home.workspace })
+}
+`
+
+/** Compiler options of a careful user. */
+const strict = {
+  strict: true,
+  noEmit: true,
+  skipLibCheck: false,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  target: 'es2022',
+  types: ['node'],
+}
+
+/**
+ * The project compiles without an error.
+ *
+ * @param {string} project
+ */
+async function compiles(project) {
+  const tsc = join(modules, '.bin', process.platform === 'win32' ? 'tsc.cmd' : 'tsc')
+  const compiled = await run(tsc, ['-p', project], { shell: process.platform === 'win32' }).catch(
+    (error) => error,
+  )
+  assert.equal(compiled.stdout, '')
+}
