@@ -835,6 +835,11 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.Account = nativeBinding.Account
 module.exports.Codex = nativeBinding.Codex
+module.exports.CommandProcess = nativeBinding.CommandProcess
+module.exports.Config = nativeBinding.Config
+module.exports.Goal = nativeBinding.Goal
+module.exports.Login = nativeBinding.Login
 module.exports.Thread = nativeBinding.Thread
 module.exports.Turn = nativeBinding.Turn

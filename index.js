@@ -4,17 +4,20 @@
 // protocol, abort signals.
 const { isMainThread } = require('node:worker_threads')
 const native = require('./binding.js')
-const { abortable, ofTurn } = require('./glue/abort.js')
+const { abortable, ofTurn, signals } = require('./glue/abort.js')
 const { handlerCaller, takeHandlers } = require('./glue/handlers.js')
 const { classes, makeError } = require('./glue/errors.js')
 const { BatchIterator, continuationOf } = require('./glue/iterator.js')
 const { encode, encodeOptions } = require('./glue/json.js')
+const { takeOutput, withOutput, withOutputOf } = require('./glue/output.js')
+const { pages } = require('./glue/pages.js')
 const { recordSink } = require('./glue/log.js')
 const { isRetryableError, retryOnOverload } = require('./glue/retry.js')
+const { defineTool, takeTools, toolRunner } = require('./glue/tools.js')
 
 /**
- * Options among which there may be handlers: their JSON, what was taken out, the kinds of handlers and who calls
- * them.
+ * Options among which there may be functions and schemas: their JSON, what was taken out, the kinds of handlers and
+ * who calls them, the names of tools, and how the final message is read.
  *
  * @param {unknown} options
  * @param {string} what
@@ -24,11 +27,14 @@ function encodeHandled(options, what, apart) {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     return encodeOptions(options, what, apart)
   }
-  const { rest, handlers } = takeHandlers(/** @type {Record<string, unknown>} */ (options), what, apart)
+  const { rest: named, tools } = takeTools(/** @type {Record<string, unknown>} */ (options), what)
+  const { rest: described, output } = takeOutput(named, what)
+  const { rest, handlers } = takeHandlers(described, what, apart)
+  if (tools !== undefined) handlers.tools = toolRunner(tools)
   const encoded = encodeOptions(rest, what, apart)
   const kinds = Object.keys(handlers)
-  if (kinds.length === 0) return encoded
-  return [...encoded, kinds, handlerCaller(handlers, native.settleHandler)]
+  const caller = kinds.length === 0 ? undefined : handlerCaller(handlers, native.settleHandler)
+  return [...encoded, caller && kinds, caller, tools && [...tools.keys()], output]
 }
 
 native.initialize({
@@ -40,8 +46,11 @@ native.initialize({
   encodeOptions,
   encodeHandled,
   abortable,
-  ofTurn,
+  /** @type {(promise: Promise<any>, turn: object) => Promise<any>} */
+  ofTurn: (promise, turn) => ofTurn(withOutputOf(promise, turn, signals.get(turn)), turn),
+  withOutput,
   recordSink,
+  pages,
   continuationOf,
   /** @type {(reader: any, options: any) => any} */
   iterate: (reader, options) => new BatchIterator(reader, options),
@@ -54,8 +63,14 @@ if (isMainThread) process.on('exit', () => native.endAll())
 module.exports.Codex = native.Codex
 module.exports.Thread = native.Thread
 module.exports.Turn = native.Turn
+module.exports.Goal = native.Goal
+module.exports.Account = native.Account
+module.exports.Login = native.Login
+module.exports.Config = native.Config
+module.exports.CommandProcess = native.CommandProcess
 module.exports.isRetryableError = isRetryableError
 module.exports.retryOnOverload = retryOnOverload
+module.exports.defineTool = defineTool
 module.exports.CodexError = classes.CodexError
 module.exports.BinaryNotFoundError = classes.BinaryNotFoundError
 module.exports.TransportError = classes.TransportError
@@ -67,8 +82,11 @@ module.exports.JsonRpcError = classes.JsonRpcError
 module.exports.InvalidRequestError = classes.InvalidRequestError
 module.exports.MethodNotFoundError = classes.MethodNotFoundError
 module.exports.InvalidParamsError = classes.InvalidParamsError
+module.exports.ConfigWriteError = classes.ConfigWriteError
 module.exports.InternalRpcError = classes.InternalRpcError
 module.exports.ServerBusyError = classes.ServerBusyError
+module.exports.ThreadBusyError = classes.ThreadBusyError
+module.exports.LoginFailedError = classes.LoginFailedError
 module.exports.TurnFailedError = classes.TurnFailedError
 module.exports.TurnInactiveError = classes.TurnInactiveError
 module.exports.TurnLostError = classes.TurnLostError

@@ -1,12 +1,15 @@
 'use strict'
 
 /**
- * The signals that turns were started with, for the cause of their errors.
- * @type {WeakMap<object, AbortSignal>}
+ * What ties a turn or a command to the signal that it was started with. It is held by that, and by who reads it or
+ * waits for it without holding it.
+ * @typedef {{ signal: AbortSignal }} Tie
  */
-const signals = new WeakMap()
 
-/** Takes the listener off a signal that outlives a turn nobody holds any more. */
+/** @type {WeakMap<object, Tie>} */
+const ties = new WeakMap()
+
+/** Takes the listener off a signal that outlives what was tied to it. */
 const forgotten = new FinalizationRegistry(
   /** @param {{ signal: AbortSignal, cancel: () => void }} tied */
   ({ signal, cancel }) => signal.removeEventListener('abort', cancel),
@@ -26,10 +29,11 @@ async function abortable(promise, signal, cancel) {
   else signal.addEventListener('abort', cancel, { once: true })
   try {
     const value = await promise
-    // A turn outlives the call that started it, and its signal goes on to count.
-    if (isTurn(value)) {
-      signals.set(value, signal)
-      forgotten.register(value, { signal, cancel })
+    // A turn or a command outlives the call that started it, and its signal goes on to count.
+    if (isRunning(value)) {
+      const tie = { signal }
+      ties.set(value, tie)
+      forgotten.register(tie, { signal, cancel })
     } else signal.removeEventListener('abort', cancel)
     return value
   } catch (error) {
@@ -47,11 +51,10 @@ async function abortable(promise, signal, cancel) {
  * @returns {Promise<T>}
  */
 function ofTurn(promise, turn) {
-  const signal = signals.get(turn)
-  if (signal === undefined) return promise
+  const tie = ties.get(turn)
+  if (tie === undefined) return promise
   return promise.catch((error) => {
-    // Until here the turn is held, and with it the tie to its signal.
-    throw withReason(error, signals.get(turn))
+    throw withReason(error, tie.signal)
   })
 }
 
@@ -75,8 +78,9 @@ function withReason(error, signal) {
  * @param {unknown} value
  * @returns {value is object}
  */
-function isTurn(value) {
-  return typeof value === 'object' && value !== null && 'steer' in value && typeof value.steer === 'function'
+function isRunning(value) {
+  if (typeof value !== 'object' || value === null) return false
+  return ('steer' in value && typeof value.steer === 'function') || 'closeStdin' in value
 }
 
-module.exports = { abortable, ofTurn, signals, withReason }
+module.exports = { abortable, ofTurn, ties, withReason }

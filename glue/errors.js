@@ -36,8 +36,11 @@ class JsonRpcError extends CodexError {}
 class InvalidRequestError extends JsonRpcError {}
 class MethodNotFoundError extends JsonRpcError {}
 class InvalidParamsError extends JsonRpcError {}
+class ConfigWriteError extends JsonRpcError {}
 class InternalRpcError extends JsonRpcError {}
 class ServerBusyError extends JsonRpcError {}
+class ThreadBusyError extends CodexError {}
+class LoginFailedError extends CodexError {}
 class TurnFailedError extends CodexError {}
 class TurnInactiveError extends CodexError {}
 class TurnLostError extends CodexError {}
@@ -57,8 +60,11 @@ const classes = {
   InvalidRequestError,
   MethodNotFoundError,
   InvalidParamsError,
+  ConfigWriteError,
   InternalRpcError,
   ServerBusyError,
+  ThreadBusyError,
+  LoginFailedError,
   TurnFailedError,
   TurnInactiveError,
   TurnLostError,

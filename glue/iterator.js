@@ -1,10 +1,10 @@
 'use strict'
 
-const { signals, withReason } = require('./abort.js')
+const { ties, withReason } = require('./abort.js')
 
 /**
  * What the native side gives at once: JSON of one event or of several, text, or deltas of one item.
- * @typedef {string | { template: string, text: string, ends: Uint32Array, at: Float64Array }} Piece
+ * @typedef {string | { template: string, text: string, ends: ArrayLike<number>, at: ArrayLike<number> }} Piece
  *
  * @typedef {object} NativeReader
  * @property {() => Piece[] | Promise<Piece[] | undefined> | undefined | null} nextBatch
@@ -15,7 +15,7 @@ const { signals, withReason } = require('./abort.js')
  */
 
 /** How long readers may answer from memory before timers and sockets get their turn, in milliseconds. */
-const SLICE_MS = 4
+const SLICE_MS = 2
 let sliceEnds = 0
 
 /**
@@ -57,8 +57,11 @@ class BatchIterator {
   #reader
   #isText
   #leaveRunning
-  /** @type {object | undefined} */
-  #turn
+  /**
+   * What ties the turn to its signal. Not the turn: its whole log is kept for as long as that is held.
+   * @type {import('./abort.js').Tie | undefined}
+   */
+  #tie
   /** @type {Piece[]} */
   #pieces = []
   #piece = 0
@@ -80,8 +83,10 @@ class BatchIterator {
     this.#reader = reader
     this.#isText = text
     this.#leaveRunning = leaveRunning
-    this.#turn = turn
-    if (turn !== undefined) lastReaders.set(turn, this)
+    if (turn !== undefined) {
+      this.#tie = ties.get(turn)
+      lastReaders.set(turn, this)
+    }
   }
 
   /** Where this reader stands: what was handed out before counts as read. */
@@ -163,7 +168,7 @@ class BatchIterator {
       }
     } catch (error) {
       this.#finish()
-      throw withReason(error, this.#turn && signals.get(this.#turn))
+      throw withReason(error, this.#tie?.signal)
     }
   }
 
@@ -181,11 +186,12 @@ class BatchIterator {
       }
       if (this.#piece >= this.#pieces.length) return undefined
       const piece = /** @type {Piece} */ (this.#pieces[this.#piece++])
-      if (typeof piece !== 'string') this.#events = new Deltas(piece)
-      else if (this.#isText) {
+      if (this.#isText) {
         this.#taken++
         return piece
-      } else {
+      }
+      if (typeof piece !== 'string') this.#events = new Deltas(piece)
+      else {
         const parsed = JSON.parse(piece)
         if (!Array.isArray(parsed)) {
           this.#taken++

@@ -17,7 +17,7 @@ use crate::environment::{Handled, Hooks};
 use crate::error::to_js;
 use crate::logger::{Registration, register};
 use crate::notifications::notifications_object;
-use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
+use crate::promise::{abortable, is_aborted, or_reject, parsed, parsing, promise};
 use crate::runtime::runtime;
 use crate::thread::{Thread, input_argument, string_argument};
 use crate::turn::Turn;
@@ -28,7 +28,7 @@ use crate::turn::Turn;
 /// A pending promise keeps Node alive, an idle `Codex` does not. End it with `close()` or `await using`.
 #[napi]
 pub struct Codex {
-    codex: codex_client::Codex,
+    pub(crate) codex: codex_client::Codex,
     _logger: Option<Registration>,
 }
 
@@ -101,7 +101,11 @@ impl Codex {
     /// A new thread.
     ///
     /// Wire: `thread/start`.
-    #[napi(ts_args_type = "options?: StartThreadOptions", ts_return_type = "Promise<Thread>")]
+    #[napi(
+        ts_generic_types = "Schemas extends readonly Schema[]",
+        ts_args_type = "options?: StartThreadOptions<Schemas>",
+        ts_return_type = "Promise<Thread>"
+    )]
     pub fn start_thread<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let start = || {
             let (settings, handlers, signal) = thread_settings(env, options)?;
@@ -115,7 +119,11 @@ impl Codex {
     /// A thread that was started before, by this process or another.
     ///
     /// Wire: `thread/resume`.
-    #[napi(ts_args_type = "id: string, options?: ResumeThreadOptions", ts_return_type = "Promise<Thread>")]
+    #[napi(
+        ts_generic_types = "Schemas extends readonly Schema[]",
+        ts_args_type = "id: string, options?: ResumeThreadOptions<Schemas>",
+        ts_return_type = "Promise<Thread>"
+    )]
     pub fn resume_thread<'env>(
         &self,
         env: &'env Env,
@@ -135,7 +143,11 @@ impl Codex {
     /// Runs one turn on a fresh thread and gives its result. `resumeThread(result.threadId)` goes on from there.
     ///
     /// Wire: `thread/start`, `turn/start`, `thread/unsubscribe`.
-    #[napi(ts_args_type = "input: Input, options?: RunOptions", ts_return_type = "Promise<TurnResult>")]
+    #[napi(
+        ts_generic_types = "S extends Schema | undefined = undefined, Schemas extends readonly Schema[] = readonly Schema[]",
+        ts_args_type = "input: Input, options?: RunOptions<S, Schemas>",
+        ts_return_type = "Promise<TurnResult<Parsed<S>>>"
+    )]
     pub fn run<'env>(
         &self,
         env: &'env Env,
@@ -143,7 +155,7 @@ impl Codex {
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let run = || {
-            let Handled { json, apart: signal, handlers, beside } =
+            let Handled { json, apart: signal, handlers, output, beside } =
                 Hooks::of(env)?.encode_handled(env, options, "signal")?;
             let settings = RunSettings::parse(json.as_deref(), "options", &beside)
                 .map_err(|error| to_js(env, &error))?;
@@ -156,7 +168,7 @@ impl Codex {
             let token = cancel.clone();
             let run = async move { codex.run(input, settings, handlers, token).await };
             let promise = promise(env, run, |env, result| parsed(env, result.to_json()))?;
-            abortable(env, promise, signal, cancel)
+            abortable(env, parsing(env, promise, output, signal)?, signal, cancel)
         };
         or_reject(env, run())
     }
@@ -290,7 +302,7 @@ impl Codex {
 
 type ThreadArguments = (ThreadSettings, Option<Arc<dyn Handlers>>, Option<Unknown<'static>>);
 
-fn thread_settings(env: &Env, options: Unknown<'_>) -> Result<ThreadArguments> {
+pub(crate) fn thread_settings(env: &Env, options: Unknown<'_>) -> Result<ThreadArguments> {
     let handled = Hooks::of(env)?.encode_handled(env, options, "signal")?;
     Ok((handled.settings(env)?, handled.handlers, handled.apart))
 }
@@ -301,7 +313,7 @@ fn continuation_argument(env: &Env, continuation: Unknown<'_>) -> Result<Continu
 }
 
 /// A promise whose future is dropped when its signal is aborted.
-fn cancellable<'env, T: Send + 'static, V: ToNapiValue + 'static>(
+pub(crate) fn cancellable<'env, T: Send + 'static, V: ToNapiValue + 'static>(
     env: &'env Env,
     future: impl Future<Output = std::result::Result<T, Error>> + Send + 'static,
     signal: Option<Unknown<'env>>,

@@ -29,8 +29,11 @@ pub(crate) struct Hooks {
     encode_handled: FunctionRef<FnArgs<(Unknown<'static>, String, String)>, Object<'static>>,
     abortable: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     of_turn: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
+    with_output:
+        FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>, Option<Unknown<'static>>)>, Unknown<'static>>,
     iterate: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     continuation: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
+    pages: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     record_sink: FunctionRef<FnArgs<(Unknown<'static>,)>, RecordSink<'static>>,
 }
 
@@ -42,6 +45,8 @@ pub(crate) struct Handled {
     pub(crate) apart: Option<Unknown<'static>>,
     /// The handlers.
     pub(crate) handlers: Option<Arc<dyn Handlers>>,
+    /// How the final message is read, where options ask for it.
+    pub(crate) output: Option<Unknown<'static>>,
     /// The names of all options that are no data.
     pub(crate) beside: Vec<&'static str>,
 }
@@ -79,8 +84,10 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
         encode_handled: function!("encodeHandled"),
         abortable: function!("abortable"),
         of_turn: function!("ofTurn"),
+        with_output: function!("withOutput"),
         iterate: function!("iterate"),
         continuation: function!("continuationOf"),
+        pages: function!("pages"),
         record_sink: function!("recordSink"),
     };
     env.set_instance_data(hooks, (), |_| {})
@@ -158,10 +165,17 @@ impl Hooks {
         let parts = self.encode_handled.borrow_back(env)?.call(arguments.into())?;
         let kinds = parts.get_element::<Option<Vec<String>>>(2)?;
         let caller = parts.get_element::<Option<CallerFunction<'_>>>(3)?;
+        let tools = parts.get_element::<Option<Vec<String>>>(4)?.unwrap_or_default();
         let handlers =
-            kinds.zip(caller).map(|(kinds, caller)| JsHandlers::new(&kinds, &caller)).transpose()?;
+            kinds.zip(caller).map(|(kinds, caller)| JsHandlers::new(&kinds, tools, &caller)).transpose()?;
         let beside = HandlerKind::ALL.map(HandlerKind::option).into_iter().chain([apart]).collect();
-        Ok(Handled { json: parts.get_element(0)?, apart: parts.get_element(1)?, handlers, beside })
+        Ok(Handled {
+            json: parts.get_element(0)?,
+            apart: parts.get_element(1)?,
+            handlers,
+            output: parts.get_element(5)?,
+            beside,
+        })
     }
 
     /// Ties a promise to an abort signal.
@@ -175,7 +189,18 @@ impl Hooks {
         self.abortable.borrow_back(env)?.call((extend(promise), extend(signal), extend(cancel)).into())
     }
 
-    /// Ties a promise to the signal that a turn was started with.
+    /// Has the final message of the result parsed that a promise gives, or of the turn.
+    pub(crate) fn with_output(
+        &self,
+        env: &Env,
+        promise: Unknown<'_>,
+        output: Unknown<'_>,
+        signal: Option<Unknown<'_>>,
+    ) -> Result<Unknown<'static>> {
+        self.with_output.borrow_back(env)?.call((extend(promise), extend(output), signal.map(extend)).into())
+    }
+
+    /// Ties a promise to what a turn was started with: its signal, and the schema of its final message.
     pub(crate) fn of_turn(
         &self,
         env: &Env,
@@ -203,6 +228,16 @@ impl Hooks {
         none: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
         self.continuation.borrow_back(env)?.call((extend(turn), extend(none)).into())
+    }
+
+    /// An async iterator over the entries of pages.
+    pub(crate) fn pages(
+        &self,
+        env: &Env,
+        next: Unknown<'_>,
+        signal: Unknown<'_>,
+    ) -> Result<Unknown<'static>> {
+        self.pages.borrow_back(env)?.call((extend(next), extend(signal)).into())
     }
 
     /// A logger as a function that takes a record as JSON, and never throws.

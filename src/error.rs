@@ -47,10 +47,17 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
             ("TimeoutError", json!({ "method": method, "timeoutMs": timeout_ms }))
         }
         Error::Indeterminate { method, .. } => ("IndeterminateError", json!({ "method": method })),
-        Error::Rpc(error) => (
-            rpc_class(error.kind),
-            json!({ "rpcCode": error.rpc_code, "method": error.method, "codexVersion": error.codex_version }),
-        ),
+        Error::Rpc(error) => {
+            let mut fields = json!({
+                "rpcCode": error.rpc_code,
+                "method": error.method,
+                "codexVersion": error.codex_version,
+            });
+            if let Some(code) = error.config_error_code() {
+                fields["configErrorCode"] = code.into();
+            }
+            (rpc_class(error.kind), fields)
+        }
         Error::TurnFailed(failure) => (
             "TurnFailedError",
             json!({
@@ -65,6 +72,10 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
         }
         Error::TurnLost { .. } => ("TurnLostError", Value::Null),
         Error::Continuation(_) => ("CodexError", Value::Null),
+        Error::ThreadBusy { thread_id, turn_id } => {
+            ("ThreadBusyError", json!({ "threadId": thread_id, "turnId": turn_id }))
+        }
+        Error::LoginFailed { login_id, .. } => ("LoginFailedError", json!({ "loginId": login_id })),
         Error::Aborted { .. } => ("AbortError", Value::Null),
         Error::UnsupportedVersion { found, path, .. } => (
             "UnsupportedVersionError",
@@ -95,6 +106,7 @@ fn rpc_class(kind: codex_client::RpcErrorKind) -> &'static str {
         Kind::InvalidRequest => "InvalidRequestError",
         Kind::MethodNotFound => "MethodNotFoundError",
         Kind::InvalidParams => "InvalidParamsError",
+        Kind::ConfigWrite => "ConfigWriteError",
         Kind::Internal => "InternalRpcError",
         Kind::ServerBusy => "ServerBusyError",
     }

@@ -26,22 +26,32 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 /// The handlers of a client, a thread or a turn.
 pub(crate) struct JsHandlers {
     kinds: Vec<HandlerKind>,
+    /// The names of the tools that they run.
+    tools: Vec<String>,
     caller: Arc<Caller>,
 }
 
 impl JsHandlers {
     /// Handlers of these kinds behind a function of `glue/handlers.js`.
-    pub(crate) fn new(kinds: &[String], caller: &CallerFunction<'_>) -> Result<Arc<dyn Handlers>> {
+    pub(crate) fn new(
+        kinds: &[String],
+        tools: Vec<String>,
+        caller: &CallerFunction<'_>,
+    ) -> Result<Arc<dyn Handlers>> {
         let caller = caller.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
         let kinds =
             HandlerKind::ALL.into_iter().filter(|kind| kinds.iter().any(|name| name == kind.option()));
-        Ok(Arc::new(Self { kinds: kinds.collect(), caller: Arc::new(caller) }))
+        Ok(Arc::new(Self { kinds: kinds.collect(), tools, caller: Arc::new(caller) }))
     }
 }
 
 impl Handlers for JsHandlers {
     fn has(&self, kind: HandlerKind) -> bool {
         self.kinds.contains(&kind)
+    }
+
+    fn has_tool(&self, name: &str) -> bool {
+        self.tools.iter().any(|tool| tool == name)
     }
 
     fn call(&self, kind: HandlerKind, request: String, cancel: CancellationToken) -> HandlerFuture {

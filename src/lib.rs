@@ -2,15 +2,23 @@
 //!
 //! Events cross as text that V8 parses, in batches; single results cross as one JSON text.
 
+mod account;
+mod answer;
 mod codex;
+mod command;
+mod config;
 mod environment;
 mod error;
+mod goal;
 mod handlers;
+mod history;
 mod logger;
 mod notifications;
+mod pages;
 mod promise;
 mod reader;
 mod runtime;
 mod text;
 mod thread;
+mod threads;
 mod turn;

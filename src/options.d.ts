@@ -167,6 +167,12 @@ export interface ThreadSettings {
    * @default false
    */
   includeTurns?: boolean
+  /**
+   * The last turn that the fork has; turns after it are left out. For `forkThread` only.
+   *
+   * @default the last turn of the thread
+   */
+  lastTurnId?: string
 }
 
 /** What commands may touch. */
@@ -363,6 +369,332 @@ export interface ReaderSettings {
    * @default false: the turn is interrupted
    */
   leaveRunning?: boolean
+}
+
+/** Which stored threads are listed. */
+export interface ThreadQuery {
+  /**
+   * Whether the archived threads are listed instead of the others.
+   *
+   * @default false
+   */
+  archived?: boolean | null
+  /** Where to go on: `nextCursor` of the page before. */
+  cursor?: string | null
+  /** Only threads of this folder, or of one of these. The path must be the one that the thread was started with. */
+  cwd?: string | string[] | null
+  /**
+   * How many threads a page holds.
+   *
+   * @default codex's own
+   */
+  limit?: number | null
+  /** Only threads of these providers; an empty list is all. */
+  modelProviders?: string[] | null
+  /**
+   * What the threads are sorted by.
+   *
+   * @default 'created_at'
+   */
+  sortKey?: Protocol.ThreadSortKey | null
+  /**
+   * In which direction.
+   *
+   * @default 'desc': the newest first
+   */
+  sortDirection?: Protocol.SortDirection | null
+  /**
+   * Only threads that such a program began.
+   *
+   * @default the interactive ones, this package's among them
+   */
+  sourceKinds?: Protocol.ThreadSourceKind[] | null
+  /** Only threads whose title holds this text. */
+  searchTerm?: string | null
+}
+
+/** Which turns of a thread are listed. */
+export interface TurnQuery {
+  /** Where to begin: a cursor of an answer to `thread/turns/list`. */
+  cursor?: string | null
+  /**
+   * How much of their items the turns hold.
+   *
+   * @default 'summary'
+   */
+  itemsView?: Protocol.TurnItemsView | null
+  /**
+   * How many turns are fetched at once.
+   *
+   * @default codex's own
+   */
+  limit?: number | null
+  /**
+   * In which direction.
+   *
+   * @default 'desc': the newest first
+   */
+  sortDirection?: Protocol.SortDirection | null
+}
+
+/** Which items of a thread are listed. */
+export interface ItemQuery {
+  /** Where to begin: a cursor of an answer to `thread/items/list`. */
+  cursor?: string | null
+  /**
+   * How many items are fetched at once.
+   *
+   * @default codex's own
+   */
+  limit?: number | null
+  /**
+   * In which direction.
+   *
+   * @default 'asc': the oldest first
+   */
+  sortDirection?: Protocol.SortDirection | null
+  /** Only items of this turn. */
+  turnId?: string | null
+}
+
+/** Which models are listed. */
+export interface ModelQuery {
+  /**
+   * Whether models are listed too that are not offered to users.
+   *
+   * @default false
+   */
+  includeHidden?: boolean | null
+}
+
+/** What is reviewed. */
+export type ReviewTarget =
+  | { type: 'uncommittedChanges', }
+  | {
+      type: 'baseBranch'
+      /** Its name. */
+      branch: string
+    }
+  | {
+      type: 'commit'
+      /** Its hash. */
+      sha: string
+      /** Its title, for people. */
+      title?: string | null
+    }
+  | {
+      type: 'custom'
+      /** The instructions. */
+      instructions: string
+    }
+
+/** How a review runs. */
+export interface ReviewSettings {
+  /**
+   * Where it runs: on this thread, the only way that codex 0.169 has.
+   *
+   * @default 'inline'
+   */
+  delivery?: Protocol.ReviewDelivery
+  /**
+   * How long the turn may be silent before it rejects with `TurnInactiveError`, in milliseconds.
+   *
+   * @default the client's `inactivityTimeoutMs`
+   */
+  inactivityTimeoutMs?: number
+}
+
+/** How a thread is compacted. */
+export interface CompactSettings {
+  /**
+   * How long the turn that compacts may be silent before it rejects with `TurnInactiveError`, in milliseconds.
+   *
+   * @default the client's `inactivityTimeoutMs`
+   */
+  inactivityTimeoutMs?: number
+}
+
+/**
+ * Settings for the later turns of a thread. What is left out stays as it is, and so does what is null, but for the
+ * service tier: null is the default one.
+ */
+export interface DefaultSettings {
+  /** Model name. */
+  model?: string | null
+  /** Reasoning effort: `minimal`, `low`, `medium`, `high` or what else the model knows. */
+  effort?: string | null
+  /** How the model sums up its reasoning. */
+  summary?: ReasoningSummary | null
+  /** Working directory. */
+  cwd?: string | null
+  /** What commands may touch. Excludes `sandboxPolicy`. */
+  sandbox?: SandboxMode
+  /** The same in full. Excludes `sandbox`. */
+  sandboxPolicy?: SandboxPolicy | null
+  /** Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy` and `approvalsReviewer`. */
+  approvalMode?: ApprovalMode
+  /** When codex asks before it acts. Excludes `approvalMode`. */
+  approvalPolicy?: ApprovalPolicy | null
+  /** Who is asked. Excludes `approvalMode`. */
+  approvalsReviewer?: ApprovalsReviewer | null
+  /** Tone of the agent. Deprecated by codex. */
+  personality?: Personality | null
+  /** Service tier of the model provider. */
+  serviceTier?: string | null
+}
+
+/** What a thread is to reach. What is left out stays as it is. */
+export interface GoalSettings {
+  /** The goal in words. */
+  objective?: string | null
+  /**
+   * How it stands. While it is `active` codex begins turns of its own accord until it is reached.
+   *
+   * @default for a new goal 'active'
+   */
+  status?: Protocol.ThreadGoalStatus | null
+  /** How many tokens may be spent on it; null is no limit. */
+  tokenBudget?: number | null
+}
+
+/** How the account is read. */
+export interface AccountSettings {
+  /**
+   * Whether codex renews its token first.
+   *
+   * @default false
+   */
+  refreshToken?: boolean
+}
+
+/** How the end of a login is waited for. */
+export interface LoginWaitSettings {
+  /**
+   * How long, in milliseconds. The login itself goes on.
+   *
+   * @default for ever: a person has to do something
+   */
+  timeoutMs?: number
+}
+
+/** How the configuration is read. */
+export interface ConfigReadSettings {
+  /** The folder whose configuration counts too. */
+  cwd?: string | null
+  /**
+   * Whether the layers come along that the configuration is made of.
+   *
+   * @default false
+   */
+  includeLayers?: boolean
+}
+
+/** How one value of the configuration is written. */
+export interface ConfigWriteSettings {
+  /**
+   * What becomes of a table that is there: the new one is put over it, or in its place.
+   *
+   * @default 'upsert'
+   */
+  mergeStrategy?: Protocol.MergeStrategy
+  /**
+   * The version that was read or written last: the write fails with `ConfigWriteError` if the file has changed
+   * since.
+   */
+  expectedVersion?: string | null
+  /**
+   * The file.
+   *
+   * @default the user's `config.toml`
+   */
+  filePath?: string | null
+}
+
+/** How several values of the configuration are written. */
+export interface ConfigBatchSettings {
+  /**
+   * The version that was read or written last: the write fails with `ConfigWriteError` if the file has changed
+   * since.
+   */
+  expectedVersion?: string | null
+  /**
+   * The file.
+   *
+   * @default the user's `config.toml`
+   */
+  filePath?: string | null
+  /**
+   * Whether loaded threads take the new configuration over.
+   *
+   * @default false
+   */
+  reloadUserConfig?: boolean
+}
+
+/** One value of several that are written. */
+export interface ConfigEdit {
+  /** Where it stands: `model`, `mcp_servers.docs.command`. */
+  keyPath: string
+  /** The value; null removes what is there. */
+  value: ConfigValue | null
+  /**
+   * What becomes of a table that is there.
+   *
+   * @default 'upsert'
+   */
+  mergeStrategy?: Protocol.MergeStrategy
+}
+
+/** How a command is run. */
+export interface CommandSettings {
+  /**
+   * Working directory.
+   *
+   * @default that of codex
+   */
+  cwd?: string | null
+  /** Environment variables, merged over codex's own; null takes one away. */
+  env?: { [name: string]: string | null | undefined } | null
+  /**
+   * How long the command may run, in milliseconds; then it is ended and its exit code is 124. Null is no limit.
+   *
+   * @default without `stream` codex's own, 10 seconds; with it none
+   */
+  timeoutMs?: number | null
+  /**
+   * What the command may touch.
+   *
+   * @default what codex's configuration says
+   */
+  sandboxPolicy?: SandboxPolicy | null
+  /**
+   * Whether the command comes as a handle: output as it is written, as bytes, and a way to its stdin.
+   *
+   * @default false
+   */
+  stream?: boolean
+  /**
+   * Whether the command runs in a terminal, which has one output for all. Needs `stream`.
+   *
+   * @default false
+   */
+  tty?: boolean
+  /** Size of the terminal in characters. Needs `tty`. */
+  size?: TerminalSize
+  /**
+   * How many bytes of each of stdout and stderr are kept; the rest is lost. Null is no limit.
+   *
+   * @default without `stream` codex's own, 1 MiB; with it none
+   */
+  outputBytesCap?: number | null
+}
+
+/** Size of a terminal in characters. */
+export interface TerminalSize {
+  /** Columns. */
+  cols: number
+  /** Rows. */
+  rows: number
 }
 
 /** How a turn is interrupted. */

@@ -3,13 +3,16 @@ use std::sync::Arc;
 use codex_client::client::TurnReader;
 use codex_client::turn::{Batch, Continuation, Next, Piece};
 use napi::bindgen_prelude::{
-    Array, Float64Array, JsObjectValue, JsValue, Null, Object, ToNapiValue, Uint32Array, Unknown,
+    Array, Float64ArraySlice, JsObjectValue, JsValue, Null, Object, ToNapiValue, Unknown,
 };
 use napi::{Env, JsDeferred, Result};
 
 use crate::error::to_js;
 use crate::promise::{Returned, parsed, promise};
 use crate::text::{Text, set_text};
+
+/// So many numbers cost less in a plain array than in a typed one.
+const FEW: usize = 32;
 
 /// A reader of one turn as the object behind the iterators that JavaScript sees: `nextBatch()` gives what is ready,
 /// or null at the end, or a promise that is settled when there is something to ask for again; `leave()` gives up
@@ -93,16 +96,27 @@ fn to_array<'env>(env: &'env Env, batch: Batch) -> Result<Array<'env>> {
     let mut array = env.create_array(0)?;
     for piece in batch {
         match piece {
-            Piece::Json(text) | Piece::Text(text) => array.insert(Text(text))?,
+            Piece::Json(text) => array.insert(Text(text))?,
+            Piece::Text(text) => array.insert(Text(text))?,
             Piece::Deltas { template, text, ends, emitted_at_ms } => {
                 let mut deltas = Object::new(env)?;
                 set_text(&mut deltas, "template", template)?;
                 set_text(&mut deltas, "text", text)?;
-                deltas.set_named_property("ends", Uint32Array::new(ends))?;
-                deltas.set_named_property("at", Float64Array::new(emitted_at_ms))?;
+                deltas
+                    .set_named_property("ends", numbers(env, ends.into_iter().map(f64::from).collect())?)?;
+                deltas.set_named_property("at", numbers(env, emitted_at_ms)?)?;
                 array.insert(deltas)?;
             }
         }
     }
     Ok(array)
+}
+
+/// Numbers as an array; a typed one, which is dear to make, where there are many.
+fn numbers<'env>(env: &'env Env, numbers: Vec<f64>) -> Result<Unknown<'env>> {
+    if numbers.len() <= FEW {
+        return Array::from_vec(env, numbers).map(|array| array.to_unknown());
+    }
+    let numbers = Float64ArraySlice::copy_from(env, numbers)?;
+    numbers.into_unknown(env)
 }

@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::{Handled, Hooks};
 use crate::error::to_js;
-use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
+use crate::promise::{abortable, is_aborted, or_reject, parsed, parsing, promise};
 use crate::turn::Turn;
 
 /// One thread: a conversation with the agent. Made by `startThread` and `resumeThread` of `Codex`.
 #[napi]
 pub struct Thread {
-    thread: codex_client::Thread,
+    pub(crate) thread: codex_client::Thread,
 }
 
 impl Thread {
@@ -50,10 +50,15 @@ impl Thread {
     /// Wire: `turn/start`.
     ///
     /// @throws {TurnFailedError} the turn ended with status `failed`; it carries the partial result
+    /// @throws {OutputValidationError} the final message does not fit `outputSchema`
     /// @throws {AbortError} `signal` was aborted; the turn was interrupted
     /// @throws {TurnInactiveError} the turn was silent for longer than `inactivityTimeoutMs`
     /// @throws {TypeError} the input or an option is not what is accepted; nothing was sent
-    #[napi(ts_args_type = "input: Input, options?: TurnOptions", ts_return_type = "Promise<TurnResult>")]
+    #[napi(
+        ts_generic_types = "S extends Schema | undefined = undefined",
+        ts_args_type = "input: Input, options?: TurnOptions<S>",
+        ts_return_type = "Promise<TurnResult<Parsed<S>>>"
+    )]
     pub fn run<'env>(
         &self,
         env: &'env Env,
@@ -77,7 +82,11 @@ impl Thread {
     /// @throws {IndeterminateError} the server did not answer in time; the turn may run
     /// @throws {AbortError} `signal` was aborted; no turn is left running
     /// @throws {TypeError} the input or an option is not what is accepted; nothing was sent
-    #[napi(ts_args_type = "input: Input, options?: TurnOptions", ts_return_type = "Promise<Turn>")]
+    #[napi(
+        ts_generic_types = "S extends Schema | undefined = undefined",
+        ts_args_type = "input: Input, options?: TurnOptions<S>",
+        ts_return_type = "Promise<Turn<Parsed<S>>>"
+    )]
     pub fn turn<'env>(
         &self,
         env: &'env Env,
@@ -141,14 +150,15 @@ where
 {
     let handled = Hooks::of(env)?.encode_handled(env, options, "signal")?;
     let settings = handled.settings(env)?;
-    let Handled { apart: signal, handlers, .. } = handled;
+    let Handled { apart: signal, handlers, output, .. } = handled;
     let input = input_argument(env, input)?;
     let cancel = CancellationToken::new();
     if is_aborted(signal.as_ref())? {
         cancel.cancel();
     }
     let started = start(input, settings, handlers, cancel.clone()).map_err(|error| to_js(env, &error))?;
-    abortable(env, started(env)?, signal, cancel)
+    let promise = parsing(env, started(env)?, output, signal)?;
+    abortable(env, promise, signal, cancel)
 }
 
 /// Reads the input of a turn.

@@ -119,7 +119,8 @@ impl Turn {
     /// Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
     ///
     /// @throws {TurnFailedError} the turn ended with status `failed`; it carries the partial result
-    #[napi(ts_return_type = "Promise<TurnResult>")]
+    /// @throws {OutputValidationError} the final message does not fit `outputSchema`
+    #[napi(ts_return_type = "Promise<TurnResult<Parsed>>")]
     pub fn run<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
         let turn = Arc::clone(&self.turn);
         // It counts as somebody who waits from now on.

@@ -77,6 +77,22 @@ pub enum Error {
     /// A continuation is not of this client, thread or turn.
     #[error("{0}")]
     Continuation(String),
+    /// The thread runs a turn, and what was asked for would break it off. Nothing was sent.
+    #[error("thread {thread_id} runs a turn{}; wait for it or interrupt it first", .turn_id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default())]
+    ThreadBusy {
+        /// The thread.
+        thread_id: String,
+        /// The turn, where it is known.
+        turn_id: Option<String>,
+    },
+    /// A login ended without success.
+    #[error("{message}")]
+    LoginFailed {
+        /// Which and why.
+        message: String,
+        /// The login.
+        login_id: String,
+    },
     /// The caller's abort signal fired.
     #[error("the operation was aborted")]
     Aborted {
@@ -106,6 +122,8 @@ pub enum RpcErrorKind {
     MethodNotFound,
     /// The parameters are wrong.
     InvalidParams,
+    /// The configuration could not be written.
+    ConfigWrite,
     /// The server failed.
     Internal,
     /// The server is overloaded; the request was not carried out.
@@ -127,6 +145,17 @@ pub struct RpcError {
     pub method: String,
     /// The version of the codex that answered, where known.
     pub codex_version: Option<String>,
+}
+
+impl RpcError {
+    /// Why the configuration could not be written: `config_write_error_code` of the data.
+    pub fn config_error_code(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Data {
+            config_write_error_code: Option<String>,
+        }
+        serde_json::from_str::<Data>(self.data.as_deref()?).ok()?.config_write_error_code
+    }
 }
 
 /// How a turn failed.
@@ -162,6 +191,7 @@ impl Error {
                 RpcErrorKind::InvalidRequest => "INVALID_REQUEST",
                 RpcErrorKind::MethodNotFound => "METHOD_NOT_FOUND",
                 RpcErrorKind::InvalidParams => "INVALID_PARAMS",
+                RpcErrorKind::ConfigWrite => "CONFIG_WRITE",
                 RpcErrorKind::Internal => "INTERNAL_RPC_ERROR",
                 RpcErrorKind::ServerBusy => "SERVER_BUSY",
             },
@@ -169,6 +199,8 @@ impl Error {
             Self::TurnInactive { .. } => "TURN_INACTIVE",
             Self::TurnLost { .. } => "TURN_LOST",
             Self::Continuation(_) => "CONTINUATION_INVALID",
+            Self::ThreadBusy { .. } => "THREAD_BUSY",
+            Self::LoginFailed { .. } => "LOGIN_FAILED",
             Self::Aborted { .. } => "ABORT_ERR",
             Self::UnsupportedVersion { .. } => "UNSUPPORTED_VERSION",
         }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Host};
+use super::defaults::Defaults;
 use super::metadata::Metadata;
 use super::thread::{Thread, ThreadShared};
 use crate::options::{ClientSettings, Input, RunSettings, ThreadSettings, id};
@@ -14,7 +15,7 @@ use crate::requests::{HandlerKind, Handlers};
 use crate::routing::RingReader;
 use crate::rpc::{CallOptions, RawAnswer};
 use crate::turn::TurnResult;
-use crate::{Error, options};
+use crate::{Error, lock, options};
 
 /// A client of one codex app-server at a time. Cheap to clone; when the last handle is dropped the server ends.
 #[derive(Clone)]
@@ -155,7 +156,7 @@ impl Codex {
         self.core.close().await;
     }
 
-    async fn open_thread(
+    pub(super) async fn open_thread(
         &self,
         method: &str,
         params: Map<String, Value>,
@@ -171,7 +172,8 @@ impl Codex {
             id: String,
         }
         let session = self.core.session()?;
-        let options = CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false };
+        let options =
+            CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false, long: false };
         let params = Value::Object(params).to_string();
         let answer = session.connection.request(method, Some(&params), options).answer().await?;
         let opened: Opened = serde_json::from_str(answer.get())
@@ -179,6 +181,8 @@ impl Codex {
         let thread_id = opened.thread.id;
         let shared = self.core.thread(&thread_id, || ThreadShared::new(&thread_id));
         shared.opened(session.number, settings);
+        session.router.follow_settings(&thread_id);
+        *lock(&shared.defaults) = Defaults::of_answer(&answer);
         if let Some(handlers) = handlers {
             self.core.dispatcher.set_thread(&thread_id, &handlers);
             shared.set_handlers(handlers);

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::overload::{only_reads, retry_overload};
@@ -103,7 +105,8 @@ impl Core {
         timeout: Option<Duration>,
     ) -> Result<impl Future<Output = RawAnswer> + Send + 'static, Error> {
         let timeout = timeout.unwrap_or(self.settings.request_timeout());
-        let options = CallOptions { timeout, indeterminate: false };
+        let options = CallOptions { timeout, indeterminate: false, long: false };
+        let deadline = Instant::now() + timeout;
         let connection = Arc::clone(&self.session()?.connection);
         let call = connection.request(method, params.as_deref(), options);
         let method = method.to_owned();
@@ -112,13 +115,19 @@ impl Core {
                 return call.answer().await;
             }
             let mut first = Some(call);
-            retry_overload(move || {
-                let again = || connection.request(&method, params.as_deref(), options);
+            retry_overload(deadline, move || {
+                let left = CallOptions { timeout: deadline - Instant::now(), ..options };
+                let again = || connection.request(&method, params.as_deref(), left);
                 first.take().unwrap_or_else(again).answer()
             })
             .await
         };
         Ok(answer.instrument(self.span.clone()))
+    }
+
+    /// Makes a request with the deadline of this client.
+    pub(super) async fn ask(&self, method: &str, params: Map<String, Value>) -> RawAnswer {
+        self.request(method, Some(Value::Object(params).to_string()), None)?.await
     }
 
     /// The session, if one lives.
@@ -136,6 +145,11 @@ impl Core {
         let shared = Arc::new(make());
         threads.insert(id.to_owned(), Arc::downgrade(&shared));
         shared
+    }
+
+    /// What the handles of a thread share, if there are any.
+    pub(super) fn known_thread(&self, id: &str) -> Option<Arc<ThreadShared>> {
+        lock(&self.threads).get(id).and_then(Weak::upgrade)
     }
 
     /// Keeps a turn for whoever continues it.

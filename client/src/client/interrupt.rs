@@ -30,7 +30,7 @@ async fn ask(connection: &Arc<Connection>, state: &Arc<TurnState>) -> Result<(),
     let mut phase = state.phase();
     let _ = phase.wait_for(|phase| phase.started || phase.ended).await;
     // The bound around all this comes first: its passing is no error.
-    let options = CallOptions { timeout: 2 * BOUND, indeterminate: false };
+    let options = CallOptions { timeout: 2 * BOUND, indeterminate: false, long: false };
     loop {
         if state.end().is_some() {
             return Ok(());

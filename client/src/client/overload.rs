@@ -2,6 +2,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use tokio::time::Instant;
 
 use crate::rpc::RawAnswer;
 use crate::{Error, RpcErrorKind};
@@ -11,8 +12,11 @@ pub(super) fn only_reads(method: &str) -> bool {
     ["/list", "/read"].iter().any(|end| method.ends_with(end))
 }
 
-/// Asks again, later and later, while the server says that it is overloaded.
-pub(super) async fn retry_overload<F: Future<Output = RawAnswer>>(ask: impl FnMut() -> F) -> RawAnswer {
+/// Asks again, later and later, while the server says that it is overloaded and there is time left.
+pub(super) async fn retry_overload<F: Future<Output = RawAnswer>>(
+    deadline: Instant,
+    ask: impl FnMut() -> F,
+) -> RawAnswer {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(250))
         .with_max_delay(Duration::from_secs(2))
@@ -20,6 +24,7 @@ pub(super) async fn retry_overload<F: Future<Output = RawAnswer>>(ask: impl FnMu
         .with_jitter();
     ask.retry(backoff)
         .when(|error| matches!(error, Error::Rpc(error) if error.kind == RpcErrorKind::ServerBusy))
+        .adjust(|_, delay| delay.filter(|delay| Instant::now() + *delay < deadline))
         .notify(|_, delay| tracing::info!(?delay, "codex is overloaded; asking again"))
         .await
 }

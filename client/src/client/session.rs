@@ -1,7 +1,6 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,7 +15,7 @@ use crate::process::{
     Environment, Executable, Exit, FindOptions, Process, SpawnOptions, Spawned, find_codex,
 };
 use crate::requests::Dispatcher;
-use crate::routing::Router;
+use crate::routing::{Commands, Logins, Router};
 use crate::rpc::{CallOptions, Connection, Inbox, Notification, ServerRequest};
 use crate::transport::run_stdio;
 use crate::{Error, Secrets, lock};
@@ -34,10 +33,13 @@ pub(super) struct Session {
     pub(super) number: u64,
     pub(super) connection: Arc<Connection>,
     pub(super) router: Arc<Router>,
+    pub(super) commands: Arc<Commands>,
+    pub(super) logins: Arc<Logins>,
     ready: watch::Receiver<Option<Result<Arc<Metadata>, Error>>>,
     process: Mutex<Option<Process>>,
     given_up: CancellationToken,
-    closing: Arc<AtomicBool>,
+    /// Why the server is ended from here, where it is: its exit is no news then.
+    reason: Arc<OnceLock<Error>>,
 }
 
 /// What a session is started with.
@@ -55,8 +57,11 @@ impl Session {
         let (outgoing, to_send) = mpsc::unbounded_channel();
         let (requests, asked) = mpsc::unbounded_channel();
         let router = Router::new(Arc::clone(&core.ring));
+        let (commands, logins) = (Arc::<Commands>::default(), Arc::<Logins>::default());
         let inbox = Arc::new(SessionInbox {
             router: Arc::clone(&router),
+            commands: Arc::clone(&commands),
+            logins: Arc::clone(&logins),
             dispatcher: Arc::clone(&core.dispatcher),
             requests,
         });
@@ -68,10 +73,12 @@ impl Session {
             number,
             connection,
             router,
+            commands,
+            logins,
             ready,
             process: Mutex::new(None),
             given_up: CancellationToken::new(),
-            closing: Arc::default(),
+            reason: Arc::default(),
         });
         let plan = Plan {
             settings: core.settings.clone(),
@@ -85,6 +92,7 @@ impl Session {
             let outcome = starting.connect(plan, to_send).await;
             if let Err(error) = &outcome {
                 tracing::warn!(%error, "connecting to codex failed");
+                let _ = starting.reason.set(error.clone());
                 let process = lock(&starting.process).take();
                 if let Some(process) = process {
                     process.end(Duration::ZERO).await;
@@ -120,7 +128,7 @@ impl Session {
 
     /// Ends the server: lets what is on the way arrive, then closes its stdin and what follows.
     pub(super) async fn close(&self, threads: usize) {
-        self.closing.store(true, Ordering::Relaxed);
+        let _ = self.reason.set(closed());
         self.given_up.cancel();
         let _ = self.ready().await;
         self.connection.finish(&closed(), FINISH_GRACE).await;
@@ -176,7 +184,7 @@ impl Session {
         let transport =
             tokio::spawn(run_stdio(stdin, stdout, to_send, process.ending(), inbound).in_current_span());
         let connection = Arc::clone(&self.connection);
-        let closing = Arc::clone(&self.closing);
+        let reason = Arc::clone(&self.reason);
         let exit = process.exit_watch();
         let ending = process.ending();
         let watch = async move {
@@ -195,7 +203,7 @@ impl Session {
                     exit.exited().await
                 }
             };
-            let error = if closing.load(Ordering::Relaxed) { closed() } else { exited(&path, exit) };
+            let error = reason.get().cloned().unwrap_or_else(|| exited(&path, exit));
             connection.end(&error);
         };
         tokio::spawn(watch.in_current_span());
@@ -204,7 +212,8 @@ impl Session {
 
     async fn shake_hands(&self, plan: &Plan, path: &str) -> Result<Metadata, Error> {
         // The deadline of the whole stands around this.
-        let options = CallOptions { timeout: plan.settings.connect_timeout() * 2, indeterminate: false };
+        let options =
+            CallOptions { timeout: plan.settings.connect_timeout() * 2, indeterminate: false, long: false };
         let call = self.connection.handshake("initialize", Some(&plan.initialize), options);
         let metadata = Metadata::read(call.answer().await?.get(), path)?;
         self.connection.notify("initialized", None)?;
@@ -219,14 +228,19 @@ impl Session {
 /// Hands what the server says to the router, and what it asks to the task that answers.
 struct SessionInbox {
     router: Arc<Router>,
+    commands: Arc<Commands>,
+    logins: Arc<Logins>,
     dispatcher: Arc<Dispatcher>,
     requests: mpsc::UnboundedSender<ServerRequest>,
 }
 
 impl Inbox for SessionInbox {
     fn notification(&self, notification: &Notification<'_>) {
-        if notification.method == "serverRequest/resolved" {
-            self.dispatcher.resolved(notification.line);
+        match notification.method {
+            "serverRequest/resolved" => self.dispatcher.resolved(notification.line),
+            "account/login/completed" => self.logins.take(notification.line),
+            "command/exec/outputDelta" if self.commands.take(notification.line) => return,
+            _ => {}
         }
         self.router.notification(notification);
     }
@@ -241,6 +255,7 @@ impl Inbox for SessionInbox {
 
     fn ended(&self, error: &Error) {
         self.router.end(error);
+        self.logins.end(error);
         self.dispatcher.connection_ended();
     }
 }

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -25,10 +26,57 @@ use crate::turn::TurnState;
 
 type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, tokio::sync::AcquireError>> + Send>>;
 
+/// What a turn is to do.
+pub(super) enum Work {
+    /// To take an input.
+    Input(Input, Box<TurnSettings>),
+    /// To review: the parameters of `review/start` beside the thread.
+    Review(Value, Option<Duration>),
+    /// To compact the thread.
+    Compact(Option<Duration>),
+}
+
+impl Work {
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Input(_, settings) => settings.check(),
+            Self::Review(..) | Self::Compact(_) => Ok(()),
+        }
+    }
+
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Input(..) => "turn/start",
+            Self::Review(..) => "review/start",
+            Self::Compact(_) => "thread/compact/start",
+        }
+    }
+
+    fn inactivity_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Input(_, settings) => settings.inactivity_timeout(),
+            Self::Review(_, timeout) | Self::Compact(timeout) => *timeout,
+        }
+    }
+
+    fn params(self, thread: &Thread) -> Value {
+        let mut params = match self {
+            Self::Input(input, settings) => {
+                let mut params = settings.wire(&thread.shared.settings());
+                params.extend(input.start_fields());
+                Value::Object(params)
+            }
+            Self::Review(params, _) => params,
+            Self::Compact(_) => json!({}),
+        };
+        params["threadId"] = thread.id().into();
+        params
+    }
+}
+
 /// What a turn begins with.
 struct Beginning {
-    input: Input,
-    settings: TurnSettings,
+    work: Work,
     handlers: Option<Arc<dyn Handlers>>,
     keep_log: bool,
     permit: OwnedSemaphorePermit,
@@ -38,13 +86,12 @@ impl Thread {
     /// Begins a turn; it has its place in the thread's queue when this returns.
     pub(super) fn begin(
         &self,
-        input: Input,
-        settings: TurnSettings,
+        work: Work,
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
         keep_log: bool,
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
-        settings.check()?;
+        work.check()?;
         let mut place: Permit = Box::pin(Arc::clone(&self.shared.turns).acquire_owned());
         // The first poll takes the place.
         let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -56,7 +103,7 @@ impl Thread {
                     Poll::Pending => place.await,
                 };
                 let permit = permit.map_err(|_| closed())?;
-                thread.start(Beginning { input, settings, handlers, keep_log, permit }, &cancel).await
+                thread.start(Beginning { work, handlers, keep_log, permit }, &cancel).await
             };
             let mut started = pin!(started);
             tokio::select! {
@@ -68,7 +115,7 @@ impl Thread {
     }
 
     async fn start(&self, beginning: Beginning, cancel: &CancellationToken) -> Result<Turn, Error> {
-        let Beginning { input, settings, handlers, keep_log, permit } = beginning;
+        let Beginning { work, handlers, keep_log, permit } = beginning;
         let session = self.core.session()?;
         session.ready().await?;
         // A turn that the server still works on, one that was given up here or another client's, comes first.
@@ -76,21 +123,22 @@ impl Thread {
         let _ = active.wait_for(Option::is_none).await;
         self.ensure_loaded(&session).await?;
 
-        let mut params = settings.wire(&self.shared.settings());
-        params.extend(input.start_fields());
-        params.insert("threadId".to_owned(), self.id().into());
         let (sender, receiver) = oneshot::channel();
         let thread = self.clone();
-        let inactivity = settings.inactivity_timeout().or(self.core.settings.inactivity_timeout());
+        let inactivity = work.inactivity_timeout().or(self.core.settings.inactivity_timeout());
         let cancel = cancel.clone();
         // On a task of its own: whoever waits may go, the server's answer must still find somebody.
         let send = async move {
             let dispatcher = Arc::clone(&thread.core.dispatcher);
             dispatcher.starting(thread.id(), handlers);
-            let begun = thread.send_start(&session, Value::Object(params), keep_log).await;
+            let begun = thread.send_start(&session, work, keep_log).await;
             dispatcher.started(thread.id(), begun.as_ref().ok());
             let turn = match begun {
-                Ok(state) => Turn::new(thread, Arc::clone(&session.connection), state),
+                // The place is free before anybody hears of the end: who waits for that finds no turn running.
+                Ok(state) => {
+                    state.hold(permit);
+                    Turn::new(thread, Arc::clone(&session.connection), state)
+                }
                 Err(error) => {
                     drop(sender.send(Err(error)));
                     return;
@@ -111,17 +159,16 @@ impl Thread {
             let turn_id = watch.state.turn_id.clone();
             watch_turn(watch).await;
             dispatcher.ended(&turn_id);
-            drop(permit);
         };
         tokio::spawn(send.in_current_span());
         receiver.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Sends `turn/start`. The events that come before its answer belong to the turn as well.
+    /// Sends `turn/start` or what else begins a turn. The events that come before its answer belong to the turn as well.
     async fn send_start(
         &self,
         session: &Session,
-        params: Value,
+        work: Work,
         keep_log: bool,
     ) -> Result<Arc<TurnState>, Error> {
         #[derive(Deserialize)]
@@ -132,21 +179,51 @@ impl Thread {
         struct Identified {
             id: String,
         }
+        let method = work.method();
+        let is_named = !matches!(work, Work::Compact(_));
         let expected = session.router.expect(self.id());
+        let mut started = session.router.started(self.id());
         let options = CallOptions { indeterminate: true, ..self.call_options() };
-        let call = session.connection.request("turn/start", Some(&params.to_string()), options);
+        let call = session.connection.request(method, Some(&work.params(self).to_string()), options);
         let answer = call.answer().await?;
-        let started: Started = serde_json::from_str(answer.get()).map_err(|error| Error::Indeterminate {
-            message: format!("the answer to turn/start has no turn id: {error}"),
-            method: "turn/start".to_owned(),
-        })?;
-        let state = TurnState::new(self.id(), &started.turn.id, keep_log);
-        expected.resolve(&started.turn.id, Arc::clone(&state) as Arc<dyn TurnSink>);
+        let turn_id = if is_named {
+            let started: Started =
+                serde_json::from_str(answer.get()).map_err(|error| Error::Indeterminate {
+                    message: format!("the answer to {method} has no turn id: {error}"),
+                    method: method.to_owned(),
+                })?;
+            started.turn.id
+        } else {
+            self.next_started(session, &mut started, method).await?
+        };
+        let state = TurnState::new(self.id(), &turn_id, keep_log);
+        expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
         Ok(state)
+    }
+
+    /// The id of the turn that the server starts next: not every method names the turn that it begins.
+    async fn next_started(
+        &self,
+        session: &Session,
+        started: &mut watch::Receiver<Option<String>>,
+        method: &str,
+    ) -> Result<String, Error> {
+        let within = self.call_options().timeout;
+        match tokio::time::timeout(within, started.changed()).await {
+            Ok(Ok(())) => Ok(started.borrow().clone().unwrap_or_default()),
+            Ok(Err(_)) => Err(session.connection.ended().unwrap_or_else(closed)),
+            Err(_) => Err(Error::Indeterminate {
+                message: format!(
+                    "{method} was accepted, but no turn was started within {} ms",
+                    within.as_millis()
+                ),
+                method: method.to_owned(),
+            }),
+        }
     }
 }
 
 /// The parameters that name a turn.
 pub(super) fn turn_params(state: &TurnState) -> Value {
-    json!({ "threadId": state.thread_id, "turnId": state.turn_id })
+    json!({ "threadId": state.thread_id, "turnId": state.running_id() })
 }

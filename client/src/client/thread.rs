@@ -6,7 +6,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::core::Core;
+use super::defaults::Defaults;
 use super::session::Session;
+use super::start::Work;
 use super::turn::Turn;
 use crate::options::{Input, Opening, ThreadSettings, TurnSettings};
 use crate::requests::Handlers;
@@ -29,6 +31,8 @@ pub(super) struct ThreadShared {
     opened: Mutex<Opened>,
     /// The last token usage that was asked for: it outlives the server.
     usage: Mutex<Option<String>>,
+    /// The settings for later turns.
+    pub(super) defaults: Mutex<Defaults>,
     /// Kept here for as long as the thread is: the dispatcher does not keep them.
     handlers: Mutex<Option<Arc<dyn Handlers>>>,
 }
@@ -47,12 +51,25 @@ impl ThreadShared {
             turns: Arc::new(Semaphore::new(1)),
             opened: Mutex::default(),
             usage: Mutex::default(),
+            defaults: Mutex::default(),
             handlers: Mutex::default(),
         }
     }
 
     pub(super) fn opened(&self, session: u64, settings: ThreadSettings) {
+        // Where the thread was cut off when it was forked says nothing about how it is loaded again.
+        let settings = ThreadSettings { last_turn_id: None, ..settings };
         *lock(&self.opened) = Opened { session, settings };
+    }
+
+    /// The server does not have the thread loaded any more.
+    pub(super) fn unloaded(&self) {
+        lock(&self.opened).session = 0;
+    }
+
+    /// The thread has other settings now, with which it is to be loaded again.
+    pub(super) fn change_settings(&self, change: impl FnOnce(&mut ThreadSettings)) {
+        change(&mut lock(&self.opened).settings);
     }
 
     pub(super) fn set_handlers(&self, handlers: Arc<dyn Handlers>) {
@@ -91,7 +108,8 @@ impl Thread {
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
-        let begun = self.begin(input, settings, handlers, cancel, false)?;
+        let work = Work::Input(input, Box::new(settings));
+        let begun = self.begin(work, handlers, cancel, false)?;
         Ok(async move {
             let turn = begun.await?;
             turn.result(turn.wait()).await
@@ -107,7 +125,7 @@ impl Thread {
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
-        self.begin(input, settings, handlers, cancel, true)
+        self.begin(Work::Input(input, Box::new(settings)), handlers, cancel, true)
     }
 
     /// The thread as the server has stored it, as JSON. Wire: `thread/read`.
@@ -149,10 +167,10 @@ impl Thread {
     }
 
     pub(super) fn call_options(&self) -> CallOptions {
-        CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false }
+        CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false, long: false }
     }
 
-    async fn ask(&self, method: &str, params: Value) -> RawAnswer {
+    pub(super) async fn ask(&self, method: &str, params: Value) -> RawAnswer {
         self.core.request(method, Some(params.to_string()), None)?.await
     }
 }

@@ -100,7 +100,8 @@ impl Turn {
         let started = phase.wait_for(|phase| phase.started || phase.ended);
         let options = self.thread.call_options();
         let _ = tokio::time::timeout(options.timeout, started).await;
-        let params = json!({ "threadId": state.thread_id, "expectedTurnId": state.turn_id, "input": items });
+        let params =
+            json!({ "threadId": state.thread_id, "expectedTurnId": state.running_id(), "input": items });
         self.connection.request("turn/steer", Some(&params.to_string()), options).answer().await.map(drop)
     }
 

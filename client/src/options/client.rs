@@ -171,8 +171,12 @@ impl ClientSettings {
         if self.env.iter().flatten().any(|(_, value)| value.contains('\0')) {
             return wrong("env", "a value holds a NUL character");
         }
-        if self.launch_args.iter().chain(&self.config_overrides).flatten().any(|value| value.contains('\0')) {
-            return wrong("launchArgs or configOverrides", "an argument holds a NUL character");
+        for (name, arguments) in
+            [("launchArgs", &self.launch_args), ("configOverrides", &self.config_overrides)]
+        {
+            if arguments.iter().flatten().any(|argument| argument.contains('\0')) {
+                return wrong(name, "an argument holds a NUL character");
+            }
         }
         if let Some(wrong_one) = self.config_overrides.iter().flatten().find(|value| !value.contains('=')) {
             return wrong("configOverrides", &format!("`{wrong_one}` is not of the form key=value"));

@@ -209,7 +209,9 @@ impl ItemQuery {
     pub(crate) fn wire(&self) -> Result<Map<String, Value>, Error> {
         check_limit(&self.limit)?;
         if self.turn_id.as_ref().and_then(Option::as_ref).is_some_and(|turn| turn.trim().is_empty()) {
-            return Err(Error::InvalidArgument("options.turnId: must not be empty; leave it out instead".into()));
+            return Err(Error::InvalidArgument(
+                "options.turnId: must not be empty; leave it out instead".into(),
+            ));
         }
         fields(self)
     }

@@ -1,21 +1,42 @@
 //! What callers may ask for: parsed from JSON text, every wrong name and value refused with what is accepted.
 
+mod account;
+mod argument;
 mod calls;
 mod client;
+mod command;
+mod config;
+mod defaults;
+mod goal;
+mod history;
 mod input;
+mod review;
 mod run;
 mod thread;
 mod turn;
 #[cfg(test)]
 mod types;
 
+pub use account::{AccountSettings, LoginWaitSettings};
+pub use argument::parse_argument;
 pub use calls::{InterruptSettings, NotificationSettings, ReadSettings, ReaderSettings, RequestSettings};
 pub use client::{ClientInfo, ClientSettings, LogLevel};
+pub use command::{CommandSettings, TerminalSize};
+pub use config::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings, MergeStrategy};
+pub use defaults::DefaultSettings;
+pub use goal::{GoalSettings, GoalStatus};
+pub(crate) use history::fields;
+pub use history::{
+    Folders, ItemQuery, ModelQuery, SortDirection, ThreadQuery, ThreadSortKey, ThreadSourceKind,
+    TurnItemsView, TurnQuery,
+};
 pub use input::{Input, InputItem};
+pub use review::{CompactSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
 pub use run::RunSettings;
 pub(crate) use thread::Opening;
 pub use thread::{
-    ApprovalMode, ApprovalPolicy, ApprovalsReviewer, Personality, SandboxMode, ThreadSettings, WebSearch,
+    ApprovalMode, ApprovalPolicy, ApprovalsReviewer, Personality, SandboxMode, ThreadSettings, ToolSpec,
+    WebSearch,
 };
 pub use turn::{ReasoningSummary, SandboxPolicy, TurnSettings};
 
@@ -53,6 +74,9 @@ pub fn parse_beside<T: DeserializeOwned + Default>(
         let path = error.path().to_string();
         let place = if path == "." { what.to_owned() } else { format!("{what}.{path}") };
         let mut why = no_word::<T>(json, error.path()).unwrap_or_else(|| in_words(error.inner()));
+        if SECRET.iter().any(|name| path.starts_with(name)) {
+            why = without_string(why);
+        }
         if why.starts_with(&format!("unknown field `{path}`")) {
             why.extend(beside.iter().map(|name| format!(", `{name}`")));
         }
@@ -93,6 +117,18 @@ fn no_word<T: DeserializeOwned>(json: &str, path: &serde_path_to_error::Path) ->
     Some(format!("{given} is not accepted, {words}"))
 }
 
+/// The text of a wrong type without the string that was given: in the wrong place it may be a secret all the same.
+fn without_string(text: String) -> String {
+    let given = text.strip_prefix("invalid type: string \"");
+    match given.and_then(|text| text.rsplit_once("\", expected ")) {
+        Some((_, expected)) => format!("invalid type: a string, expected {expected}"),
+        None => text,
+    }
+}
+
+/// Options in which there are secrets.
+const SECRET: &[&str] = &["apiKey", "config", "env"];
+
 const WORDS: &[(&str, &str)] = &[
     (": map,", ": an object,"),
     (": sequence,", ": an array,"),
@@ -102,6 +138,7 @@ const WORDS: &[(&str, &str)] = &[
     (", expected a sequence", ", expected an array"),
     (", expected u64", ", expected a whole number that is not negative"),
     (", expected u32", ", expected a whole number that is not negative"),
+    (", expected u16", ", expected a whole number from 0 to 65535"),
     (", expected variant identifier", ", expected a string"),
     (", expected string or map", ", expected a string"),
 ];

@@ -76,6 +76,28 @@ pub struct ThreadSettings {
     /// @default false
     #[serde(deserialize_with = "present")]
     pub include_turns: Option<bool>,
+    /// The last turn that the fork has; turns after it are left out. For `forkThread` only.
+    ///
+    /// @default the last turn of the thread
+    #[serde(deserialize_with = "present")]
+    pub last_turn_id: Option<String>,
+    /// Tools that the client runs. A thread keeps those that it was started with: what resumes or forks it can run
+    /// them, and brings no others.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(skip))]
+    pub tools: Option<Vec<ToolSpec>>,
+}
+
+/// What the model is told of a tool that the client runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ToolSpec {
+    /// Its name: letters, digits, `_` and `-`.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// JSON Schema of its arguments.
+    pub input_schema: Value,
 }
 
 macro_rules! wire_enum {
@@ -185,6 +207,7 @@ pub enum ApprovalPolicy {
 pub(crate) enum Opening {
     Start,
     Resume,
+    Fork,
 }
 
 impl ThreadSettings {
@@ -200,13 +223,24 @@ impl ThreadSettings {
             ("approvalsReviewer", self.approvals_reviewer.is_some()),
         )?;
         let misplaced: &[(&str, bool)] = match opening {
-            Opening::Start => &[("includeTurns", self.include_turns.is_some())],
-            Opening::Resume => {
-                &[("ephemeral", self.ephemeral.is_some()), ("serviceName", self.service_name.is_some())]
+            Opening::Start => {
+                &[("includeTurns", self.include_turns.is_some()), ("lastTurnId", self.last_turn_id.is_some())]
+            }
+            Opening::Resume => &[
+                ("ephemeral", self.ephemeral.is_some()),
+                ("serviceName", self.service_name.is_some()),
+                ("lastTurnId", self.last_turn_id.is_some()),
+            ],
+            Opening::Fork => {
+                &[("personality", self.personality.is_some()), ("serviceName", self.service_name.is_some())]
             }
         };
         if let Some((name, _)) = misplaced.iter().find(|(_, given)| *given) {
-            let call = if opening == Opening::Start { "startThread" } else { "resumeThread" };
+            let call = match opening {
+                Opening::Start => "startThread",
+                Opening::Resume => "resumeThread",
+                Opening::Fork => "forkThread",
+            };
             return Err(Error::InvalidArgument(format!("options.{name}: {call} does not take it")));
         }
         not_empty(&[
@@ -214,6 +248,7 @@ impl ThreadSettings {
             ("modelProvider", self.model_provider.as_ref().and_then(Option::as_deref)),
             ("cwd", self.cwd.as_ref().and_then(Option::as_deref)),
             ("effort", self.effort.as_deref()),
+            ("lastTurnId", self.last_turn_id.as_deref()),
         ])
     }
 
@@ -232,7 +267,7 @@ impl ThreadSettings {
         self
     }
 
-    /// The parameters of `thread/start` or `thread/resume`; `secrets` is configuration of the whole client.
+    /// The parameters of `thread/start`, `thread/resume` or `thread/fork`; `secrets` is configuration of the whole client.
     pub(crate) fn wire(&self, opening: Opening, secrets: &Map<String, Value>) -> Map<String, Value> {
         let mut wire = Map::new();
         put(&mut wire, "model", &self.model);
@@ -250,7 +285,13 @@ impl ThreadSettings {
         if let Some(mode) = self.approval_mode {
             wire.extend(mode.wire());
         }
-        if opening == Opening::Resume {
+        if let Some(turn) = &self.last_turn_id {
+            wire.insert("lastTurnId".to_owned(), json!(turn));
+        }
+        if let (Opening::Start, Some(tools)) = (opening, &self.tools) {
+            wire.insert("dynamicTools".to_owned(), tools.iter().map(ToolSpec::wire).collect());
+        }
+        if opening != Opening::Start {
             wire.insert("excludeTurns".to_owned(), json!(!self.include_turns.unwrap_or(false)));
         }
         let mut config = secrets.clone();
@@ -273,6 +314,13 @@ impl ThreadSettings {
             wire.insert("config".to_owned(), Value::Object(config));
         }
         wire
+    }
+}
+
+impl ToolSpec {
+    fn wire(&self) -> Value {
+        let Self { name, description, input_schema } = self;
+        json!({ "type": "function", "name": name, "description": description, "inputSchema": input_schema })
     }
 }
 

@@ -51,6 +51,23 @@ fn render() -> String {
     add::<RequestSettings>(&mut file);
     add::<ReadSettings>(&mut file);
     add::<ReaderSettings>(&mut file);
+    add::<ThreadQuery>(&mut file);
+    add::<TurnQuery>(&mut file);
+    add::<ItemQuery>(&mut file);
+    add::<ModelQuery>(&mut file);
+    add::<ReviewTarget>(&mut file);
+    add::<ReviewSettings>(&mut file);
+    add::<CompactSettings>(&mut file);
+    add::<DefaultSettings>(&mut file);
+    add::<GoalSettings>(&mut file);
+    add::<AccountSettings>(&mut file);
+    add::<LoginWaitSettings>(&mut file);
+    add::<ConfigReadSettings>(&mut file);
+    add::<ConfigWriteSettings>(&mut file);
+    add::<ConfigBatchSettings>(&mut file);
+    add::<ConfigEdit>(&mut file);
+    add::<CommandSettings>(&mut file);
+    add::<TerminalSize>(&mut file);
     add::<InterruptSettings>(&mut file);
     file
 }

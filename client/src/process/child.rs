@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ struct Shared {
     asked: CancellationToken,
     ending: CancellationToken,
     extra_grace: Mutex<Duration>,
+    input_over: AtomicBool,
     exit: watch::Receiver<Option<Exit>>,
     stderr: Arc<StderrTail>,
 }
@@ -123,6 +125,7 @@ impl Process {
             asked: asked.clone(),
             ending: CancellationToken::new(),
             extra_grace: Mutex::new(Duration::ZERO),
+            input_over: AtomicBool::new(false),
             exit,
             stderr: tail,
         });
@@ -163,6 +166,11 @@ impl Process {
     /// For whoever waits for the end without keeping the child alive.
     pub fn exit_watch(&self) -> ExitWatch {
         ExitWatch { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Says that the child has seen the end of its input: ending it then begins with SIGTERM.
+    pub fn input_over(&self) {
+        self.shared.input_over.store(true, Ordering::Relaxed);
     }
 
     /// Ends the child and everything below it: end of input, SIGTERM, SIGKILL, each after its grace.
@@ -225,7 +233,10 @@ async fn watch_child(mut child: Box<dyn ChildWrapper>, shared: &Shared) -> Optio
     // Before its input ends: once it has exited, its children have another parent.
     let mut found = below(shared.pid).await;
     shared.ending.cancel();
-    let grace = EOF_GRACE + *lock(&shared.extra_grace);
+    let grace = match shared.input_over.load(Ordering::Relaxed) {
+        true => Duration::ZERO,
+        false => EOF_GRACE + *lock(&shared.extra_grace),
+    };
     let mut status = tokio::time::timeout(grace, child.wait()).await.ok();
     if status.is_none() {
         found.extend(below(shared.pid).await);

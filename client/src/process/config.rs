@@ -97,39 +97,38 @@ fn is_bare(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-/// Whether a value may not appear in the argument list: what goes to MCP servers and providers as
-/// credentials, and whatever its name says is one.
+/// The tables of MCP servers, model providers and exporters whose values are credentials, whatever their names.
+const CREDENTIALS: &[&str] = &["env", "headers", "http_headers", "query_params"];
+
+/// Whether a value may not appear in the argument list: what is in a table of credentials, and whatever its name
+/// says is one.
 fn holds_secret(path: &str, value: &Value) -> bool {
-    let segments: Vec<&str> = path.split('.').collect();
-    let Some(key) = segments.last() else { return false };
-    match segments.as_slice() {
-        ["mcp_servers", _, "env" | "http_headers"] => true,
-        ["model_providers", _, "http_headers" | "query_params"] => true,
-        ["shell_environment_policy", "set"] => true,
-        // A table that goes out whole takes its secrets along, so it is looked through first.
-        _ => match value {
-            Value::Object(table) if table.keys().any(|key| !is_bare(key)) => {
-                table.iter().any(|(key, value)| holds_secret_below(&format!("{path}.{key}"), value))
-            }
-            Value::Object(_) => false,
-            Value::Array(items) => {
-                items.iter().any(|item| holds_secret_below(path, item)) || names_secret(key)
-            }
-            _ => names_secret(key),
-        },
+    let mut segments = path.split('.');
+    if segments.any(|segment| CREDENTIALS.contains(&segment))
+        || is_below(path, "shell_environment_policy.set")
+    {
+        return true;
+    }
+    match value {
+        // It is taken apart, and each of its values looked at.
+        Value::Object(table) if table.keys().all(|key| is_bare(key)) => false,
+        _ => holds_secret_below(path.rsplit('.').next().unwrap_or_default(), value),
     }
 }
 
-fn holds_secret_below(path: &str, value: &Value) -> bool {
-    let key = path.rsplit('.').next().unwrap_or_default();
+/// The same for what goes out whole.
+fn holds_secret_below(key: &str, value: &Value) -> bool {
     match value {
-        Value::Object(table) => {
-            ["env", "http_headers", "query_params"].contains(&key)
-                || table.iter().any(|(key, value)| holds_secret_below(&format!("{path}.{key}"), value))
-        }
-        Value::Array(items) => items.iter().any(|item| holds_secret_below(path, item)) || names_secret(key),
+        Value::Object(table) => table
+            .iter()
+            .any(|(key, value)| CREDENTIALS.contains(&key.as_str()) || holds_secret_below(key, value)),
+        Value::Array(items) => items.iter().any(|item| holds_secret_below(key, item)) || names_secret(key),
         _ => names_secret(key),
     }
+}
+
+fn is_below(path: &str, table: &str) -> bool {
+    path.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn names_secret(key: &str) -> bool {

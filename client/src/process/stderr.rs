@@ -29,7 +29,7 @@ impl StderrTail {
         let mut line = Vec::new();
         while let Ok(count) = stderr.read(&mut buffer).await {
             if count == 0 {
-                return;
+                break;
             }
             let chunk = &buffer[..count];
             if tracing::enabled!(target: "codex::stderr", tracing::Level::DEBUG) {
@@ -37,9 +37,7 @@ impl StderrTail {
                 for part in chunk.split_inclusive(|byte| *byte == b'\n') {
                     line.extend_from_slice(part);
                     if part.ends_with(b"\n") || line.len() > TAIL_BYTES {
-                        let text =
-                            self.secrets.strike(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
-                        tracing::debug!(target: "codex::stderr", "{text}");
+                        self.log(&line);
                         line.clear();
                     }
                 }
@@ -49,6 +47,15 @@ impl StderrTail {
             let excess = bytes.len().saturating_sub(TAIL_BYTES);
             bytes.drain(..excess);
         }
+        // Last words often have no end of their line.
+        if !line.is_empty() {
+            self.log(&line);
+        }
+    }
+
+    fn log(&self, line: &[u8]) {
+        let text = self.secrets.strike(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
+        tracing::debug!(target: "codex::stderr", "{text}");
     }
 
     /// The last lines as text.

@@ -294,3 +294,86 @@ fn t12_what_has_no_thread_goes_outside() {
     rig.send_all(&lines);
     assert_eq!(rig.outside(), lines);
 }
+
+fn begun(thread: &str, turn: &str, root: &str) -> String {
+    let turn = json!({ "id": turn, "rootTurnId": root });
+    json!({ "method": "turn/started", "params": { "threadId": thread, "turn": turn } }).to_string()
+}
+
+fn ended(thread: &str, turn: &str) -> String {
+    json!({ "method": "turn/completed", "params": { "threadId": thread, "turn": { "id": turn } } })
+        .to_string()
+}
+
+#[test]
+fn a_turn_that_is_started_under_another_id_gets_the_events_of_both_once() {
+    let rig = Rig::new();
+    let review = Arc::new(Review::default());
+    rig.router.expect("t").resolve("a", Arc::clone(&review) as Arc<dyn TurnSink>);
+    let item = |turn: &str| {
+        json!({ "method": "item/started", "params": { "threadId": "t", "turnId": turn, "item": { "id": "i" } } })
+            .to_string()
+    };
+    let lines = [item("a"), begun("t", "b", "a"), item("b"), item("a"), item("b"), ended("t", "a")];
+    rig.send_all(&lines);
+    assert_eq!(*lock(&review.events), lines);
+    assert_eq!(*lock(&review.aliases), ["b"]);
+    assert_eq!(*rig.router.active("t").borrow(), None, "it has ended under its first id");
+
+    rig.router.forget("t", "a");
+    rig.send(&item("b"));
+    assert_eq!(lock(&review.events).len(), lines.len());
+}
+
+#[test]
+fn the_other_id_is_learnt_from_events_that_came_early() {
+    let rig = Rig::new();
+    let expected = rig.router.expect("t");
+    let lines = [begun("t", "b", "a"), ended("t", "a")];
+    rig.send_all(&lines);
+    let review = Arc::new(Review::default());
+    expected.resolve("a", Arc::clone(&review) as Arc<dyn TurnSink>);
+    assert_eq!(*lock(&review.events), lines);
+    assert_eq!(*rig.router.active("t").borrow(), None);
+}
+
+#[test]
+fn a_review_of_another_client_keeps_the_thread_busy_until_its_end() {
+    let rig = Rig::new();
+    let active = rig.router.active("t");
+    rig.send(&begun("t", "b", "a"));
+    assert!(active.borrow().is_some());
+    rig.send(&ended("t", "a"));
+    assert!(active.borrow().is_none());
+}
+
+#[test]
+fn a_turn_after_one_that_has_ended_is_not_part_of_it() {
+    let rig = Rig::new();
+    let over = Arc::new(Review { over: true, ..Review::default() });
+    rig.router.expect("t").resolve("a", Arc::clone(&over) as Arc<dyn TurnSink>);
+    rig.send(&begun("t", "b", "a"));
+    assert!(lock(&over.events).is_empty());
+}
+
+/// A turn that may have a second id.
+#[derive(Default)]
+struct Review {
+    events: Mutex<Vec<String>>,
+    aliases: Mutex<Vec<String>>,
+    over: bool,
+}
+
+impl TurnSink for Review {
+    fn event(&self, notification: &Notification<'_>) -> bool {
+        lock(&self.events).push(notification.line.to_owned());
+        false
+    }
+    fn thread_idle(&self) {}
+    fn wake(&self) {}
+    fn also_called(&self, turn: &str) -> bool {
+        lock(&self.aliases).push(turn.to_owned());
+        !self.over
+    }
+    fn connection_ended(&self, _: &Error) {}
+}

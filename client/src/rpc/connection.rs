@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub struct CallOptions {
     pub timeout: Duration,
     /// Whether passing the deadline after it was sent leaves it unknown if it took effect.
     pub indeterminate: bool,
+    /// Whether it may take as long as it likes: it does not count among the requests in flight then.
+    pub long: bool,
 }
 
 /// One JSON-RPC connection. Its end is sticky: whoever asks later gets the same error.
@@ -52,6 +55,7 @@ pub struct Connection {
     codex_version: OnceLock<String>,
     /// What no error may show: the server quotes values that it does not like.
     secrets: Secrets,
+    met_garbage: AtomicBool,
 }
 
 /// A request under way. Dropping it frees its slot; an answer that comes later is ignored.
@@ -79,6 +83,7 @@ impl Connection {
             settled: Notify::new(),
             codex_version: OnceLock::new(),
             secrets,
+            met_garbage: AtomicBool::new(false),
         })
     }
 
@@ -165,7 +170,7 @@ impl Connection {
         let (sender, answer) = oneshot::channel();
         let mut pending = lock(&self.pending);
         let id = pending.next_id();
-        let waiting = Waiting { method: method.to_owned(), answer: sender };
+        let waiting = Waiting { method: method.to_owned(), answer: sender, long: options.long };
         let line = pending.submit(id, message(Some(id), method, params), waiting, first);
         self.send(line);
         drop(pending);
@@ -190,7 +195,7 @@ impl Connection {
         self.send(lines);
         drop(pending);
         self.settled.notify_waiters();
-        let Some(Waiting { method, answer }) = waiting else {
+        let Some(Waiting { method, answer, .. }) = waiting else {
             tracing::debug!(id, "a late answer was dropped");
             return;
         };
@@ -230,8 +235,18 @@ impl Inbound for Arc<Connection> {
     }
 
     fn garbage(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
-        tracing::warn!(bytes = bytes.len(), start = %text, "codex wrote something that is no message; skipped");
+        // Struck before it is cut, so that no part of a secret stays at the end.
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).into_owned();
+        let start: String = self.secrets.strike(start).chars().take(200).collect();
+        let bytes = bytes.len();
+        if start.starts_with('{') {
+            tracing::warn!(bytes, %start, "codex wrote a message that can't be read; skipped");
+        } else if self.met_garbage.swap(true, Ordering::Relaxed) {
+            tracing::debug!(bytes, %start, "codex wrote something that is no message; skipped");
+        } else {
+            // Once: who prints a banner may print much.
+            tracing::warn!(bytes, %start, "codex wrote something that is no message; skipped, as is all of its kind");
+        }
     }
 
     fn idle(&mut self) {

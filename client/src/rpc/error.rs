@@ -48,12 +48,16 @@ pub(super) fn rpc_error(raw: &str, method: &str, codex_version: Option<String>) 
         message.truncate(end);
         message.push_str(" ...");
     }
-    Error::Rpc(Arc::new(RpcError {
+    let mut error = RpcError {
         kind,
         message: format!("{method}: {message}"),
         rpc_code: wire.code,
         data: wire.data.map(|data| data.get().to_owned()),
         method: method.to_owned(),
         codex_version,
-    }))
+    };
+    if error.config_error_code().is_some() {
+        error.kind = RpcErrorKind::ConfigWrite;
+    }
+    Error::Rpc(Arc::new(error))
 }

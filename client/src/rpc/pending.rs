@@ -14,6 +14,8 @@ pub(super) struct Pending {
     max_in_flight: usize,
     open: bool,
     in_flight: HashMap<i64, Waiting>,
+    /// How many of them may take as long as they like.
+    long: usize,
     queue: VecDeque<Queued>,
     ended: Option<Error>,
 }
@@ -29,6 +31,8 @@ struct Queued {
 pub(super) struct Waiting {
     pub(super) method: String,
     pub(super) answer: oneshot::Sender<RawAnswer>,
+    /// It may take as long as it likes, so it does not count in the cap once it is sent.
+    pub(super) long: bool,
 }
 
 /// What became of a request that nobody waits for any more.
@@ -49,6 +53,7 @@ impl Pending {
             max_in_flight,
             open: false,
             in_flight: HashMap::new(),
+            long: 0,
             queue: VecDeque::new(),
             ended: None,
         }
@@ -65,8 +70,8 @@ impl Pending {
             let _ = waiting.answer.send(Err(error.clone()));
             return None;
         }
-        if first || (self.open && self.queue.is_empty() && self.in_flight.len() < self.max_in_flight) {
-            self.in_flight.insert(id, waiting);
+        if first || (self.open && self.queue.is_empty() && self.in_flight() < self.max_in_flight) {
+            self.sent(id, waiting);
             return Some(line);
         }
         self.queue.push_back(Queued { id, line, waiting });
@@ -81,13 +86,13 @@ impl Pending {
 
     /// Takes the request that an answer is for; a late answer finds none.
     pub(super) fn settle(&mut self, id: i64) -> (Option<Waiting>, Vec<String>) {
-        let waiting = self.in_flight.remove(&id);
+        let waiting = self.answered(id);
         (waiting, self.sendable())
     }
 
     /// Gives up a request and frees its slot.
     pub(super) fn forget(&mut self, id: i64) -> (Forgotten, Vec<String>) {
-        if self.in_flight.remove(&id).is_some() {
+        if self.answered(id).is_some() {
             return (Forgotten::Sent, self.sendable());
         }
         match self.queue.iter().position(|queued| queued.id == id) {
@@ -105,6 +110,7 @@ impl Pending {
             return false;
         }
         self.ended = Some(error.clone());
+        self.long = 0;
         let waiting = self.in_flight.drain().map(|(_, waiting)| waiting);
         let queued = self.queue.drain(..).map(|queued| queued.waiting);
         for waiting in waiting.chain(queued) {
@@ -125,15 +131,27 @@ impl Pending {
         self.ended.as_ref()
     }
 
+    /// How many are on the wire that should be answered soon.
     pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.len()
+        self.in_flight.len() - self.long
+    }
+
+    fn sent(&mut self, id: i64, waiting: Waiting) {
+        self.long += usize::from(waiting.long);
+        self.in_flight.insert(id, waiting);
+    }
+
+    fn answered(&mut self, id: i64) -> Option<Waiting> {
+        let waiting = self.in_flight.remove(&id)?;
+        self.long -= usize::from(waiting.long);
+        Some(waiting)
     }
 
     fn sendable(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
-        while self.open && self.in_flight.len() < self.max_in_flight {
+        while self.open && self.in_flight() < self.max_in_flight {
             let Some(Queued { id, line, waiting }) = self.queue.pop_front() else { break };
-            self.in_flight.insert(id, waiting);
+            self.sent(id, waiting);
             lines.push(line);
         }
         lines
@@ -145,9 +163,13 @@ mod tests {
     use super::*;
 
     fn submit(pending: &mut Pending) -> (i64, Option<String>, oneshot::Receiver<RawAnswer>) {
+        submit_one(pending, false)
+    }
+
+    fn submit_one(pending: &mut Pending, long: bool) -> (i64, Option<String>, oneshot::Receiver<RawAnswer>) {
         let (answer, receiver) = oneshot::channel();
         let id = pending.next_id();
-        let sent = pending.submit(id, id.to_string(), Waiting { method: "m".into(), answer }, false);
+        let sent = pending.submit(id, id.to_string(), Waiting { method: "m".into(), answer, long }, false);
         (id, sent, receiver)
     }
 
@@ -166,6 +188,24 @@ mod tests {
         assert_eq!(pending.settle(1).1, ["3"]);
         assert_eq!(pending.forget(third.0), (Forgotten::Sent, vec!["5".to_owned()]));
         assert!(pending.settle(third.0).0.is_none(), "a late answer is ignored");
+    }
+
+    #[test]
+    fn a_request_that_may_take_long_takes_no_room_from_the_others() {
+        let mut pending = Pending::new(1);
+        pending.open();
+        let long = submit_one(&mut pending, true);
+        let short = submit(&mut pending);
+        assert!(long.1.is_some() && short.1.is_some());
+        let second = submit(&mut pending);
+        let second_long = submit_one(&mut pending, true);
+        assert!(second.1.is_none() && second_long.1.is_none(), "in order all the same");
+        assert_eq!(pending.settle(short.0).1, [second.0.to_string()]);
+        assert_eq!(pending.settle(second.0).1, [second_long.0.to_string()]);
+        assert_eq!(pending.in_flight(), 0);
+        assert_eq!(pending.forget(long.0).0, Forgotten::Sent);
+        assert!(pending.settle(second_long.0).0.is_some());
+        assert_eq!(pending.in_flight(), 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ const KEEP_BYTES: usize = 1024 * 1024;
 const WAKE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Reads lines until the end of the input; a line may be of any length.
-pub(super) async fn read_lines(
+pub(crate) async fn read_lines(
     mut input: impl AsyncRead + Unpin,
     inbound: &mut impl Inbound,
 ) -> std::io::Result<()> {
@@ -70,12 +70,15 @@ fn deliver(line: &[u8], inbound: &mut impl Inbound) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     #[derive(Default)]
     struct Seen {
         messages: Vec<String>,
         garbage: usize,
+        wakes: usize,
     }
 
     impl Inbound for Seen {
@@ -85,7 +88,9 @@ mod tests {
         fn garbage(&mut self, _: &[u8]) {
             self.garbage += 1;
         }
-        fn idle(&mut self) {}
+        fn idle(&mut self) {
+            self.wakes += 1;
+        }
     }
 
     /// An input that gives `step` bytes a read.
@@ -126,5 +131,30 @@ mod tests {
     #[tokio::test]
     async fn f8_a_last_line_without_its_end_counts() {
         assert_eq!(read(b"{\"a\":1}\n{\"b\":2}", 64).await.messages.len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_wakes_nobody_for_each_of_its_messages() {
+        let line = "{\"a\":1}\n";
+        let seen = read(line.repeat(1000).as_bytes(), line.len()).await;
+        assert_eq!((seen.messages.len(), seen.wakes), (1000, 2), "at the first, and at the end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_soon_after_another_wakes_as_well() {
+        let (mut server, input) = tokio::io::duplex(64);
+        let mut seen = Seen::default();
+        let writing = async {
+            for _ in 0..2 {
+                server.write_all(b"{}\n").await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            tokio::time::sleep(2 * WAKE_PAUSE).await;
+        };
+        tokio::select! {
+            () = writing => {}
+            ended = read_lines(input, &mut seen) => panic!("{ended:?}"),
+        }
+        assert_eq!((seen.messages.len(), seen.wakes), (2, 2));
     }
 }

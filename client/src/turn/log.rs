@@ -1,15 +1,15 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::deltas::{Chunk, DeltaParts, Deltas, utf16_len};
 use super::reader::ReaderKind;
 use super::step::step_json;
 use crate::rpc::Notification;
 
-/// A joined delta does not grow beyond this: a reader must be able to take it in one go.
-const LONGEST_JOIN: usize = 256 * 1024;
 /// What a reader takes at once, in bytes and in events, so that its thread stays responsive.
-const BATCH_BYTES: usize = 128 * 1024;
+const BATCH_BYTES: usize = 64 * 1024;
 const BATCH_EVENTS: usize = 1024;
 /// From this size on an event travels as a text of its own.
 const OWN_TEXT_BYTES: usize = 4 * 1024;
@@ -36,30 +36,7 @@ enum Entry {
         /// Whether it completes an item.
         completes: bool,
     },
-    Deltas(Deltas),
-}
-
-#[derive(Debug)]
-struct Deltas {
-    template: Arc<Template>,
-    text: String,
-    deltas: Vec<Delta>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Delta {
-    end: usize,
-    emitted_at_ms: f64,
-}
-
-/// A delta notification without its text: `head` and `delta` and `middle` and `emittedAtMs` and `tail`.
-#[derive(Debug, PartialEq, Eq)]
-struct Template {
-    head: Box<str>,
-    middle: Box<str>,
-    tail: Box<str>,
-    has_time: bool,
-    assistant: bool,
+    Deltas(Arc<Deltas>),
 }
 
 /// Where a reader stands: an entry, and how many of its deltas were taken.
@@ -89,14 +66,14 @@ pub enum Piece {
         /// The event as JSON, with an empty `delta`.
         template: String,
         /// The text of all of them.
-        text: String,
+        text: Chunk,
         /// Where each ends in `text`, in UTF-16 units.
         ends: Vec<u32>,
         /// `emittedAtMs` of each; empty where the server sends none.
         emitted_at_ms: Vec<f64>,
     },
     /// Assistant text alone.
-    Text(String),
+    Text(Chunk),
 }
 
 impl Log {
@@ -105,16 +82,17 @@ impl Log {
         Self { events_before: events, ..Self::default() }
     }
 
-    /// Keeps an event. `line` is its text where the caller has it already; `message` is the id and
-    /// text of an assistant message that it completes.
+    /// Keeps an event. `delta` are its parts if it is one, `line` its text where the caller has it already;
+    /// `message` is the id and text of an assistant message that it completes.
     pub(super) fn push(
         &mut self,
         notification: &Notification<'_>,
+        delta: Option<DeltaParts<'_>>,
         line: Option<Arc<str>>,
         message: Option<(&str, Cow<'_, str>)>,
     ) {
-        if line.is_none() && self.push_delta(notification) {
-            return;
+        if let Some(parts) = delta {
+            return self.push_delta(notification, &parts);
         }
         let rest = message.and_then(|(item, text)| {
             let streamed = self.streamed.remove(item).unwrap_or(0);
@@ -125,9 +103,7 @@ impl Log {
         self.entries.push_back(Entry::Line { line, rest, completes });
     }
 
-    fn push_delta(&mut self, notification: &Notification<'_>) -> bool {
-        let Some(parts) = Parts::of(notification) else { return false };
-        let delta_of = |end| Delta { end, emitted_at_ms: parts.emitted_at_ms };
+    fn push_delta(&mut self, notification: &Notification<'_>, parts: &DeltaParts<'_>) {
         if parts.assistant
             && let Some(item) = notification.ids.item.as_deref()
         {
@@ -136,27 +112,22 @@ impl Log {
                 None => drop(self.streamed.insert(item.into(), parts.text.len())),
             }
         }
-        if let Some(Entry::Deltas(last)) = self.entries.back_mut() {
-            let same = parts.fit(&last.template);
-            if same && last.text.len() + parts.text.len() <= LONGEST_JOIN {
-                last.text.push_str(&parts.text);
-                last.deltas.push(delta_of(last.text.len()));
-                return true;
+        let mut before = None;
+        if let Some(Entry::Deltas(last)) = self.entries.back_mut()
+            && last.takes(parts)
+        {
+            // Where a reader holds its text it stays as it is, and what comes now begins another.
+            if let Some(run) = Arc::get_mut(last) {
+                if run.has_room(parts) {
+                    run.push(parts);
+                    return;
+                }
+                run.close();
             }
-            if same {
-                let template = Arc::clone(&last.template);
-                self.push_first(template, &parts);
-                return true;
-            }
+            before = Some(&**last);
         }
-        self.push_first(Arc::new(parts.template()), &parts);
-        true
-    }
-
-    fn push_first(&mut self, template: Arc<Template>, parts: &Parts<'_>) {
-        let text = parts.text.to_string();
-        let deltas = vec![Delta { end: text.len(), emitted_at_ms: parts.emitted_at_ms }];
-        self.entries.push_back(Entry::Deltas(Deltas { template, text, deltas }));
+        let run = Deltas::new(parts, before);
+        self.entries.push_back(Entry::Deltas(Arc::new(run)));
     }
 
     /// Whether there is anything after a cursor.
@@ -167,7 +138,7 @@ impl Log {
             return true;
         }
         match self.entries.back() {
-            Some(Entry::Deltas(last)) if cursor.entry + 1 == end => cursor.delta < last.deltas.len(),
+            Some(Entry::Deltas(last)) if cursor.entry + 1 == end => cursor.delta < last.len(),
             Some(_) => cursor.entry < end,
             None => false,
         }
@@ -224,7 +195,7 @@ impl Log {
                     cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
                 }
                 Entry::Deltas(run) => {
-                    let last = if cursor.entry == end.entry { end.delta } else { run.deltas.len() };
+                    let last = if cursor.entry == end.entry { end.delta } else { run.len() };
                     let step = match kind {
                         ReaderKind::EveryEvent => taken.min(last - cursor.delta),
                         _ => last - cursor.delta,
@@ -257,15 +228,14 @@ impl Log {
                 }
                 Entry::Deltas(run) => {
                     let room = if joined { usize::MAX } else { BATCH_EVENTS - events };
-                    let taken = run.from(cursor.delta, room);
+                    let taken = cursor.delta..run.len().min(cursor.delta.saturating_add(room));
                     if taken.is_empty() {
                         break;
                     }
-                    bytes += run.end_of(cursor.delta + taken.len()) - run.end_of(cursor.delta);
+                    bytes += run.bytes(taken.clone());
                     events += if joined { 1 } else { taken.len() };
-                    let whole = cursor.delta + taken.len();
-                    run.add(&mut batch, &mut small, cursor.delta, whole, joined);
-                    self.advance(cursor, whole, run);
+                    self.advance(cursor, taken.end, run);
+                    add_deltas(&mut batch, &mut small, run, taken, joined);
                 }
             }
         }
@@ -273,7 +243,7 @@ impl Log {
         batch
     }
 
-    /// The assistant's text after a cursor.
+    /// The assistant's text after a cursor: what there is, or a long part of it.
     pub(super) fn take_text(&self, cursor: &mut Cursor) -> Batch {
         let mut text = String::new();
         while text.len() < BATCH_BYTES {
@@ -284,17 +254,27 @@ impl Log {
                     *cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
                 }
                 Entry::Deltas(run) => {
-                    if cursor.delta == run.deltas.len() {
+                    let taken = cursor.delta..run.len();
+                    if taken.is_empty() {
                         break;
                     }
-                    if run.template.assistant {
-                        text.push_str(&run.text[run.end_of(cursor.delta)..]);
+                    if run.is_assistant() {
+                        if !text.is_empty() && text.len() + run.bytes(taken.clone()) > BATCH_BYTES {
+                            break;
+                        }
+                        let chunk = run.text(taken);
+                        self.advance(cursor, run.len(), run);
+                        if text.is_empty() && chunk.is_shared() {
+                            return vec![Piece::Text(chunk)];
+                        }
+                        text.push_str(&chunk);
+                    } else {
+                        self.advance(cursor, run.len(), run);
                     }
-                    self.advance(cursor, run.deltas.len(), run);
                 }
             }
         }
-        if text.is_empty() { Batch::new() } else { vec![Piece::Text(text)] }
+        if text.is_empty() { Batch::new() } else { vec![Piece::Text(text.into())] }
     }
 
     /// The completed items after a cursor, each as the JSON of a step.
@@ -313,10 +293,10 @@ impl Log {
                     *cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
                 }
                 Entry::Deltas(run) => {
-                    if cursor.delta == run.deltas.len() {
+                    if cursor.delta == run.len() {
                         break;
                     }
-                    self.advance(cursor, run.deltas.len(), run);
+                    self.advance(cursor, run.len(), run);
                 }
             }
         }
@@ -329,7 +309,7 @@ impl Log {
         loop {
             let index = usize::try_from(cursor.entry.checked_sub(self.first)?).ok()?;
             match self.entries.get(index)? {
-                Entry::Deltas(run) if cursor.delta == run.deltas.len() && index + 1 < self.entries.len() => {
+                Entry::Deltas(run) if cursor.delta == run.len() && index + 1 < self.entries.len() => {
                     *cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
                 }
                 entry => return Some(entry),
@@ -340,7 +320,7 @@ impl Log {
     /// Moves behind `taken` deltas of a run; the last run may still grow.
     fn advance(&self, cursor: &mut Cursor, taken: usize, run: &Deltas) {
         let is_last = cursor.entry + 1 == self.first + self.entries.len() as u64;
-        *cursor = if taken == run.deltas.len() && !is_last {
+        *cursor = if taken == run.len() && !is_last {
             Cursor { entry: cursor.entry + 1, delta: 0 }
         } else {
             Cursor { entry: cursor.entry, delta: taken }
@@ -353,115 +333,9 @@ impl Entry {
     fn events(&self) -> u64 {
         match self {
             Self::Line { .. } => 1,
-            Self::Deltas(run) => run.deltas.len() as u64,
+            Self::Deltas(run) => run.len() as u64,
         }
     }
-}
-
-impl Deltas {
-    fn from(&self, start: usize, room: usize) -> &[Delta] {
-        let end = self.deltas.len().min(start.saturating_add(room));
-        &self.deltas[start.min(end)..end]
-    }
-
-    /// Where the first `count` deltas end in the text.
-    fn end_of(&self, count: usize) -> usize {
-        count.checked_sub(1).map_or(0, |last| self.deltas[last].end)
-    }
-
-    fn add(&self, batch: &mut Batch, small: &mut String, start: usize, end: usize, joined: bool) {
-        let from = self.end_of(start);
-        let text = &self.text[from..self.end_of(end)];
-        let taken = if joined { &self.deltas[end - 1..end] } else { &self.deltas[start..end] };
-        if taken.len() == 1 && text.len() < OWN_TEXT_BYTES {
-            add_event(batch, small, &self.template.event(text, taken[0].emitted_at_ms));
-            return;
-        }
-        flush(batch, small);
-        let ends = utf16_ends(text, taken.iter().map(|delta| delta.end - from));
-        let emitted_at_ms = match self.template.has_time {
-            true => taken.iter().map(|delta| delta.emitted_at_ms).collect(),
-            false => Vec::new(),
-        };
-        let template = self.template.event("", 0.0);
-        batch.push(Piece::Deltas { template, text: text.to_owned(), ends, emitted_at_ms });
-    }
-}
-
-impl Template {
-    fn event(&self, text: &str, emitted_at_ms: f64) -> String {
-        let text = serde_json::Value::from(text).to_string();
-        let time =
-            if self.has_time { serde_json::Value::from(emitted_at_ms).to_string() } else { String::new() };
-        let time = time.strip_suffix(".0").unwrap_or(&time);
-        [&*self.head, &*text, &*self.middle, time, &*self.tail].concat()
-    }
-}
-
-/// A delta notification taken apart.
-struct Parts<'a> {
-    head: &'a str,
-    middle: &'a str,
-    tail: &'a str,
-    text: Cow<'a, str>,
-    has_time: bool,
-    emitted_at_ms: f64,
-    assistant: bool,
-}
-
-impl<'a> Parts<'a> {
-    fn of(notification: &Notification<'a>) -> Option<Self> {
-        let line = notification.line;
-        let delta = notification.ids.delta?.get();
-        if !notification.method.ends_with("elta") || !delta.starts_with('"') {
-            return None;
-        }
-        let start = offset(line, delta)?;
-        let after = start + delta.len();
-        let plain = &delta[1..delta.len() - 1];
-        let text = match memchr::memchr(b'\\', plain.as_bytes()) {
-            None => Cow::Borrowed(plain),
-            // An escape that no string can hold, half a surrogate pair, is left to the reader of the line.
-            Some(_) => Cow::Owned(serde_json::from_str(delta).ok()?),
-        };
-        let time = notification.emitted_at_ms.map(serde_json::value::RawValue::get);
-        let time = time.and_then(|time| Some((offset(line, time)?, time)));
-        let (middle, tail, emitted_at_ms) = match time {
-            Some((at, time)) if at >= after => {
-                (&line[after..at], &line[at + time.len()..], time.parse::<f64>().ok()?)
-            }
-            _ => (&line[after..], "", 0.0),
-        };
-        Some(Self {
-            head: &line[..start],
-            middle,
-            tail,
-            text,
-            has_time: middle.len() + after < line.len(),
-            emitted_at_ms,
-            assistant: notification.method == "item/agentMessage/delta",
-        })
-    }
-
-    fn fit(&self, template: &Template) -> bool {
-        *self.head == *template.head && *self.middle == *template.middle && *self.tail == *template.tail
-    }
-
-    fn template(&self) -> Template {
-        Template {
-            head: self.head.into(),
-            middle: self.middle.into(),
-            tail: self.tail.into(),
-            has_time: self.has_time,
-            assistant: self.assistant,
-        }
-    }
-}
-
-/// Where a part begins in the line it was borrowed from.
-fn offset(line: &str, part: &str) -> Option<usize> {
-    let start = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
-    (start + part.len() <= line.len()).then_some(start)
 }
 
 fn add_event(batch: &mut Batch, small: &mut String, event: &str) {
@@ -474,22 +348,27 @@ fn add_event(batch: &mut Batch, small: &mut String, event: &str) {
     small.push_str(event);
 }
 
+fn add_deltas(batch: &mut Batch, small: &mut String, run: &Arc<Deltas>, taken: Range<usize>, joined: bool) {
+    let one = joined || taken.len() == 1;
+    if one && run.bytes(taken.clone()) < OWN_TEXT_BYTES {
+        add_event(batch, small, &run.event(taken));
+        return;
+    }
+    flush(batch, small);
+    let (template, text) = (run.template(), run.text(taken.clone()));
+    let (ends, timed) = match joined {
+        true => (vec![utf16_len(&text)], taken.end - 1..taken.end),
+        false => (run.ends(taken.clone()), taken),
+    };
+    let emitted_at_ms = run.times(timed);
+    batch.push(Piece::Deltas { template, text, ends, emitted_at_ms });
+}
+
 fn flush(batch: &mut Batch, small: &mut String) {
     if !small.is_empty() {
         small.push(']');
         batch.push(Piece::Json(std::mem::take(small)));
     }
-}
-
-fn utf16_ends(text: &str, ends: impl Iterator<Item = usize>) -> Vec<u32> {
-    let ascii = text.is_ascii();
-    let (mut units, mut done) = (0, 0);
-    ends.map(|end| {
-        units += if ascii { end - done } else { text[done..end].encode_utf16().count() };
-        done = end;
-        u32::try_from(units).unwrap_or(u32::MAX)
-    })
-    .collect()
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 mod agents;
 mod collector;
+mod deltas;
 mod log;
 mod reader;
 mod result;
 mod state;
 mod step;
 
+pub use deltas::Chunk;
 pub use log::{Batch, Piece};
 pub use reader::{EventReader, Next, ReaderKind};
 pub use result::{Continuation, Slice, TurnResult, TurnStatus};

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 
 use super::agents::SubAgents;
 use super::collector::{Collector, WireTurn};
+use super::deltas::DeltaParts;
 use super::log::{Cursor, Log};
 use super::reader::{EventReader, ReaderKind};
 use super::result::{Continuation, TurnResult, TurnStatus};
@@ -56,6 +58,10 @@ pub(super) struct Inner {
     waiting_runs: usize,
     collector: Collector,
     aborted: bool,
+    /// The other id that the server has for the turn.
+    alias: Option<String>,
+    /// What is let go at the end.
+    held: Option<Box<dyn Any + Send>>,
     pub(super) end: Option<TurnEnd>,
     last_event: Instant,
     /// How many events came.
@@ -77,6 +83,8 @@ impl TurnState {
                 waiting_runs: 0,
                 collector: Collector::default(),
                 aborted: false,
+                alias: None,
+                held: None,
                 end: None,
                 last_event: Instant::now(),
                 events: 0,
@@ -104,6 +112,19 @@ impl TurnState {
             outcome: Err(Error::Closed("the turn was dropped".to_owned())),
             completed: false,
         })
+    }
+
+    /// The id by which the server takes requests about the running turn.
+    pub fn running_id(&self) -> String {
+        lock(&self.inner).alias.clone().unwrap_or_else(|| self.turn_id.clone())
+    }
+
+    /// Holds something until the turn has ended: it is gone before anybody hears of the end.
+    pub fn hold(&self, what: impl Any + Send) {
+        let mut inner = lock(&self.inner);
+        if inner.end.is_none() {
+            inner.held = Some(Box::new(what));
+        }
     }
 
     /// When the last event came.
@@ -149,12 +170,19 @@ impl TurnState {
 
     /// Keeps an event that has no meaning for a result.
     pub(super) fn log_only(&self, notification: &Notification<'_>) -> bool {
+        let delta = self.delta(notification);
         let mut inner = lock(&self.inner);
         inner.events += 1;
         if let Some(log) = &mut inner.log {
-            log.push(notification, None, None);
+            log.push(notification, delta, None, None);
         }
         !inner.wakers.is_empty()
+    }
+
+    /// The parts of a delta, where they are kept. Taken outside the lock, for which readers wait.
+    fn delta<'a>(&self, notification: &Notification<'a>) -> Option<DeltaParts<'a>> {
+        let kept = lock(&self.inner).log.is_some();
+        if kept { DeltaParts::of(notification) } else { None }
     }
 
     /// The events of the turn's sub-agents, for readers.
@@ -230,6 +258,7 @@ impl TurnState {
         if inner.end.is_none() {
             let end = if inner.aborted { self.as_aborted(inner, end) } else { end };
             inner.end = Some(end);
+            inner.held = None;
             self.phase.send_modify(|phase| phase.ended = true);
             if let Some(agents) = &mut *lock(&self.agents) {
                 agents.turn_ended();
@@ -256,6 +285,7 @@ impl TurnState {
 
 impl TurnSink for TurnState {
     fn event(&self, notification: &Notification<'_>) -> bool {
+        let delta = self.delta(notification);
         let mut inner = lock(&self.inner);
         inner.last_event = Instant::now();
         inner.events += 1;
@@ -263,7 +293,7 @@ impl TurnSink for TurnState {
         if let Some(log) = &mut inner.log {
             let item = notification.ids.item.as_deref().unwrap_or_default();
             let message = meaning.message.map(|text| (item, Cow::Owned(text)));
-            log.push(notification, meaning.line, message);
+            log.push(notification, delta, meaning.line, message);
         }
         if meaning.started || meaning.fatal {
             self.phase.send_modify(|phase| {
@@ -274,8 +304,21 @@ impl TurnSink for TurnState {
         if let Some(turn) = meaning.completed {
             let outcome = inner.collector.end(&self.thread_id, &self.turn_id, &turn).map(Arc::new);
             self.set_end(&mut inner, TurnEnd { outcome, completed: true });
+            drop(inner);
+            // The end is not kept waiting for what else may come.
+            self.wake();
+            return false;
         }
         !inner.wakers.is_empty()
+    }
+
+    fn also_called(&self, turn: &str) -> bool {
+        let mut inner = lock(&self.inner);
+        if inner.end.is_some() {
+            return false;
+        }
+        inner.alias = Some(turn.to_owned());
+        true
     }
 
     fn thread_idle(&self) {

@@ -1,0 +1,256 @@
+use std::borrow::Cow;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use crate::rpc::Notification;
+
+/// A run does not grow beyond this. A reader takes it in one go, and V8 keeps strings up to twice as long where
+/// allocating and freeing them is cheap.
+const LONGEST_RUN: usize = 64 * 1024;
+/// From this size on text is shared with the log and not copied out of it.
+const SHARED_BYTES: usize = 8 * 1024;
+
+/// Adjacent deltas of one item: their text, and where each ended.
+#[derive(Debug)]
+pub(super) struct Deltas {
+    template: Arc<Template>,
+    text: String,
+    deltas: Vec<Delta>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Delta {
+    end: usize,
+    emitted_at_ms: f64,
+}
+
+/// A delta notification without its text: `head` and `delta` and `middle` and `emittedAtMs` and `tail`.
+#[derive(Debug, PartialEq, Eq)]
+struct Template {
+    head: Box<str>,
+    middle: Box<str>,
+    tail: Box<str>,
+    has_time: bool,
+    assistant: bool,
+}
+
+/// Text of deltas. Where it is long it is not copied: for as long as it is held, the log adds nothing to it.
+#[derive(Debug, Clone)]
+pub struct Chunk(Held);
+
+#[derive(Debug, Clone)]
+enum Held {
+    Copied(String),
+    Shared { run: Arc<Deltas>, range: Range<usize> },
+}
+
+impl Deltas {
+    /// A run of one delta; the next of the same kind share its template.
+    pub(super) fn new(parts: &DeltaParts<'_>, before: Option<&Self>) -> Self {
+        let template = before.map_or_else(|| Arc::new(parts.template()), |run| Arc::clone(&run.template));
+        let mut run = Self { template, text: String::new(), deltas: Vec::new() };
+        run.push(parts);
+        run
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.deltas.len()
+    }
+
+    /// Whether these are the assistant's words.
+    pub(super) fn is_assistant(&self) -> bool {
+        self.template.assistant
+    }
+
+    /// Whether a delta is of the same kind: all but its text and time is equal.
+    pub(super) fn takes(&self, parts: &DeltaParts<'_>) -> bool {
+        parts.fit(&self.template)
+    }
+
+    /// Whether there is room for its text.
+    pub(super) fn has_room(&self, parts: &DeltaParts<'_>) -> bool {
+        self.text.len() + parts.text.len() <= LONGEST_RUN
+    }
+
+    pub(super) fn push(&mut self, parts: &DeltaParts<'_>) {
+        self.text.push_str(&parts.text);
+        self.deltas.push(Delta { end: self.text.len(), emitted_at_ms: parts.emitted_at_ms });
+    }
+
+    /// Gives back what was set aside for more.
+    pub(super) fn close(&mut self) {
+        self.text.shrink_to_fit();
+        self.deltas.shrink_to_fit();
+    }
+
+    /// Length of the text of some of the deltas.
+    pub(super) fn bytes(&self, deltas: Range<usize>) -> usize {
+        self.end_of(deltas.end) - self.end_of(deltas.start)
+    }
+
+    /// The text of some of the deltas.
+    pub(super) fn text(self: &Arc<Self>, deltas: Range<usize>) -> Chunk {
+        let range = self.end_of(deltas.start)..self.end_of(deltas.end);
+        match range.len() >= SHARED_BYTES {
+            true => Chunk(Held::Shared { run: Arc::clone(self), range }),
+            false => Chunk::from(self.text[range].to_owned()),
+        }
+    }
+
+    /// Where each of some deltas ends in their text, in UTF-16 units.
+    pub(super) fn ends(&self, deltas: Range<usize>) -> Vec<u32> {
+        let start = self.end_of(deltas.start);
+        let ascii = self.text[start..self.end_of(deltas.end)].is_ascii();
+        let (mut units, mut done) = (0, start);
+        let end_of = |delta: &Delta| {
+            let text = &self.text[done..delta.end];
+            units += if ascii { u32::try_from(text.len()).unwrap_or(u32::MAX) } else { utf16_len(text) };
+            done = delta.end;
+            units
+        };
+        self.deltas[deltas].iter().map(end_of).collect()
+    }
+
+    /// `emittedAtMs` of some of the deltas; empty where the server sends none.
+    pub(super) fn times(&self, deltas: Range<usize>) -> Vec<f64> {
+        match self.template.has_time {
+            true => self.deltas[deltas].iter().map(|delta| delta.emitted_at_ms).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Some of the deltas as one event, with the time of the last.
+    pub(super) fn event(&self, deltas: Range<usize>) -> String {
+        let text = &self.text[self.end_of(deltas.start)..self.end_of(deltas.end)];
+        self.template.event(text, self.deltas[deltas.end - 1].emitted_at_ms)
+    }
+
+    /// The event of any of the deltas, with an empty text.
+    pub(super) fn template(&self) -> String {
+        self.template.event("", 0.0)
+    }
+
+    /// Where the first `count` deltas end in the text.
+    fn end_of(&self, count: usize) -> usize {
+        count.checked_sub(1).map_or(0, |last| self.deltas[last].end)
+    }
+}
+
+impl Template {
+    fn event(&self, text: &str, emitted_at_ms: f64) -> String {
+        let text = serde_json::Value::from(text).to_string();
+        let time =
+            if self.has_time { serde_json::Value::from(emitted_at_ms).to_string() } else { String::new() };
+        let time = time.strip_suffix(".0").unwrap_or(&time);
+        [&*self.head, &*text, &*self.middle, time, &*self.tail].concat()
+    }
+}
+
+impl Chunk {
+    /// Whether it is held without a copy.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.0, Held::Shared { .. })
+    }
+}
+
+impl Deref for Chunk {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match &self.0 {
+            Held::Copied(text) => text,
+            Held::Shared { run, range } => &run.text[range.clone()],
+        }
+    }
+}
+
+impl AsRef<str> for Chunk {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl From<String> for Chunk {
+    fn from(text: String) -> Self {
+        Self(Held::Copied(text))
+    }
+}
+
+impl PartialEq for Chunk {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+/// The length of a text in JavaScript.
+pub(super) fn utf16_len(text: &str) -> u32 {
+    let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
+
+/// A delta notification taken apart.
+pub(super) struct DeltaParts<'a> {
+    head: &'a str,
+    middle: &'a str,
+    tail: &'a str,
+    pub(super) text: Cow<'a, str>,
+    has_time: bool,
+    emitted_at_ms: f64,
+    pub(super) assistant: bool,
+}
+
+impl<'a> DeltaParts<'a> {
+    /// None for what stays on its line.
+    pub(super) fn of(notification: &Notification<'a>) -> Option<Self> {
+        let line = notification.line;
+        let delta = notification.ids.delta?.get();
+        if !notification.method.ends_with("elta") || !delta.starts_with('"') {
+            return None;
+        }
+        let start = offset(line, delta)?;
+        let after = start + delta.len();
+        let plain = &delta[1..delta.len() - 1];
+        let text = match memchr::memchr(b'\\', plain.as_bytes()) {
+            None => Cow::Borrowed(plain),
+            // An escape that no string can hold, half a surrogate pair, is left to the reader of the line.
+            Some(_) => Cow::Owned(serde_json::from_str(delta).ok()?),
+        };
+        let time = notification.emitted_at_ms.map(serde_json::value::RawValue::get);
+        let time = time.and_then(|time| Some((offset(line, time)?, time)));
+        let (middle, tail, emitted_at_ms) = match time {
+            Some((at, time)) if at >= after => {
+                (&line[after..at], &line[at + time.len()..], time.parse::<f64>().ok()?)
+            }
+            _ => (&line[after..], "", 0.0),
+        };
+        Some(Self {
+            head: &line[..start],
+            middle,
+            tail,
+            text,
+            has_time: middle.len() + after < line.len(),
+            emitted_at_ms,
+            assistant: notification.method == "item/agentMessage/delta",
+        })
+    }
+
+    fn fit(&self, template: &Template) -> bool {
+        *self.head == *template.head && *self.middle == *template.middle && *self.tail == *template.tail
+    }
+
+    fn template(&self) -> Template {
+        Template {
+            head: self.head.into(),
+            middle: self.middle.into(),
+            tail: self.tail.into(),
+            has_time: self.has_time,
+            assistant: self.assistant,
+        }
+    }
+}
+
+/// Where a part begins in the line it was borrowed from.
+fn offset(line: &str, part: &str) -> Option<usize> {
+    let start = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
+    (start + part.len() <= line.len()).then_some(start)
+}

@@ -1,0 +1,158 @@
+'use strict'
+
+const { classes } = require('./errors.js')
+const { isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
+const { strictSchema, withoutNulls } = require('./strict.js')
+
+/**
+ * How the final message of a turn is read: by the JSON Schema that the user's schema gave, and by the schema itself
+ * where it validates.
+ *
+ * @typedef {{ shape: Record<string, unknown>, standard?: import('./schema.js').StandardSchema }} Output
+ * @typedef {{ status: string, finalResponse: string | null, parsed?: unknown }} TurnResult
+ */
+
+/**
+ * What turns were asked for.
+ * @type {WeakMap<object, Output>}
+ */
+const outputs = new WeakMap()
+
+/** How many issues an error tells in its message. */
+const TOLD = 3
+
+/**
+ * Takes the schema of the final message out of options, and leaves what goes to the server.
+ *
+ * @param {Record<string, unknown>} options
+ * @param {string} what
+ * @returns {{ rest: Record<string, unknown>, output?: Output }}
+ */
+function takeOutput(options, what) {
+  const schema = options.outputSchema
+  if (schema === undefined) return { rest: options }
+  const name = `${what}.outputSchema`
+  const shape = jsonSchemaOf(schema, name)
+  const rest = { ...options, outputSchema: strictSchema(shape, name) }
+  return { rest, output: isStandardSchema(schema) ? { shape, standard: schema } : { shape } }
+}
+
+/**
+ * A result with its message parsed, or a turn that will give one.
+ *
+ * @param {Promise<any>} promise of a result or a turn
+ * @param {Output} output
+ * @param {AbortSignal | null | undefined} signal
+ */
+async function withOutput(promise, output, signal) {
+  const value = await promise
+  if (!isTurn(value)) return parsed(value, output, signal)
+  outputs.set(value, output)
+  return value
+}
+
+/**
+ * The same for the result of a turn.
+ *
+ * @param {Promise<any>} promise
+ * @param {object} turn
+ * @param {AbortSignal | null | undefined} signal
+ */
+function withOutputOf(promise, turn, signal) {
+  const output = outputs.get(turn)
+  return output === undefined ? promise : withOutput(promise, output, signal)
+}
+
+/** @param {any} value */
+function isTurn(value) {
+  return typeof value?.steer === 'function'
+}
+
+/**
+ * @param {TurnResult} result
+ * @param {Output} output
+ * @param {AbortSignal | null | undefined} signal
+ */
+async function parsed(result, { shape, standard }, signal) {
+  const text = result.finalResponse
+  // An interrupted turn has said nothing final.
+  if (result.status !== 'completed' || text === null) return result
+  let value
+  try {
+    value = withoutNulls(JSON.parse(text), shape, shape)
+  } catch (error) {
+    throw invalid(result, [{ message: `it is no JSON: ${messageOf(error)}` }], error)
+  }
+  if (standard === undefined) return Object.assign(result, { parsed: value })
+  const validated = await untilAborted(validate(standard, value, result), result, signal)
+  if (validated.issues !== undefined) throw invalid(result, validated.issues)
+  return Object.assign(result, { parsed: validated.value })
+}
+
+/**
+ * @param {import('./schema.js').StandardSchema} schema
+ * @param {unknown} value
+ * @param {TurnResult} result
+ */
+async function validate(schema, value, result) {
+  try {
+    return await schema['~standard'].validate(value)
+  } catch (error) {
+    throw invalid(result, [{ message: `the schema failed: ${messageOf(error)}` }], error)
+  }
+}
+
+/**
+ * A validation may be waiting for something itself.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {TurnResult} result
+ * @param {AbortSignal | null | undefined} signal
+ * @returns {Promise<T>}
+ */
+async function untilAborted(promise, result, signal) {
+  if (!signal) return promise
+  let listener = () => {}
+  /** @type {Promise<never>} */
+  const aborted = new Promise((_, reject) => {
+    listener = () => {
+      const fields = { code: 'ABORT_ERR', retryable: false, result }
+      reject(new classes.AbortError('aborted while the output was being validated', fields))
+    }
+    if (signal.aborted) listener()
+    else signal.addEventListener('abort', listener, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', listener)
+  }
+}
+
+/**
+ * @param {TurnResult} result
+ * @param {readonly import('./schema.js').Issue[]} issues
+ * @param {unknown} [cause]
+ */
+function invalid(result, issues, cause) {
+  const told = issues.slice(0, TOLD).map(issueText)
+  if (issues.length > TOLD) told.push(`and ${issues.length - TOLD} more`)
+  const message = `the final message does not fit outputSchema: ${told.join('; ')}`
+  const text = result.finalResponse
+  return new classes.OutputValidationError(message, {
+    code: 'OUTPUT_VALIDATION',
+    retryable: false,
+    text,
+    issues,
+    result,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error)
+}
+
+module.exports = { takeOutput, withOutput, withOutputOf }

@@ -1,0 +1,204 @@
+'use strict'
+
+const { inspect, types } = require('node:util')
+const { argumentError } = require('./json.js')
+const { isRecord, isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
+
+/**
+ * @typedef {{ signal: AbortSignal, threadId: string, turnId: string, callId: string }} ToolContext
+ * @typedef {{
+ *   name: string,
+ *   description: string,
+ *   inputSchema: unknown,
+ *   timeoutMs?: number,
+ *   run(args: any, context: ToolContext): unknown,
+ * }} Tool
+ * @typedef {{ name: string, description: string, inputSchema: unknown }} ToolSpec
+ * @typedef {{ threadId: string, turnId: string, callId: string, tool: string, arguments: unknown }} ToolCall
+ */
+
+const FIELDS = ['name', 'description', 'inputSchema', 'timeoutMs', 'run']
+const NAME = /^[a-zA-Z0-9_-]+$/
+/** What codex gives the tools of MCP servers. */
+const DEFAULT_TIMEOUT_MS = 60_000
+/** More is more than a timer of Node takes. */
+const MOST_MS = 2 ** 31 - 1
+
+/**
+ * Takes the functions out of the tools among options. What is left of each tool is what the model is told of it.
+ *
+ * @param {Record<string, unknown>} options
+ * @param {string} what
+ * @returns {{ rest: Record<string, unknown>, tools?: Map<string, Tool> }}
+ */
+function takeTools(options, what) {
+  const given = options.tools
+  if (given === undefined) return { rest: options }
+  if (!Array.isArray(given)) throw argumentError(`${what}.tools: must be an array of tools`)
+  /** @type {Map<string, Tool>} */
+  const tools = new Map()
+  const specs = given.map((tool, index) => {
+    const path = `${what}.tools[${index}]`
+    const spec = checkedTool(tool, path)
+    if (tools.has(spec.name)) {
+      throw argumentError(`${path}.name: ${JSON.stringify(spec.name)} is the name of another tool already`)
+    }
+    tools.set(spec.name, tool)
+    return spec
+  })
+  return { rest: { ...options, tools: specs }, tools }
+}
+
+/**
+ * What the model is told of a tool.
+ *
+ * @param {any} tool
+ * @param {string} path
+ * @returns {ToolSpec}
+ * @throws {TypeError} naming the field that is wrong
+ */
+function checkedTool(tool, path) {
+  if (!isRecord(tool)) {
+    throw argumentError(`${path}: must be an object with name, description, inputSchema and run`)
+  }
+  const { name, description, inputSchema, timeoutMs, run } = tool
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    throw argumentError(`${path}.name: ${shown(name)} is not accepted; give letters, digits, _ and -`)
+  }
+  if (typeof description !== 'string' || description.trim() === '') {
+    throw argumentError(`${path}.description: must say in words what the tool does: the model goes by it`)
+  }
+  if (typeof run !== 'function') {
+    throw argumentError(`${path}.run: must be a function that takes the arguments of a call`)
+  }
+  if (timeoutMs !== undefined && !isTimeout(timeoutMs)) {
+    throw argumentError(
+      `${path}.timeoutMs: must be a number from 1 to ${MOST_MS} (milliseconds), or Infinity for no limit`,
+    )
+  }
+  const unknown = Object.keys(tool).find((field) => !FIELDS.includes(field))
+  if (unknown !== undefined) {
+    throw argumentError(`${path}.${unknown}: is no field of a tool; it takes ${FIELDS.join(', ')}`)
+  }
+  const { $schema, ...schema } = jsonSchemaOf(inputSchema, `${path}.inputSchema`)
+  if (schema.type !== 'object') {
+    throw argumentError(
+      `${path}.inputSchema: must describe an object (\`type: 'object'\`), as arguments are one`,
+    )
+  }
+  return { name, description, inputSchema: schema }
+}
+
+/** @param {unknown} value */
+function isTimeout(value) {
+  return value === Number.POSITIVE_INFINITY || (typeof value === 'number' && value >= 1 && value <= MOST_MS)
+}
+
+/** @param {unknown} value */
+function shown(value) {
+  return typeof value === 'string' ? JSON.stringify(value) : inspect(value, { depth: 0 })
+}
+
+/**
+ * A tool as it was given, checked now and not when a thread is started with it.
+ *
+ * @template T
+ * @param {T} tool
+ * @returns {T}
+ */
+function defineTool(tool) {
+  checkedTool(tool, 'tool')
+  return tool
+}
+
+/**
+ * Who runs the tools of a thread when the agent calls them.
+ *
+ * @param {Map<string, Tool>} tools
+ */
+function toolRunner(tools) {
+  /**
+   * @param {{ params: ToolCall }} request
+   * @param {{ signal: AbortSignal }} context
+   */
+  return ({ params }, { signal }) => {
+    const tool = /** @type {Tool} */ (tools.get(params.tool))
+    return limited(tool, signal, async (own) => {
+      const args = await argumentsOf(tool, params.arguments)
+      const { threadId, turnId, callId } = params
+      const result = await tool.run(args, { signal: own, threadId, turnId, callId })
+      return checkedResult(result)
+    })
+  }
+}
+
+/**
+ * The outcome of a call within the time that the tool has. What it throws is worded for the model.
+ *
+ * @param {Tool} tool
+ * @param {AbortSignal} wanted
+ * @param {(signal: AbortSignal) => Promise<unknown>} call
+ */
+async function limited({ name, timeoutMs = DEFAULT_TIMEOUT_MS }, wanted, call) {
+  const controller = new AbortController()
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer
+  const unwanted = () => controller.abort(wanted.reason)
+  const overdue = () =>
+    controller.abort(new DOMException(`it gave no result within ${timeoutMs} ms`, 'TimeoutError'))
+  const givenUp = new Promise((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true })
+  })
+  if (timeoutMs !== Number.POSITIVE_INFINITY) timer = setTimeout(overdue, timeoutMs)
+  if (wanted.aborted) unwanted()
+  else wanted.addEventListener('abort', unwanted, { once: true })
+  try {
+    return await Promise.race([call(controller.signal), givenUp])
+  } catch (error) {
+    throw new Error(`the tool ${name} failed: ${messageOf(error)}`, { cause: error })
+  } finally {
+    clearTimeout(timer)
+    wanted.removeEventListener('abort', unwanted)
+  }
+}
+
+/**
+ * What `run` gets: what a Standard Schema makes of the arguments, else the arguments.
+ *
+ * @param {Tool} tool
+ * @param {unknown} given
+ */
+async function argumentsOf({ inputSchema }, given) {
+  if (!isStandardSchema(inputSchema)) return given
+  const validated = await inputSchema['~standard'].validate(given)
+  if (validated.issues === undefined) return validated.value
+  throw new Error(`its arguments are not valid: ${validated.issues.map(issueText).join('; ')}`)
+}
+
+/**
+ * Refuses bytes of which nobody could tell what they are; anything else is text, content, or JSON.
+ * @param {any} result
+ */
+function checkedResult(result) {
+  for (const item of Array.isArray(result) ? result : [result]) {
+    const isImage = item?.type === 'image' && item.data !== undefined
+    if (types.isUint8Array(item) || (isImage && typeof item.mimeType !== 'string')) {
+      throw new TypeError("bytes need a type: return {type: 'image', data, mimeType: 'image/png'}")
+    }
+  }
+  return result
+}
+
+/**
+ * What the model is told of an error.
+ * @param {unknown} error
+ */
+function messageOf(error) {
+  if (typeof error === 'string') return error
+  // Also of other realms, and a DOMException.
+  const { message, name } = /** @type {{ message?: unknown, name?: unknown }} */ (error ?? {})
+  if (typeof message === 'string' && message !== '') return message
+  return typeof name === 'string' && name !== '' ? name : inspect(error, { depth: 1 })
+}
+
+module.exports = { takeTools, toolRunner, defineTool }
