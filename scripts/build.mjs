@@ -19,7 +19,9 @@ export function build(options = []) {
   const handedOn = options.filter((option) => option !== '--release')
   // The types that no class carries: those written by hand, and the options that the Rust tests write.
   mkdirSync(join(root, 'target'), { recursive: true })
-  const header = ['header.d.ts', 'options.d.ts'].map((name) => readFileSync(join(root, 'src', name), 'utf8'))
+  const header = ['header.d.ts', 'schemas.d.ts', 'options.d.ts'].map((name) =>
+    readFileSync(join(root, 'src', name), 'utf8'),
+  )
   writeFileSync(join(root, 'target/header.d.ts'), header.join('\n'))
 
   const cli = join(dirname(require.resolve('@napi-rs/cli/package.json')), 'dist/cli.js')
@@ -28,13 +30,22 @@ export function build(options = []) {
   const { status, error } = spawnSync(process.execPath, [cli, ...args], { cwd: root, stdio: 'inherit' })
   if (error !== undefined) throw error
   if (status !== 0) throw new Error(`napi build ended with status ${status}`)
-  repairBinding()
+  repairTypes()
 }
 
-/** The loader names what it exports one by one; index.js takes more than the classes. */
-function repairBinding() {
+/** What napi makes of the classes is nearly right. */
+function repairTypes() {
   const file = join(root, 'index.d.ts')
-  const types = readFileSync(file, 'utf8').replaceAll('globalThis.Symbol', 'Symbol')
+  const types = readFileSync(file, 'utf8')
+    .replaceAll('globalThis.Symbol', 'Symbol')
+    // A name of the loader, which index.js does not pass on.
+    .replace(/\/\*\*(?:(?!\*\/)[^])*\*\/\nexport declare const __napiBindingTarget:.*\n\n/, '')
+    // Only the classes of Rust extend nothing, and `new` makes none without a constructor.
+    .replace(/^export declare class \w+(?:<.*>)? \{\n(?:(?!\}\n).*\n)*/gm, (text) =>
+      /^ +constructor\(/m.test(text) ? text : text.replace('\n', '\n  private constructor()\n'),
+    )
+    // Classes of Rust have no parameters; this one is of what its final message is parsed to.
+    .replace('export declare class Turn {', 'export declare class Turn<Parsed = unknown> {')
   writeFileSync(file, types)
 }
 

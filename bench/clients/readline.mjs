@@ -1,0 +1,12 @@
+// Lines by node:readline.
+
+import { createInterface } from 'node:readline'
+import { PipeClient, reader } from './pipe.mjs'
+
+/** @type {import('./pipe.mjs').Splitter} */
+export function byReadline(stdout, onLine) {
+  createInterface({ input: stdout, crlfDelay: Infinity }).on('line', onLine)
+}
+
+/** @type {import('../flood-client.mjs').Open} */
+export const open = (command) => reader(new PipeClient(command, {}, byReadline))
