@@ -1,0 +1,63 @@
+// npm test                                          everything
+// npm test -- __test__/turns.test.mjs               these JavaScript tests alone, files or folders
+// npm test -- --codex 0.165.0 [files]               the JavaScript tests on another codex from npm
+//
+// Installs and builds what is missing first. Every step runs, also after one that failed; the exit code is 1 if any
+// did. `--codex` keeps what it downloads in .cache/ and hands it to the tests in CODEX_PATH.
+
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { root, SetupError, setUp } from './setup.mjs'
+import { installCodex } from './test/codex.mjs'
+import { findTests, runTests } from './test/javascript.mjs'
+import { command, node, Steps } from './test/steps.mjs'
+
+const cargo = (/** @type {string[]} */ ...args) => command('cargo', [...args, '--target-dir', 'target'])
+/** @param {string} name @param {string[]} args */
+const tool = (name, ...args) => node(join(root, 'node_modules', name), ...args)
+
+/** What needs no build, and so runs beside it. */
+const lint = {
+  format: command('cargo', ['fmt', '--all', '--check']),
+  biome: tool('@biomejs/biome/bin/biome', 'ci', '--colors=off'),
+  types: tool('typescript/bin/tsc', '-p', '.'),
+  'protocol.d.ts': node('scripts/generate-protocol.mjs', '--check'),
+  package: tool('publint/src/cli.js', 'run', '--strict', '--pack', 'false', '.'),
+}
+
+const build = {
+  addon: node('scripts/build.mjs', '--check'),
+  rig: cargo('build', '--locked', '--package', 'codex-rig'),
+}
+
+const rust = {
+  clippy: cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '--deny', 'warnings'),
+  'cargo test': cargo('test', '--locked', '--workspace'),
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({ options: { codex: { type: 'string' } }, allowPositionals: true })
+  const files = await findTests(positionals)
+  await setUp()
+  const codex = values.codex === undefined ? undefined : await installCodex(values.codex)
+  const everything = codex === undefined && positionals.length === 0
+
+  const steps = new Steps()
+  await Promise.all([
+    steps.run(build),
+    ...(everything ? [steps.run(lint, { aside: true })] : []),
+  ])
+  if (everything) await steps.run(rust)
+  // Alone on the machine: some guard bounds in time.
+  await steps.run({ 'node --test': runTests(files, codex) })
+  const passed = steps.summary()
+  if (!everything) console.log('This was a part of the tests; `npm test` runs them all.')
+  process.exitCode = passed ? 0 : 1
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(error instanceof SetupError ? error.message : error)
+  process.exitCode = 1
+}

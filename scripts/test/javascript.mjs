@@ -1,0 +1,58 @@
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { root, SetupError } from '../setup.mjs'
+import { command } from './steps.mjs'
+
+// A test that hangs fails; none takes nearly as long.
+const LONGEST_FILE_MS = 180_000
+
+/**
+ * @param {string[]} places files and folders; none means all tests
+ * @returns {Promise<string[]>}
+ */
+export async function findTests(places) {
+  const found = await Promise.all((places.length > 0 ? places : ['__test__']).map(testsIn))
+  const files = [...new Set(found.flat())].sort()
+  if (files.length === 0) throw new SetupError(`no *.test.mjs in ${places.join(', ')}`)
+  return files
+}
+
+/** @param {string} place */
+async function testsIn(place) {
+  const path = resolve(root, place)
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined) throw new SetupError(`${place} does not exist`)
+  if (found.isFile()) return [relative(root, path)]
+  const names = await readdir(path, { recursive: true })
+  return names.filter((name) => name.endsWith('.test.mjs')).map((name) => relative(root, join(path, name)))
+}
+
+/**
+ * @param {string[]} files
+ * @param {string} [codex] path of the codex to run them on
+ * @returns {import('./steps.mjs').Step}
+ */
+export function runTests(files, codex) {
+  const report = join(root, 'target/node-test.tap')
+  const args = [
+    '--test',
+    // Node's own default would be 1 on two cores; the tests wait more than they compute.
+    `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
+    `--test-timeout=${LONGEST_FILE_MS}`,
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=tap',
+    `--test-reporter-destination=${report}`,
+    ...files,
+  ]
+  const env = codex === undefined ? process.env : { ...process.env, CODEX_PATH: codex }
+  return async (aside) => {
+    await rm(report, { force: true })
+    const passed = await command(process.execPath, args, env)(aside)
+    const counts = (await readFile(report, 'utf8').catch(() => '')).match(/^# .*$/gm) ?? []
+    console.log(counts.join('\n'))
+    // A runner that dies, or finds nothing to do, has not passed.
+    return passed && counts.some((line) => /^# pass [1-9]/.test(line))
+  }
+}
