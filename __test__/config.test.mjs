@@ -99,14 +99,14 @@ describe('config', { concurrency: true, timeout: 60_000 }, () => {
     })
     await codex.config.read()
     await codex.config.read({ cwd: '/x', includeLayers: false })
-    assert.deepEqual(await codex.config.write('a.b', { c: [1, null] }), written)
+    assert.deepEqual(await codex.config.write('a.b', { c: [1, 'x'] }), written)
     await codex.config.write('a', null, { mergeStrategy: 'replace', expectedVersion: 'v1', filePath: '/f' })
     await codex.config.batchWrite([{ keyPath: 'a', value: false }], { reloadUserConfig: true })
     await codex.config.requirements()
     const params = (/** @type {string} */ method) => log.messages(method).map((message) => message.params)
     assert.deepEqual(params('config/read'), [{}, { cwd: '/x', includeLayers: false }])
     assert.deepEqual(params('config/value/write'), [
-      { keyPath: 'a.b', value: { c: [1, null] }, mergeStrategy: 'upsert' },
+      { keyPath: 'a.b', value: { c: [1, 'x'] }, mergeStrategy: 'upsert' },
       { keyPath: 'a', value: null, mergeStrategy: 'replace', expectedVersion: 'v1', filePath: '/f' },
     ])
     assert.deepEqual(params('config/batchWrite'), [

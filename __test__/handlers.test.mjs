@@ -169,7 +169,7 @@ describe('what a handler gets and gives', { concurrency: true, timeout: 60_000 }
         await thread.read()
         await codex.request('model/list', {})
         await other.setName('asked')
-        return 'accept'
+        return /** @type {const} */ ('accept')
       },
     })
     assert.deepEqual(answers(log)[0].result, { decision: 'accept' })
@@ -196,7 +196,7 @@ describe('what a handler gets and gives', { concurrency: true, timeout: 60_000 }
     const turn = await thread.turn('slow', {
       onApproval: async () => {
         await gate.opened
-        return 'accept'
+        return /** @type {const} */ ('accept')
       },
     })
     let text = ''
@@ -255,7 +255,7 @@ describe('what a handler gets and gives', { concurrency: true, timeout: 60_000 }
       onApproval: (_, { signal }) => {
         aborted = new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason)))
         asked.open()
-        return aborted.then(() => 'accept')
+        return aborted.then(() => /** @type {const} */ ('accept'))
       },
     })
     const run = turn.run()
@@ -292,7 +292,7 @@ describe('what a handler gets and gives', { concurrency: true, timeout: 60_000 }
         const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve))
         await codex.request('model/list', {})
         await aborted
-        return 'accept'
+        return /** @type {const} */ ('accept')
       },
     })
     assert.equal((await record).value?.answeredBy, 'elsewhere')

@@ -22,7 +22,7 @@ const addon = fileURLToPath(new URL('../index.js', import.meta.url))
 /** A turn that runs until it is interrupted. */
 const endless = ['turnBegin', 'messageStarted', { deltas: { text: 'working', pieces: 1 } }]
 /** A turn that never stops talking. */
-const flood = ['turnBegin', 'messageStarted', { flood: { count: 100_000_000, bytes: 300 } }]
+const flood = ['turnBegin', 'messageStarted', { flood: { count: 100_000_000, bytes: 300, perSecond: 5_000 } }]
 /** A server that neither the end of its input nor SIGTERM ends. */
 const stubborn = { onEof: 'ignore', onSigterm: 'ignore' }
 
@@ -47,7 +47,8 @@ async function timed(work) {
   return performance.now() - started
 }
 
-describe('processes', { concurrency: true }, () => {
+// A few at a time: they have bounds to keep.
+describe('servers and what is below them', { concurrency: 6 }, () => {
   test('C3: a server that ignores the end of its input and SIGTERM is dead within the bound', async (t) => {
     const { codex, log } = rig(t, { ...stubborn, on: { 'turn/start': [endless], 'x/never': [['never']] } })
     const thread = await codex.startThread()
@@ -337,15 +338,13 @@ describe('processes', { concurrency: true }, () => {
     }
     await Promise.all(runs)
   })
+})
 
+describe('programs and workers that end', { concurrency: 16 }, () => {
   for (const how of /** @type {const} */ (['terminate', 'exit', 'throw'])) {
     test(`C12: workers that end while they stream: ${how}`, async (t) => {
       const { env, log } = rigEnvironment(t, { on: { 'turn/start': [flood] } })
-      const host = startHost(t, workerProgram, { env, codexPath: rigPath, addon, how, rounds: 3, workers: 3 })
-      const { code, signal, stderr } = await host.exited
-      assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
-      assert.equal(servers(log).length, 3 * 3 + 1)
-      await Promise.all(servers(log).map((pid) => gone(pid)))
+      await workersEnd(t, { env, codexPath: rigPath, addon, how, rounds: 2, workers: 3 }, log)
     })
   }
 
@@ -403,19 +402,18 @@ describe('processes', { concurrency: true }, () => {
     assert.equal(host.child.exitCode, null)
   })
 
-  test('C12: a stubborn server of a worker that was terminated dies though the program ends', async (t) => {
+  test('C12: stubborn servers of workers that were terminated', async (t) => {
     const { env, log } = rigEnvironment(t, { ...stubborn, on: { 'turn/start': [endless] } })
-    const host = startHost(t, workerProgram, {
-      env,
-      codexPath: rigPath,
-      addon,
-      how: 'terminate',
-      rounds: 1,
-      workers: 2,
-    })
-    const { code, signal, stderr } = await host.exited
+    await workersEnd(t, { env, codexPath: rigPath, addon, how: 'terminate', rounds: 1, workers: 2 }, log)
+  })
+
+  test('C12: a program that ends straight after its workers leaves no server of theirs', async (t) => {
+    const { env, log } = rigEnvironment(t, { ...stubborn, on: { 'turn/start': [endless] } })
+    const data = { env, codexPath: rigPath, addon, how: 'terminate', rounds: 1, workers: 2 }
+    const { code, signal, stderr } = await startHost(t, workerProgram, data).exited
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
-    await Promise.all(servers(log).map((pid) => gone(pid)))
+    assert.equal(servers(log).length, 3)
+    await Promise.all(servers(log).map((pid) => gone(pid, 1_000)))
   })
 
   const opened = `
@@ -576,6 +574,31 @@ const workerProgram = `
     // The main thread goes on.
     await thread.read()
   }`
+
+/**
+ * Lets workers end while their program goes on: their servers end with them, that of the program stays.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {{ rounds: number, workers: number, [name: string]: unknown }} data
+ * @param {import('./support/rig.mjs').RigLog} log
+ */
+async function workersEnd(t, data, log) {
+  const goOn = `
+    tell(codex.pid)
+    process.channel.ref()
+    await once(process, 'message')
+    process.channel.unref()
+    await thread.read()`
+  const host = startHost(t, workerProgram + goOn, data)
+  const own = await host.told()
+  const others = servers(log).filter((pid) => pid !== own)
+  assert.equal(others.length, data.rounds * data.workers)
+  await Promise.all(others.map((pid) => gone(pid)))
+  host.child.send('end')
+  const { code, signal, stderr } = await host.exited
+  assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)
+  await gone(own, 1_000)
+}
 
 /**
  * Configuration with an MCP server that writes its process id to a file.

@@ -327,6 +327,8 @@ $basedir=Split-Path $MyInvocation.MyCommand.Definition -Parent
     assert.ok(error.message.includes(missing), error.message)
     mkdirSync(missing)
     assert.equal((await codex.connect()).codexHome, missing)
+    // Before its home goes.
+    await codex.close()
   })
 
   test('P7: real: what codex itself has against its home is in the error', async (t) => {
@@ -378,6 +380,8 @@ $basedir=Split-Path $MyInvocation.MyCommand.Definition -Parent
     assert.equal((await thread.run('grüß')).finalResponse, 'done')
     assert.equal((await thread.read()).thread.cwd, join(folder, 'cwd'))
     assert.ok(codex.metadata.codexHome?.startsWith(folder))
+    // Before its home goes.
+    await codex.close()
     assert.match(JSON.stringify(provider.requests[0]?.body), /Sprich \\"deutsch\\" – \$HOME 😀/)
   })
 
