@@ -4,7 +4,7 @@
 // protocol, abort signals.
 const { isMainThread } = require('node:worker_threads')
 const native = require('./binding.js')
-const { abortable, ofTurn, signals } = require('./glue/abort.js')
+const { abortable, ofTurn, ties } = require('./glue/abort.js')
 const { handlerCaller, takeHandlers } = require('./glue/handlers.js')
 const { classes, makeError } = require('./glue/errors.js')
 const { BatchIterator, continuationOf } = require('./glue/iterator.js')
@@ -47,7 +47,7 @@ native.initialize({
   encodeHandled,
   abortable,
   /** @type {(promise: Promise<any>, turn: object) => Promise<any>} */
-  ofTurn: (promise, turn) => ofTurn(withOutputOf(promise, turn, signals.get(turn)), turn),
+  ofTurn: (promise, turn) => ofTurn(withOutputOf(promise, turn, ties.get(turn)?.signal), turn),
   withOutput,
   recordSink,
   pages,

@@ -1,50 +1,45 @@
 // What a client costs, measured inside its own process.
 
 import { readFileSync } from 'node:fs'
-import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 /**
- * @typedef {object} Measured
+ * @typedef {object} Cost
  * @property {number} wallMs
  * @property {number | null} mainMs CPU of the main thread; null where the system does not tell (all but Linux)
  * @property {number} allMs CPU of all threads of the process
- * @property {number} delayMs the largest delay of the event loop, the timer's own interval of 1 ms taken off
  * @property {number} peakMb the largest resident set of the process so far
- * @property {number} collectMs the longest garbage collection, which no client can interrupt
  */
 
-/** Begins to measure. @returns {() => Promise<Measured>} ends it */
-export function measure() {
-  const delay = monitorEventLoopDelay({ resolution: 1 })
-  let collectMs = 0
-  const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) {
-      const minor = /** @type {any} */ (entry).detail?.kind === constants.NODE_PERFORMANCE_GC_INCREMENTAL
-      if (!minor) collectMs = Math.max(collectMs, entry.duration)
-    }
-  })
-  observer.observe({ entryTypes: ['gc'] })
-  delay.enable()
+/** @param {() => Promise<unknown>} work @returns {Promise<Cost>} */
+export async function costOf(work) {
   const main = mainThreadMs()
   const all = process.cpuUsage()
   const began = performance.now()
-  return async () => {
-    const wallMs = performance.now() - began
-    const { user, system } = process.cpuUsage(all)
-    const mainMs = main === null ? null : /** @type {number} */ (mainThreadMs()) - main
-    // The delay that the last work caused is written down only when the loop has turned again.
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    delay.disable()
-    observer.disconnect()
-    return {
-      wallMs,
-      mainMs,
-      allMs: (user + system) / 1000,
-      delayMs: Math.max(0, delay.max / 1e6 - 1),
-      peakMb: process.resourceUsage().maxRSS / 1024,
-      collectMs,
-    }
-  }
+  await work()
+  const wallMs = performance.now() - began
+  const { user, system } = process.cpuUsage(all)
+  const mainMs = main === null ? null : /** @type {number} */ (mainThreadMs()) - main
+  const peakMb = process.resourceUsage().maxRSS / 1024
+  return { wallMs, mainMs, allMs: (user + system) / 1000, peakMb }
+}
+
+/** The timer that measures the delay of the event loop, in milliseconds: it is late by that and by itself. */
+const INTERVAL_MS = 1
+
+/**
+ * The largest delay of the event loop, in milliseconds. Apart from the cost: the timer wakes an idle loop.
+ *
+ * @param {() => Promise<unknown>} work
+ */
+export async function delayOf(work) {
+  const delay = monitorEventLoopDelay({ resolution: INTERVAL_MS })
+  delay.enable()
+  await work()
+  // What the last of the work caused is written down only when the loop has turned again.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  delay.disable()
+  return Math.max(0, delay.max / 1e6 - INTERVAL_MS)
 }
 
 const never = new Int32Array(new SharedArrayBuffer(4))

@@ -190,9 +190,8 @@ fn next_batch<'env>(env: &'env Env, command: &Command) -> Result<Unknown<'env>> 
 fn bytes_argument(env: &Env, data: Unknown<'_>) -> Result<Vec<u8>> {
     let wrong = || to_js(env, &Error::InvalidArgument("data: must be a string or a Uint8Array".to_owned()));
     if data.get_type()? == ValueType::String {
-        let text = data.coerce_to_string()?.into_utf16()?;
-        // A lone surrogate is no text; it becomes U+FFFD as everywhere in this library.
-        return Ok(String::from_utf16_lossy(&text).into_bytes());
+        let text = data.coerce_to_string()?.into_utf8()?.into_owned().map_err(|_| wrong())?;
+        return Ok(text.into_bytes());
     }
     Uint8Array::from_unknown(data).map(|bytes| bytes.to_vec()).map_err(|_| wrong())
 }

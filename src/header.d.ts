@@ -226,9 +226,9 @@ export interface ExecCommandOptions extends CommandSettings, Abortable {}
 /** What `execCommand` gives for its options. */
 export type ExecCommandResult<O extends ExecCommandOptions> = O extends { stream: true }
   ? CommandProcess
-  : O extends { stream?: false | undefined }
-    ? Protocol.CommandExecResponse
-    : CommandProcess | Protocol.CommandExecResponse
+  : true extends O['stream' & keyof O]
+    ? CommandProcess | Protocol.CommandExecResponse
+    : Protocol.CommandExecResponse
 
 /** A piece of what a command wrote. */
 export interface CommandOutput {

@@ -17,5 +17,5 @@ export function byHand(stdout, onLine) {
   })
 }
 
-/** @type {import('../flood-client.mjs').Open} */
+/** @type {import('./index.mjs').Open} */
 export const open = (command) => reader(new PipeClient(command, {}, byHand))

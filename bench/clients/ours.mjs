@@ -29,7 +29,7 @@ async function run(thread) {
 
 /**
  * @param {(thread: Thread) => Promise<number | undefined>} turn
- * @returns {import('../flood-client.mjs').Open}
+ * @returns {import('./index.mjs').Open}
  */
 function way(turn) {
   return async (command) => {
@@ -39,7 +39,9 @@ function way(turn) {
   }
 }
 
-export const openEvery = way(async (thread) => readEvents((await thread.turn('go')).stream({ coalesce: false })))
+export const openEvery = way(async (thread) =>
+  readEvents((await thread.turn('go')).stream({ coalesce: false })),
+)
 export const openStream = way(async (thread) => readEvents((await thread.turn('go')).stream()))
 export const openText = way(async (thread) => readText((await thread.turn('go')).text()))
 export const openRun = way(run)

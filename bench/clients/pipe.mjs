@@ -120,7 +120,7 @@ class EventQueue {
  * A hand-written client as the flood drives it.
  *
  * @param {PipeClient} client
- * @returns {Promise<import('../flood-client.mjs').Client>}
+ * @returns {Promise<import('./index.mjs').Client>}
  */
 export async function reader(client) {
   await client.request('initialize', { clientInfo: { name: 'bench', title: null, version: '0' } })

@@ -8,5 +8,5 @@ export function byReadline(stdout, onLine) {
   createInterface({ input: stdout, crlfDelay: Infinity }).on('line', onLine)
 }
 
-/** @type {import('../flood-client.mjs').Open} */
+/** @type {import('./index.mjs').Open} */
 export const open = (command) => reader(new PipeClient(command, {}, byReadline))

@@ -2,7 +2,14 @@
 //!
 //! On Windows the job object does this; elsewhere a descendant can leave the group, so they are looked for.
 
-use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+use std::time::{Duration, Instant};
+
+use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
+
+/// How long the end of what was killed is waited for.
+const GONE_GRACE: Duration = Duration::from_secs(1);
+/// How often it is looked for.
+const GONE_POLL: Duration = Duration::from_millis(5);
 
 /// A process and when it started, so that a reused id is not mistaken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,24 +43,39 @@ pub(super) fn descendants(root: u32) -> Vec<Descendant> {
         .collect()
 }
 
-/// Kills those that are still the processes that were found.
+/// Kills those that are still the processes that were found, and waits until they are gone.
 pub(super) fn kill(found: &[Descendant]) {
-    if found.is_empty() {
-        return;
+    let Some(mut system) = processes() else { return };
+    let mut alive: Vec<Descendant> = found.iter().copied().filter(|one| one.kill(&system)).collect();
+    let deadline = Instant::now() + GONE_GRACE;
+    // They are children of others, who alone are told of their end.
+    while !alive.is_empty() && Instant::now() < deadline {
+        std::thread::sleep(GONE_POLL);
+        let pids: Vec<Pid> = alive.iter().map(|one| one.pid).collect();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), true, refresh_kind());
+        alive.retain(|one| one.find(&system).is_some());
     }
-    let Some(system) = processes() else { return };
-    for descendant in found {
-        if let Some(process) = system.process(descendant.pid)
-            && process.start_time() == descendant.started
-        {
-            process.kill();
-        }
+}
+
+impl Descendant {
+    fn kill(&self, system: &System) -> bool {
+        self.find(system).is_some_and(Process::kill)
     }
+
+    /// The process, if it still runs.
+    fn find<'a>(&self, system: &'a System) -> Option<&'a Process> {
+        let process = system.process(self.pid)?;
+        let has_ended = matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead);
+        (process.start_time() == self.started && !has_ended).then_some(process)
+    }
+}
+
+fn refresh_kind() -> ProcessRefreshKind {
+    ProcessRefreshKind::nothing().without_tasks()
 }
 
 fn processes() -> Option<System> {
     let mut system = System::new().ok()?;
-    let kind = ProcessRefreshKind::nothing().without_tasks();
-    system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, refresh_kind());
     Some(system)
 }

@@ -36,7 +36,7 @@ struct Template {
 
 /// Text of deltas. Where it is long it is not copied: for as long as it is held, the log adds nothing to it.
 #[derive(Debug, Clone)]
-pub struct Chunk(Held);
+pub struct LogText(Held);
 
 #[derive(Debug, Clone)]
 enum Held {
@@ -89,11 +89,11 @@ impl Deltas {
     }
 
     /// The text of some of the deltas.
-    pub(super) fn text(self: &Arc<Self>, deltas: Range<usize>) -> Chunk {
+    pub(super) fn text(self: &Arc<Self>, deltas: Range<usize>) -> LogText {
         let range = self.end_of(deltas.start)..self.end_of(deltas.end);
         match range.len() >= SHARED_BYTES {
-            true => Chunk(Held::Shared { run: Arc::clone(self), range }),
-            false => Chunk::from(self.text[range].to_owned()),
+            true => LogText(Held::Shared { run: Arc::clone(self), range }),
+            false => LogText::from(self.text[range].to_owned()),
         }
     }
 
@@ -146,14 +146,14 @@ impl Template {
     }
 }
 
-impl Chunk {
+impl LogText {
     /// Whether it is held without a copy.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self.0, Held::Shared { .. })
     }
 }
 
-impl Deref for Chunk {
+impl Deref for LogText {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -164,19 +164,19 @@ impl Deref for Chunk {
     }
 }
 
-impl AsRef<str> for Chunk {
+impl AsRef<str> for LogText {
     fn as_ref(&self) -> &str {
         self
     }
 }
 
-impl From<String> for Chunk {
+impl From<String> for LogText {
     fn from(text: String) -> Self {
         Self(Held::Copied(text))
     }
 }
 
-impl PartialEq for Chunk {
+impl PartialEq for LogText {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }

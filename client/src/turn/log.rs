@@ -3,7 +3,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::deltas::{Chunk, DeltaParts, Deltas, utf16_len};
+use super::deltas::{DeltaParts, Deltas, LogText, utf16_len};
 use super::reader::ReaderKind;
 use super::step::step_json;
 use crate::rpc::Notification;
@@ -66,14 +66,14 @@ pub enum Piece {
         /// The event as JSON, with an empty `delta`.
         template: String,
         /// The text of all of them.
-        text: Chunk,
+        text: LogText,
         /// Where each ends in `text`, in UTF-16 units.
         ends: Vec<u32>,
         /// `emittedAtMs` of each; empty where the server sends none.
         emitted_at_ms: Vec<f64>,
     },
     /// Assistant text alone.
-    Text(Chunk),
+    Text(LogText),
 }
 
 impl Log {

@@ -9,7 +9,7 @@ mod result;
 mod state;
 mod step;
 
-pub use deltas::Chunk;
+pub use deltas::LogText;
 pub use log::{Batch, Piece};
 pub use reader::{EventReader, Next, ReaderKind};
 pub use result::{Continuation, Slice, TurnResult, TurnStatus};

@@ -1,0 +1,23 @@
+// The clients that are compared.
+
+/**
+ * @typedef {object} Client
+ * @property {() => Promise<number | undefined>} turn one turn, read to its end: how many characters came as deltas
+ * @property {() => Promise<void>} close
+ *
+ * @typedef {(command: string) => Promise<Client>} Open connects to a server and starts a thread
+ */
+
+/**
+ * By the name they have in the tables. Each is loaded alone: what the others need must not count in its memory.
+ *
+ * @type {Record<string, () => Promise<Open>>}
+ */
+export const clients = {
+  readline: async () => (await import('./readline.mjs')).open,
+  'split by hand': async () => (await import('./by-hand.mjs')).open,
+  'stream({ coalesce: false })': async () => (await import('./ours.mjs')).openEvery,
+  'stream()': async () => (await import('./ours.mjs')).openStream,
+  'text()': async () => (await import('./ours.mjs')).openText,
+  'run()': async () => (await import('./ours.mjs')).openRun,
+}

@@ -1,0 +1,62 @@
+// Builds what is measured, measures it, prints the tables and writes them into README.md.
+//
+//   npm run bench
+//   npm run bench -- --rounds 5 --sizes 16,300,20000 --turns 150 --crowds 10 --no-write
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, totalmem, type } from 'node:os'
+import { parseArgs } from 'node:util'
+import { build } from './build.mjs'
+import { flood } from './flood.mjs'
+import { real } from './real.mjs'
+
+const readme = new URL('./README.md', import.meta.url)
+const [BEGIN, END] = ['<!-- results -->', '<!-- end of results -->']
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    sizes: { type: 'string', default: '16,300,20000' },
+    turns: { type: 'string', default: '150' },
+    crowds: { type: 'string', default: '10' },
+    'no-write': { type: 'boolean' },
+  },
+})
+
+const { addon, server } = build()
+process.env.NAPI_RS_NATIVE_LIBRARY_PATH = addon
+const sizes = values.sizes.split(',').filter(Boolean).map(Number)
+const [rounds, turns, crowds] = [values.rounds, values.turns, values.crowds].map(Number)
+const parts = [
+  about(),
+  await flood({ addon, server, rounds: rounds ?? 0, sizes }),
+  await real({ server, turns: turns ?? 0, rounds: crowds ?? 0 }),
+]
+const results = parts.join('\n\n')
+console.log(results)
+if (!values['no-write']) {
+  const text = readFileSync(readme, 'utf8')
+  const [before] = text.split(BEGIN)
+  const after = text.split(END)[1]
+  if (after === undefined) throw new Error('bench/README.md has no place for results')
+  writeFileSync(readme, `${before}${BEGIN}\n\n${results}\n\n${END}${after}`)
+}
+
+/** What the numbers belong to. */
+function about() {
+  const [cpu] = cpus()
+  const machine = `${cpus().length} × ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB`
+  const rust = execFileSync('rustc', ['--version'], { encoding: 'utf8' }).split(' ')[1]
+  const codex = JSON.parse(
+    readFileSync(new URL('../node_modules/@openai/codex/package.json', import.meta.url), 'utf8'),
+  )
+  const command = [
+    'npm run bench',
+    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
+  ].join(' ')
+  return [
+    `\`${command}\`, ${new Date().toISOString().slice(0, 10)}, ${type()} ${process.arch}, ${machine},`,
+    `Node ${process.versions.node}, Rust ${rust}, codex ${codex.version}. Medians of ${values.rounds} rounds.`,
+  ].join('\n')
+}
