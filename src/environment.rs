@@ -166,8 +166,10 @@ impl Hooks {
         let kinds = parts.get_element::<Option<Vec<String>>>(2)?;
         let caller = parts.get_element::<Option<CallerFunction<'_>>>(3)?;
         let tools = parts.get_element::<Option<Vec<String>>>(4)?.unwrap_or_default();
-        let handlers =
-            kinds.zip(caller).map(|(kinds, caller)| JsHandlers::new(&kinds, tools, &caller)).transpose()?;
+        let handlers = kinds
+            .zip(caller)
+            .map(|(kinds, caller)| JsHandlers::shared(&kinds, tools, &caller))
+            .transpose()?;
         let beside = HandlerKind::ALL.map(HandlerKind::option).into_iter().chain([apart]).collect();
         Ok(Handled {
             json: parts.get_element(0)?,

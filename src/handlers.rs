@@ -33,7 +33,7 @@ pub(crate) struct JsHandlers {
 
 impl JsHandlers {
     /// Handlers of these kinds behind a function of `glue/handlers.js`.
-    pub(crate) fn new(
+    pub(crate) fn shared(
         kinds: &[String],
         tools: Vec<String>,
         caller: &CallerFunction<'_>,

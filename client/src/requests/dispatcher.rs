@@ -63,9 +63,12 @@ pub struct Dispatcher {
 struct Scopes {
     threads: HashMap<String, Weak<dyn Handlers>>,
     /// By thread: turns of one thread run one after the other.
-    starting: HashMap<String, (TurnScope, watch::Sender<Option<Arc<TurnState>>>)>,
+    starting: HashMap<String, Starting>,
     turns: HashMap<String, TurnScope>,
 }
+
+/// A turn that is being started, and where it is told once it has been.
+type Starting = (TurnScope, watch::Sender<Option<Arc<TurnState>>>);
 
 /// A request, read as far as it must be.
 struct Asked {
