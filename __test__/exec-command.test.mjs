@@ -125,6 +125,20 @@ describe('execCommand', { concurrency: true, timeout: 60_000, skip: windows }, (
     }
   })
 
+  test('C2: an abort while codex starts leaves nothing running', async (t) => {
+    const { codex, log } = rig(t, {
+      on: { initialize: [[{ waitForFile: '/no/such/file' }]], 'command/exec': 'never' },
+    })
+    const controller = new AbortController()
+    const calls = [false, true].map((stream) =>
+      codex.execCommand(['true'], { stream, signal: controller.signal }),
+    )
+    await log.message('initialize')
+    controller.abort('enough')
+    for (const call of calls) assert.equal((await rejection(call, AbortError)).cause, 'enough')
+    assert.deepEqual(log.messages('command/exec'), [])
+  })
+
   test('C1: an aborted signal runs nothing', async (t) => {
     const { codex, log } = rig(t)
     for (const stream of [false, true]) {

@@ -66,7 +66,9 @@ describe('framing', { concurrency: true }, () => {
   })
 
   test('F2: characters of several bytes, one byte per write', async (t) => {
-    const slowly = { chunked: { bytes: 1, do: [{ play: 'agentMessage', with: { text: everyWidth } }] } }
+    const slowly = {
+      chunked: { bytes: 1, pauseUs: 200, do: [{ play: 'agentMessage', with: { text: everyWidth } }] },
+    }
     const { codex } = rig(t, { on: { 'turn/start': [message(slowly)] } })
     const turn = await (await codex.startThread()).turn('go')
     const [text, result] = await Promise.all([collect(turn.text()), turn.run()])
@@ -115,11 +117,11 @@ describe('framing', { concurrency: true }, () => {
       },
       { logger: (record) => records.push(record), logLevel: 'warn' },
     )
-    const cut = codex.request('config/read', {}, { timeoutMs: 300 })
+    await codex.connect()
+    const cut = rejection(codex.request('config/read', {}, { timeoutMs: 500 }), TimeoutError)
     const whole = await codex.request('config/read', {})
     assert.deepEqual(whole, { config: {} })
-    const error = await rejection(cut, TimeoutError)
-    assert.equal(error.method, 'config/read')
+    assert.equal((await cut).method, 'config/read')
     await codex.close()
     const starts = records.map((record) => String(record.fields.start))
     assert.equal(

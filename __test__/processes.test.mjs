@@ -593,7 +593,7 @@ async function workersEnd(t, data, log) {
   const own = await host.told()
   const others = servers(log).filter((pid) => pid !== own)
   assert.equal(others.length, data.rounds * data.workers)
-  await Promise.all(others.map((pid) => gone(pid)))
+  await Promise.all(others.map((pid) => gone(pid, 15_000)))
   host.child.send('end')
   const { code, signal, stderr } = await host.exited
   assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr)

@@ -98,6 +98,19 @@ const approvals = [
   ],
 ]
 
+/** Turns whose final message fits it. */
+const fitting = {
+  on: { 'turn/start': [['turnBegin', { play: 'agentMessage', with: { text: '{"a":"b"}' } }, 'turnEnd']] },
+}
+
+/** What the strict mode of the API takes as it is. */
+const outputSchema = {
+  type: 'object',
+  properties: { a: { type: 'string' } },
+  required: ['a'],
+  additionalProperties: false,
+}
+
 describe('startThread', () => {
   const decider = { approvalPolicy: 'on-request', approvalsReviewer: 'auto_review' }
   /** @type {[StartThreadOptions | undefined, Record<string, unknown>][]} */
@@ -211,7 +224,7 @@ describe('the options of a turn', () => {
       { serviceTier: null, serviceTierForTurn: 'default' },
       { serviceTier: null, serviceTierForTurn: 'default' },
     ],
-    [{ outputSchema: { type: 'object' } }, { outputSchema: { type: 'object' } }],
+    [{ outputSchema }, { outputSchema }],
     [{ source: 'cron' }, { turnTrigger: 'cron' }],
     [{ source: null }, { turnTrigger: null }],
     // These stay here.
@@ -221,7 +234,7 @@ describe('the options of a turn', () => {
   const input = [{ type: 'text', text: 'go', text_elements: [] }]
 
   test('are on the wire as they were given, and nothing else', async (t) => {
-    const { codex, log } = rig(t)
+    const { codex, log } = rig(t, fitting)
     const thread = await codex.startThread({ additionalDirectories: ['/x'], networkAccess: true })
     for (const [options] of cases) await thread.run('go', options)
     for (const [options] of cases) await (await thread.turn('go', options)).run()
@@ -231,14 +244,14 @@ describe('the options of a turn', () => {
   })
 
   test('and those of a fresh thread are told apart by run()', async (t) => {
-    const { codex, log } = rig(t)
+    const { codex, log } = rig(t, fitting)
     const { threadId } = await codex.run('go', {
       model: 'm',
       sandbox: 'read-only',
       effort: 'low',
       summary: 'concise',
       serviceTierForTurn: 'flex',
-      outputSchema: { type: 'object' },
+      outputSchema,
       source: 'cron',
     })
     assert.deepEqual(log.messages('thread/start')[0].params, {
@@ -253,7 +266,7 @@ describe('the options of a turn', () => {
       input,
       summary: 'concise',
       serviceTierForTurn: 'flex',
-      outputSchema: { type: 'object' },
+      outputSchema,
       turnTrigger: 'cron',
     })
     assert.deepEqual((await log.message('thread/unsubscribe')).params, { threadId })

@@ -508,6 +508,10 @@ describe('tools', { concurrency: 4, timeout: 90_000 }, () => {
     const inputSchema = { type: 'object', properties, required: ['c'] }
     assert.deepEqual(params.dynamicTools, [{ type: 'function', name: 'a', description: 'b', inputSchema }])
     assert.equal(params.tools, undefined)
+    // A thread has its own already.
+    await codex.resumeThread('t', { tools: [tool] })
+    const resumed = (await log.message('thread/resume')).params
+    assert.deepEqual([resumed.dynamicTools, resumed.tools], [undefined, undefined])
   })
 })
 

@@ -94,7 +94,7 @@ impl CommandProcess {
     }
 
     /// Its output. Leaving the loop leaves the command running.
-    #[napi(well_known_symbol = "asyncIterator", ts_return_type = "TurnStream<CommandOutput>")]
+    #[napi(well_known_symbol = "asyncIterator", ts_return_type = "AsyncIterableIterator<CommandOutput>")]
     pub fn async_iterator<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
         let reader = self.reader(env)?;
         let mut how = Object::new(env)?;

@@ -170,6 +170,7 @@ impl Thread {
     /// Wire: `review/start`.
     ///
     /// @throws {TypeError} the target or an option is not what is accepted; nothing was sent
+    /// @throws {IndeterminateError} the server did not answer in time; the review may run
     /// @throws {AbortError} `signal` was aborted; no turn is left running
     #[napi(ts_args_type = "target: ReviewTarget, options?: ReviewOptions", ts_return_type = "Promise<Turn>")]
     pub fn review<'env>(

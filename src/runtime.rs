@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Waiting for pipes and timers takes no more, however many turns run.
 const THREADS: usize = 2;
-/// The longest that the end of the host waits for its children to end.
+/// How long the end of the host waits for its children to end before it kills them.
 const END_BOUND: Duration = Duration::from_secs(5);
 
 static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
@@ -31,8 +31,6 @@ pub(crate) fn runtime() -> napi::Result<&'static Runtime> {
 #[napi(skip_typescript)]
 pub(crate) fn end_all() {
     if let Some(Some(runtime)) = RUNTIME.get() {
-        runtime.block_on(async {
-            let _ = tokio::time::timeout(END_BOUND, codex_client::process::end_all()).await;
-        });
+        runtime.block_on(codex_client::process::end_all(END_BOUND));
     }
 }

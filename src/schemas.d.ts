@@ -64,10 +64,10 @@ export interface Tool<S extends Schema = Schema> {
    */
   timeoutMs?: number
   /**
-   * Gives text, content items with images among them, or any JSON. What it throws is told the model as the failure of
-   * the call, with its message.
+   * Gives a `ToolResult`: text, content items with images among them, or any JSON. What it throws is told the model as
+   * the failure of the call, with its message.
    */
-  run(args: InferOutput<S>, context: ToolContext): ToolResult | Promise<ToolResult>
+  run(args: InferOutput<S>, context: ToolContext): unknown
 }
 
 /** Tools, each with a schema of its own. */

@@ -1,7 +1,15 @@
 // Compiled by tsc, never run: each line below is a claim about index.d.ts, in a program that uses all of it. It is
 // also compiled as a program of a user, against the packed package.
 
-import type { Input, LogRecord, NotificationStream, Protocol, TurnEvent, TurnStream } from '../../index.js'
+import type {
+  Input,
+  LogRecord,
+  NotificationStream,
+  Protocol,
+  TurnEvent,
+  TurnResult,
+  TurnStream,
+} from '../../index.js'
 import {
   AbortError,
   BinaryNotFoundError,
@@ -340,7 +348,7 @@ function errors(error: unknown): string | number | null {
 async function retries(thread: Thread, signal: AbortSignal) {
   const options = { maxAttempts: 3, initialDelayMs: 1, maxDelayMs: 2, jitter: 0, signal }
   const result = await retryOnOverload(() => thread.run('go'), options)
-  is<Equal<typeof result, Awaited<ReturnType<Thread['run']>>>>()
+  is<Equal<typeof result, TurnResult<undefined>>>()
   is<Equal<Awaited<ReturnType<typeof retryOnOverload<number>>>, number>>()
   // @ts-expect-error a typo
   await retryOnOverload(() => 1, { attempts: 3 })

@@ -31,6 +31,9 @@ type Book = { title: string; year?: number | undefined }
 const point = type({ x: 'number', 'y?': 'string' })
 type Point = { x: number; y?: string }
 const json = { type: 'object', properties: { town: { type: 'string' } } }
+interface Order {
+  id: number
+}
 const what = { name: 'a', description: 'b' }
 
 // Each tool of an array has the arguments of its own schema, without an annotation.
@@ -53,6 +56,9 @@ async function inferred() {
       { ...what, inputSchema: json, run: (args) => [is<Equal<typeof args, unknown>>()] },
       { ...what, inputSchema: json, run: ({ town }: { town: string }) => town },
       { ...what, inputSchema: json, run: () => undefined },
+      // What has a type of its own is JSON, too.
+      { ...what, inputSchema: json, run: async (): Promise<Order> => ({ id: 1 }) },
+      { ...what, inputSchema: json, run: async () => (await fetch('https://example.com')).json() },
       {
         ...what,
         inputSchema: json,
@@ -101,8 +107,6 @@ async function wrongTools() {
   await codex.startThread({ tools: [{ ...what, inputSchema: 3, run: () => '' }] })
   // @ts-expect-error no such field
   defineTool({ ...what, inputSchema: place, run: () => '', timeout: 3 })
-  // @ts-expect-error a function is no result
-  defineTool({ ...what, inputSchema: place, run: () => () => '' })
   // @ts-expect-error a turn takes no tools
   await thread.run('hi', { tools: [forecast] })
 }

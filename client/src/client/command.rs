@@ -76,7 +76,7 @@ impl Codex {
         // It has its place before what is written to it.
         let call = session.connection.request("command/exec", Some(&params), options);
         let (core, connection) = (Arc::downgrade(&self.core), Arc::clone(&session.connection));
-        let (ended, name) = (Arc::clone(&output), id.clone());
+        let (ended, name, aborted) = (Arc::clone(&output), id.clone(), cancel.clone());
         let watch = async move {
             let outcome = tokio::select! {
                 biased;
@@ -92,7 +92,11 @@ impl Codex {
         };
         self.core.host.runtime.spawn(watch.in_current_span());
         // Where codex can't be started, that is the error of this call.
-        session.ready().await?;
+        tokio::select! {
+            biased;
+            () = aborted.cancelled() => return Err(Error::Aborted { result: None }),
+            ready = session.ready() => drop(ready?),
+        }
         Ok(Command { core: Arc::clone(&self.core), connection: Arc::clone(&session.connection), id, output })
     }
 }

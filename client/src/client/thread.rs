@@ -162,6 +162,7 @@ impl Thread {
         params.insert("threadId".to_owned(), self.id().into());
         let params = Value::Object(params).to_string();
         session.connection.request("thread/resume", Some(&params), self.call_options()).answer().await?;
+        session.router.follow_settings(self.id());
         lock(&self.shared.opened).session = session.number;
         Ok(())
     }

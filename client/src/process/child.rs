@@ -11,15 +11,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::descendants::{descendants, kill};
+use super::descendants::{descendants, kill, kill_tree};
 use super::stderr::StderrTail;
 use super::{Environment, Executable};
 use crate::{Error, Secrets, lock};
 
 /// How long a child has after the end of its input before it is told to terminate.
-const EOF_GRACE: Duration = Duration::from_millis(2_500);
+const EOF_GRACE: Duration = Duration::from_millis(2_000);
 /// How long a child has after SIGTERM before it is killed.
-const TERM_GRACE: Duration = Duration::from_millis(1_000);
+const TERM_GRACE: Duration = Duration::from_millis(750);
 /// How long the end of stderr is waited for: a grandchild may hold it open.
 const STDERR_GRACE: Duration = Duration::from_millis(200);
 /// The longest grace a child is given, however much it has to put away.
@@ -207,13 +207,21 @@ impl Shared {
 }
 
 /// Ends every child that still runs, within the usual graces. For the end of the host process.
-pub async fn end_all() {
+///
+/// What still runs after `within` is killed then and there: nobody will be left to do it later.
+pub async fn end_all(within: Duration) {
     let running: Vec<Arc<Shared>> = lock(&RUNNING).iter().filter_map(Weak::upgrade).collect();
     for process in &running {
         process.asked.cancel();
     }
-    for process in &running {
-        process.exited().await;
+    let ended = async {
+        for process in &running {
+            process.exited().await;
+        }
+    };
+    if tokio::time::timeout(within, ended).await.is_err() {
+        let left = running.iter().filter(|process| process.exit.borrow().is_none());
+        left.for_each(|process| kill_tree(process.pid));
     }
 }
 

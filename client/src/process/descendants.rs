@@ -57,6 +57,17 @@ pub(super) fn kill(found: &[Descendant]) {
     }
 }
 
+/// Kills a child of this process and everything below it. On Windows the job object does, when this process ends.
+pub(super) fn kill_tree(root: u32) {
+    let Some(system) = processes() else { return };
+    let child = system.process(Pid::from_u32(root));
+    if child.is_some_and(|child| child.parent() == Some(Pid::from_u32(std::process::id()))) {
+        let mut found = descendants(root);
+        found.extend(child.map(|child| Descendant { pid: child.pid(), started: child.start_time() }));
+        kill(&found);
+    }
+}
+
 impl Descendant {
     fn kill(&self, system: &System) -> bool {
         self.find(system).is_some_and(Process::kill)
@@ -66,7 +77,9 @@ impl Descendant {
     fn find<'a>(&self, system: &'a System) -> Option<&'a Process> {
         let process = system.process(self.pid)?;
         let has_ended = matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead);
-        (process.start_time() == self.started && !has_ended).then_some(process)
+        // In seconds, counted from a time of boot that the system reckons anew each time.
+        let is_it = process.start_time().abs_diff(self.started) <= 1;
+        (is_it && !has_ended).then_some(process)
     }
 }
 
@@ -78,4 +91,45 @@ fn processes() -> Option<System> {
     let mut system = System::new().ok()?;
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, refresh_kind());
     Some(system)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A child, and the process id of a grandchild.
+    fn family() -> (Child, u32) {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & echo $!; wait"]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (child, line.trim().parse().unwrap())
+    }
+
+    fn runs(pid: u32) -> bool {
+        let system = processes().unwrap();
+        system.process(Pid::from_u32(pid)).is_some_and(|found| found.status() != ProcessStatus::Zombie)
+    }
+
+    #[test]
+    fn c13_a_child_and_all_below_it_are_killed_in_one_go() {
+        let (mut child, grandchild) = family();
+        kill_tree(child.id());
+        assert!(!runs(grandchild));
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(9));
+    }
+
+    #[test]
+    fn what_is_no_child_of_this_process_is_left_alone() {
+        let (mut child, grandchild) = family();
+        kill_tree(grandchild);
+        assert!(runs(grandchild));
+        kill_tree(child.id());
+        child.wait().unwrap();
+    }
 }
