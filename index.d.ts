@@ -7,7 +7,12 @@ import type * as Protocol from './protocol.js'
 export type { Protocol }
 
 /** A value of codex's configuration. */
-export type ConfigValue = string | number | boolean | ConfigValue[] | { [key: string]: ConfigValue | undefined }
+export type ConfigValue =
+  | string
+  | number
+  | boolean
+  | ConfigValue[]
+  | { [key: string]: ConfigValue | undefined }
 
 /** A JSON Schema. */
 export type JsonSchema = { [keyword: string]: unknown }
@@ -62,7 +67,9 @@ export type ApprovalDecision =
 export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
 
 /** Answers by question id. */
-export type UserInputAnswer = { [questionId: string]: string | string[] } | Protocol.ToolRequestUserInputResponse
+export type UserInputAnswer =
+  | { [questionId: string]: string | string[] }
+  | Protocol.ToolRequestUserInputResponse
 
 /** An MCP server asks the user, or codex asks whether one of its tools may be called (`mcpToolCall`). */
 export type ElicitationRequest = {
@@ -386,7 +393,9 @@ export type RequestArguments<M extends ClientMethod> = M extends Protocol.Client
   : [params?: unknown, options?: RequestOptions]
 
 /** The result of `request`. */
-export type RequestResult<M extends ClientMethod> = M extends Protocol.ClientMethod ? Protocol.Result<M> : unknown
+export type RequestResult<M extends ClientMethod> = M extends Protocol.ClientMethod
+  ? Protocol.Result<M>
+  : unknown
 
 /** Where a reader of a turn stood: plain data, for the client that it came from. */
 export interface TurnContinuation {
@@ -578,8 +587,10 @@ export interface RetryOptions {
  * @example
  * const result = await retryOnOverload(() => thread.run('Fix the failing test'))
  */
-export declare function retryOnOverload<T>(operation: () => T | Promise<T>, options?: RetryOptions): Promise<T>
-
+export declare function retryOnOverload<T>(
+  operation: () => T | Promise<T>,
+  options?: RetryOptions,
+): Promise<T>
 
 /**
  * A schema of any library that follows https://standardschema.dev, such as Zod, Valibot and ArkType. It must be able to
@@ -647,10 +658,10 @@ export interface Tool<S extends Schema = Schema> {
    */
   timeoutMs?: number
   /**
-   * Gives text, content items with images among them, or any JSON. What it throws is told the model as the failure of
-   * the call, with its message.
+   * Gives a `ToolResult`: text, content items with images among them, or any JSON. What it throws is told the model as
+   * the failure of the call, with its message.
    */
-  run(args: InferOutput<S>, context: ToolContext): ToolResult | Promise<ToolResult>
+  run(args: InferOutput<S>, context: ToolContext): unknown
 }
 
 /** Tools, each with a schema of its own. */
@@ -1663,7 +1674,7 @@ export declare class CommandProcess {
    */
   get exit(): Promise<{ exitCode: number }>
   /** Its output. Leaving the loop leaves the command running. */
-  [Symbol.asyncIterator](): TurnStream<CommandOutput>
+  [Symbol.asyncIterator](): AsyncIterableIterator<CommandOutput>
   /**
    * Writes to its stdin, text as UTF-8. Writes arrive in the order of their calls.
    *
@@ -1882,6 +1893,7 @@ export declare class Thread {
    * Wire: `review/start`.
    *
    * @throws {TypeError} the target or an option is not what is accepted; nothing was sent
+   * @throws {IndeterminateError} the server did not answer in time; the review may run
    * @throws {AbortError} `signal` was aborted; no turn is left running
    */
   review(target: ReviewTarget, options?: ReviewOptions): Promise<Turn>

@@ -292,6 +292,18 @@ describe('nulls that stand for what is not there are taken out', () => {
     })
   })
 
+  test('through definitions that are a branch of themselves', () => {
+    const own = object({ b: string }, [])
+    const $defs = {
+      a: { anyOf: [{ $ref: '#/$defs/a' }, { $ref: '#/$defs/c' }, own] },
+      c: { anyOf: [{ $ref: '#/$defs/a' }, string] },
+    }
+    const schema = { ...object({ x: { $ref: '#/$defs/a' }, y: { $ref: '#/$defs/a' } }, ['x']), $defs }
+    assert.deepEqual(strict(schema).required, ['x', 'y'])
+    assert.deepEqual(restored(schema, { x: { b: null }, y: null }), { x: {} })
+    assert.deepEqual(restored(schema, { x: 'text', y: 'text' }), { x: 'text', y: 'text' })
+  })
+
   test('and nothing is touched where the answer is of another form', () => {
     const schema = object({ a: object({ b: string }, []), c: { anyOf: [string, object({ d: string })] } })
     for (const value of [

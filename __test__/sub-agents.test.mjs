@@ -89,7 +89,9 @@ describe('sub-agents', { timeout: 60_000 }, () => {
     const theirs = await collect(turn.subAgents())
     /** @param {string} agent */
     const of = (agent) =>
-      theirs.flatMap(({ method, params }) => ('threadId' in params && params.threadId === agent ? [method] : []))
+      theirs.flatMap(({ method, params }) =>
+        'threadId' in params && params.threadId === agent ? [method] : [],
+      )
     assert.deepEqual(of('child'), [
       'turn/started',
       'item/completed',

@@ -103,7 +103,11 @@ async function answer(handler, kind, json, signal) {
 
 /** @param {unknown} error */
 function messageOf(error) {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return 'it threw something that has no text'
+  }
 }
 
 module.exports = { KINDS, takeHandlers, handlerCaller }

@@ -411,14 +411,16 @@ function fits(value, schema, root, seen = new Set()) {
  * @param {unknown} value as the strict schema describes it
  * @param {unknown} schema as it was before it was made strict
  * @param {Schema} root
+ * @param {Set<unknown>} seen the schemas that this value has come through
  * @returns {unknown}
  */
-function withoutNulls(value, schema, root) {
+function withoutNulls(value, schema, root, seen = new Set()) {
   const node = resolved(schema, root)
-  if (!isRecord(node)) return value
+  if (!isRecord(node) || seen.has(node)) return value
+  const around = new Set(seen).add(node)
   const parts = Array.isArray(node.allOf) ? node.allOf : []
-  const branch = branchesOf(node)?.find((one) => fits(value, one, root))
-  const own = [...parts, branch].reduce((rest, part) => withoutNulls(rest, part, root), value)
+  const branch = branchesOf(node)?.find((one) => fits(value, one, root, around))
+  const own = [...parts, branch].reduce((rest, part) => withoutNulls(rest, part, root, around), value)
   if (Array.isArray(own)) return own.map((item) => withoutNulls(item, node.items, root))
   if (!isRecord(own) || !isRecord(node.properties)) return own
   const { properties } = node

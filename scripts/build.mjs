@@ -35,7 +35,8 @@ function run(program, args, env = {}) {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   if (error !== undefined) throw error
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ended with ${signal ?? `status ${status}`}`)
+  if (status !== 0)
+    throw new Error(`${program} ${args.join(' ')}: ended with ${signal ?? `status ${status}`}`)
 }
 
 /** Builds the addon fast, in the target folder that it shares with the Rust tests, and puts it beside index.js. */
@@ -113,7 +114,7 @@ function repairTypes(types) {
     types
       .replaceAll('globalThis.Symbol', 'Symbol')
       // A name of the loader, which index.js does not pass on.
-      .replace(/\/\*\*(?:(?!\*\/)[^])*\*\/\nexport declare const __napiBindingTarget:.*\n\n/, '')
+      .replace(/\/\*\*(?:(?!\*\/)[\s\S])*\*\/\nexport declare const __napiBindingTarget:.*\n\n/, '')
       // Only the classes of Rust extend nothing, and `new` makes none without a constructor.
       .replace(/^export declare class \w+(?:<.*>)? \{\n(?:(?!\}\n).*\n)*/gm, (text) =>
         /^ +constructor\(/m.test(text) ? text : text.replace('\n', '\n  private constructor()\n'),

@@ -36,17 +36,17 @@ const rust = {
 }
 
 async function main() {
-  const { values, positionals } = parseArgs({ options: { codex: { type: 'string' } }, allowPositionals: true })
+  const { values, positionals } = parseArgs({
+    options: { codex: { type: 'string' } },
+    allowPositionals: true,
+  })
   const files = await findTests(positionals)
   await setUp()
   const codex = values.codex === undefined ? undefined : await installCodex(values.codex)
   const everything = codex === undefined && positionals.length === 0
 
   const steps = new Steps()
-  await Promise.all([
-    steps.run(build),
-    ...(everything ? [steps.run(lint, { aside: true })] : []),
-  ])
+  await Promise.all([steps.run(build), ...(everything ? [steps.run(lint, { aside: true })] : [])])
   if (everything) await steps.run(rust)
   // Alone on the machine: some guard bounds in time.
   await steps.run({ 'node --test': runTests(files, codex) })

@@ -7,7 +7,12 @@ import type * as Protocol from './protocol.js'
 export type { Protocol }
 
 /** A value of codex's configuration. */
-export type ConfigValue = string | number | boolean | ConfigValue[] | { [key: string]: ConfigValue | undefined }
+export type ConfigValue =
+  | string
+  | number
+  | boolean
+  | ConfigValue[]
+  | { [key: string]: ConfigValue | undefined }
 
 /** A JSON Schema. */
 export type JsonSchema = { [keyword: string]: unknown }
@@ -62,7 +67,9 @@ export type ApprovalDecision =
 export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
 
 /** Answers by question id. */
-export type UserInputAnswer = { [questionId: string]: string | string[] } | Protocol.ToolRequestUserInputResponse
+export type UserInputAnswer =
+  | { [questionId: string]: string | string[] }
+  | Protocol.ToolRequestUserInputResponse
 
 /** An MCP server asks the user, or codex asks whether one of its tools may be called (`mcpToolCall`). */
 export type ElicitationRequest = {
@@ -386,7 +393,9 @@ export type RequestArguments<M extends ClientMethod> = M extends Protocol.Client
   : [params?: unknown, options?: RequestOptions]
 
 /** The result of `request`. */
-export type RequestResult<M extends ClientMethod> = M extends Protocol.ClientMethod ? Protocol.Result<M> : unknown
+export type RequestResult<M extends ClientMethod> = M extends Protocol.ClientMethod
+  ? Protocol.Result<M>
+  : unknown
 
 /** Where a reader of a turn stood: plain data, for the client that it came from. */
 export interface TurnContinuation {
@@ -578,5 +587,7 @@ export interface RetryOptions {
  * @example
  * const result = await retryOnOverload(() => thread.run('Fix the failing test'))
  */
-export declare function retryOnOverload<T>(operation: () => T | Promise<T>, options?: RetryOptions): Promise<T>
-
+export declare function retryOnOverload<T>(
+  operation: () => T | Promise<T>,
+  options?: RetryOptions,
+): Promise<T>

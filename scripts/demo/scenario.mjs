@@ -2,7 +2,8 @@
 
 import { command, patch, reply, say } from '../../testing/index.mjs'
 
-export const prompt = 'The test in this folder fails. Find out why, fix it, and say in one sentence what was wrong.'
+export const prompt =
+  'The test in this folder fails. Find out why, fix it, and say in one sentence what was wrong.'
 
 const wrong = '  return Math.floor(cents * (1 + percent))'
 const right = '  return Math.round(cents * (1 + percent / 100))'

@@ -35,7 +35,9 @@ export class Screen {
       case 'item/completed':
         return this.#completed(params.item)
       case 'error':
-        return this.#line(paint.red(`${params.willRetry ? 'trying again' : 'failed'}: ${params.error.message}`))
+        return this.#line(
+          paint.red(`${params.willRetry ? 'trying again' : 'failed'}: ${params.error.message}`),
+        )
     }
   }
 
@@ -60,7 +62,9 @@ export class Screen {
     else if (item.type === 'commandExecution') {
       this.#title('command')
       // What the model asked for, without the shell around it.
-      this.#line(paint.bold(`$ ${item.commandActions.map((action) => action.command).join(' && ') || item.command}`))
+      this.#line(
+        paint.bold(`$ ${item.commandActions.map((action) => action.command).join(' && ') || item.command}`),
+      )
     }
   }
 
@@ -101,7 +105,9 @@ export class Screen {
   /** @param {FileChange} change */
   #diff({ changes, status }) {
     for (const { path, kind, diff } of changes) {
-      this.#title(`${kind.type} ${relative(this.#workspace, path)}${status === 'completed' ? '' : ` (${status})`}`)
+      this.#title(
+        `${kind.type} ${relative(this.#workspace, path)}${status === 'completed' ? '' : ` (${status})`}`,
+      )
       // Of a new file codex sends the text, of a changed one a unified diff.
       const sign = kind.type === 'add' ? '+' : kind.type === 'delete' ? '-' : ''
       for (const line of diff.replace(/\n$/, '').split('\n')) this.#line(colored(sign + line))

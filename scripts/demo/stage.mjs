@@ -53,7 +53,8 @@ async function scriptedStage(wanted) {
     async check() {
       if (provider.errors.length > 0) throw provider.errors[0]
       const { name, text } = changed
-      if ((await readFile(join(home.workspace, name), 'utf8')) !== text) throw new Error(`${name} was not fixed`)
+      if ((await readFile(join(home.workspace, name), 'utf8')) !== text)
+        throw new Error(`${name} was not fixed`)
     },
     async leave() {
       await provider.close()

@@ -10,7 +10,8 @@ import { npm, root, SetupError } from '../setup.mjs'
  * @returns {Promise<string>} a path for CODEX_PATH
  */
 export async function installCodex(version) {
-  if (!/^\d+\.\d+\.\d+[\w.-]*$/.test(version)) throw new SetupError(`--codex wants a version, not "${version}"`)
+  if (!/^\d+\.\d+\.\d+[\w.-]*$/.test(version))
+    throw new SetupError(`--codex wants a version, not "${version}"`)
   const folder = join(root, '.cache/codex', version)
   const launcher = join(folder, 'node_modules/@openai/codex/bin/codex.js')
   if (!existsSync(launcher)) {

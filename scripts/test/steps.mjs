@@ -18,7 +18,8 @@ export function command(program, args, env = process.env) {
     new Promise((resolve) => {
       const output = aside === undefined ? 'inherit' : 'pipe'
       const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', output, output] })
-      for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', aside ?? (() => {}))
+      for (const stream of [child.stdout, child.stderr])
+        stream?.setEncoding('utf8').on('data', aside ?? (() => {}))
       child.once('error', (error) => {
         console.error(error.message)
         resolve(false)
