@@ -181,8 +181,9 @@ describe('account and configuration', { concurrency: true }, () => {
   test('a login that is refused is the error of connect() and of every call', async (t) => {
     const refusal = { error: { code: -32600, message: 'API keys are not allowed here' } }
     const { codex } = rig(t, { on: { 'account/login/start': [refusal] } }, { apiKey: 'sk-test-0123456789' })
-    for (const call of [codex.connect(), codex.startThread()]) {
-      const error = await rejection(call, InvalidRequestError)
+    // Both at once, so that neither rejects with nobody listening.
+    const calls = [codex.connect(), codex.startThread()].map((call) => rejection(call, InvalidRequestError))
+    for (const error of await Promise.all(calls)) {
       assert.match(error.message, /not allowed here/)
       assert.equal(error.method, 'account/login/start')
     }

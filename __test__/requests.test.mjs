@@ -367,9 +367,10 @@ describe('requests', { concurrency: true }, () => {
       { runs: [{ on: { initialize: [[{ stderr: 'thinking about it' }]] } }, {}] },
       { connectTimeoutMs: 2_500 },
     )
-    const [connecting, calling] = [codex.connect(), codex.request('thread/loaded/list', {})]
-    const error = await rejection(connecting, TimeoutError)
-    await rejection(calling, TimeoutError)
+    const [error] = await Promise.all([
+      rejection(codex.connect(), TimeoutError),
+      rejection(codex.request('thread/loaded/list', {}), TimeoutError),
+    ])
     assert.equal(error.method, 'initialize')
     assert.equal(error.timeoutMs, 2_500)
     for (const part of [rigPath, '2500 ms', 'thinking about it'])

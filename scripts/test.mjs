@@ -12,7 +12,8 @@ import { installCodex } from './test/codex.mjs'
 import { findTests, runTests } from './test/javascript.mjs'
 import { command, node, Steps } from './test/steps.mjs'
 
-const cargo = (/** @type {string[]} */ ...args) => command('cargo', [...args, '--target-dir', 'target'])
+/** @param {string} name @param {string[]} args */
+const cargo = (name, ...args) => command('cargo', [name, '--target-dir', 'target', ...args])
 /** @param {string} name @param {string[]} args */
 const tool = (name, ...args) => node(join(root, 'node_modules', name), ...args)
 
