@@ -439,6 +439,38 @@ describe('defaults', { concurrency: true, timeout: 60_000 }, () => {
     assert.deepEqual([body.model, body.reasoning.effort], ['gpt-5.4', 'high'])
   })
 
+  test('what was updated counts at once, over what codex told before and under what it tells later', async (t) => {
+    const told = (/** @type {string} */ effort) => ({
+      notify: {
+        method: 'thread/settings/updated',
+        params: {
+          threadId: '$params.threadId',
+          threadSettings: { effort, personality: 'friendly', later: 1 },
+        },
+      },
+    })
+    const { codex } = rig(t, {
+      on: {
+        'thread/settings/update': [[told('low'), { reply: {} }, { waitFor: 'thread/read' }, told('medium')]],
+      },
+    })
+    const thread = await codex.startThread()
+    await thread.updateDefaults({ effort: 'high', summary: null })
+    assert.deepEqual(
+      [
+        thread.defaults.effort,
+        thread.defaults.personality,
+        thread.defaults.summary,
+        'later' in thread.defaults,
+      ],
+      ['high', 'friendly', null, false],
+    )
+    const later = codex.notifications({ methods: ['thread/settings/updated'] })
+    await thread.read()
+    await later.next()
+    assert.equal(thread.defaults.effort, 'medium')
+  })
+
   test('defaults follows what a turn changes for later ones', async (t) => {
     const { codex, home } = await real(t)
     const thread = await codex.startThread({ cwd: home.workspace, model: 'gpt-5.5' })

@@ -71,8 +71,6 @@ impl Thread {
         let session = self.core.session()?;
         session.ready().await?;
         self.ensure_loaded(&session).await?;
-        // What the server said before is older than what it is asked now.
-        self.hear(&mut lock(&self.shared.defaults));
         let given: Map<String, Value> = params
             .iter()
             .filter(|(_, value)| !value.is_null())
@@ -80,8 +78,12 @@ impl Thread {
             .collect();
         params.insert("threadId".to_owned(), self.id().into());
         self.core.ask("thread/settings/update", params).await?;
-        // The server tells the new settings after its answer; whoever asks in between gets them too.
-        lock(&self.shared.defaults).merge(given);
+        // The server tells the new settings after its answer; whoever asks in between gets them too, over what it
+        // had told before.
+        let mut defaults = lock(&self.shared.defaults);
+        self.hear(&mut defaults);
+        defaults.merge(given);
+        drop(defaults);
         self.shared.change_settings(|thread| settings.merge_into(thread));
         Ok(())
     }
