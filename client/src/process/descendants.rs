@@ -62,8 +62,12 @@ pub(super) fn kill_tree(root: u32) {
     let Some(system) = processes() else { return };
     let child = system.process(Pid::from_u32(root));
     if child.is_some_and(|child| child.parent() == Some(Pid::from_u32(std::process::id()))) {
-        let mut found = descendants(root);
-        found.extend(child.map(|child| Descendant { pid: child.pid(), started: child.start_time() }));
+        // The top first: no parent then sees a child end, and acts on it.
+        let mut found: Vec<Descendant> = child
+            .map(|child| Descendant { pid: child.pid(), started: child.start_time() })
+            .into_iter()
+            .collect();
+        found.extend(descendants(root));
         kill(&found);
     }
 }
