@@ -73,26 +73,38 @@ function isTurn(value) {
  * @param {Output} output
  * @param {AbortSignal | null | undefined} signal
  */
-async function parsed(result, { shape, standard }, signal) {
-  const text = result.finalResponse
+async function parsed(result, output, signal) {
   // An interrupted turn has said nothing final.
-  if (result.status !== 'completed' || text === null) return result
+  if (result.status !== 'completed' || result.finalResponse === null) return result
+  return Object.assign(result, { parsed: await readOutput(result, output, signal) })
+}
+
+/**
+ * What the final message is, read by the schema.
+ *
+ * @param {{ finalResponse: string | null }} result
+ * @param {Output} output
+ * @param {AbortSignal | null | undefined} signal
+ * @returns {Promise<unknown>}
+ */
+async function readOutput(result, { shape, standard }, signal) {
+  const text = /** @type {string} */ (result.finalResponse)
   let value
   try {
     value = withoutNulls(JSON.parse(text), shape, shape)
   } catch (error) {
     throw invalid(result, [{ message: `it is no JSON: ${messageOf(error)}` }], error)
   }
-  if (standard === undefined) return Object.assign(result, { parsed: value })
+  if (standard === undefined) return value
   const validated = await untilAborted(validate(standard, value, result), result, signal)
   if (validated.issues !== undefined) throw invalid(result, validated.issues)
-  return Object.assign(result, { parsed: validated.value })
+  return validated.value
 }
 
 /**
  * @param {import('./schema.js').StandardSchema} schema
  * @param {unknown} value
- * @param {TurnResult} result
+ * @param {{ finalResponse: string | null }} result
  */
 async function validate(schema, value, result) {
   try {
@@ -107,7 +119,7 @@ async function validate(schema, value, result) {
  *
  * @template T
  * @param {Promise<T>} promise
- * @param {TurnResult} result
+ * @param {{ finalResponse: string | null }} result
  * @param {AbortSignal | null | undefined} signal
  * @returns {Promise<T>}
  */
@@ -131,7 +143,7 @@ async function untilAborted(promise, result, signal) {
 }
 
 /**
- * @param {TurnResult} result
+ * @param {{ finalResponse: string | null }} result
  * @param {readonly import('./schema.js').Issue[]} issues
  * @param {unknown} [cause]
  */
@@ -155,4 +167,4 @@ function messageOf(error) {
   return error instanceof Error ? error.message : String(error)
 }
 
-module.exports = { takeOutput, withOutput, withOutputOf }
+module.exports = { takeOutput, readOutput, withOutput, withOutputOf }

@@ -115,6 +115,11 @@ function repairTypes(types) {
       .replaceAll('globalThis.Symbol', 'Symbol')
       // A name of the loader, which index.js does not pass on.
       .replace(/\/\*\*(?:(?!\*\/)[\s\S])*\*\/\nexport declare const __napiBindingTarget:.*\n\n/, '')
+      // What exec/index.js makes its classes of; index.js does not pass them on either.
+      .replace(
+        /(?:\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?export declare class Exec\w+ \{\n(?:(?!\}\n).*\n)*\}\n+/g,
+        '',
+      )
       // Only the classes of Rust extend nothing, and `new` makes none without a constructor.
       .replace(/^export declare class \w+(?:<.*>)? \{\n(?:(?!\}\n).*\n)*/gm, (text) =>
         /^ +constructor\(/m.test(text) ? text : text.replace('\n', '\n  private constructor()\n'),

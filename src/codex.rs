@@ -335,7 +335,7 @@ pub(crate) fn cancellable<'env, T: Send + 'static, V: ToNapiValue + 'static>(
 }
 
 /// Where the package of codex may be: beside this one, or beside the program.
-fn search_from(hooks: &Hooks) -> Vec<PathBuf> {
+pub(crate) fn search_from(hooks: &Hooks) -> Vec<PathBuf> {
     let mut folders = vec![hooks.folder.clone()];
     folders.extend(std::env::current_dir().ok().filter(|folder| *folder != hooks.folder));
     folders

@@ -9,6 +9,7 @@ use napi::bindgen_prelude::{FnArgs, Function, FunctionRef, JsObjectValue, Object
 use napi::{Env, Result};
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::to_js;
 use crate::handlers::{CallerFunction, JsHandlers};
@@ -22,6 +23,7 @@ pub(crate) struct Hooks {
     /// Its version.
     pub(crate) version: String,
     clients: Arc<Mutex<Vec<WeakCodex>>>,
+    ended: CancellationToken,
     parse: FunctionRef<FnArgs<(Text<String>,)>, Unknown<'static>>,
     make_error: FunctionRef<FnArgs<(Text<String>,)>, Unknown<'static>>,
     encode: FunctionRef<FnArgs<(Unknown<'static>, String)>, Option<String>>,
@@ -73,8 +75,11 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
     // A worker may end at any moment: its clients end with it.
     let clients: Arc<Mutex<Vec<WeakCodex>>> = Arc::default();
     env.add_env_cleanup_hook(Arc::clone(&clients), |clients| close_all(&clients))?;
+    let ended = CancellationToken::new();
+    env.add_env_cleanup_hook(ended.clone(), |ended| ended.cancel())?;
     let hooks = Hooks {
         clients,
+        ended,
         folder: PathBuf::from(hooks.get_named_property::<String>("folder")?),
         version: hooks.get_named_property("version")?,
         parse: function!("parse"),
@@ -108,6 +113,11 @@ impl Hooks {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.retain(|codex| codex.upgrade().is_some());
         clients.push(codex.downgrade());
+    }
+
+    /// Cancelled when this environment ends.
+    pub(crate) fn ended(&self) -> &CancellationToken {
+        &self.ended
     }
 
     pub(crate) fn of(env: &Env) -> Result<&'static Self> {

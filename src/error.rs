@@ -4,16 +4,26 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::environment::Hooks;
 
+/// An error of the core: its class, message and fields as JSON.
+pub(crate) trait Describe {
+    fn describe(&self) -> String;
+}
+
 /// The error as JavaScript sees it: built by the class that index.js registered.
-pub(crate) fn to_js(env: &Env, error: &Error) -> napi::Error {
-    let made = Hooks::of(env).and_then(|hooks| hooks.make_error(env, describe(error)));
+pub(crate) fn to_js(env: &Env, error: &impl Describe) -> napi::Error {
+    let made = Hooks::of(env).and_then(|hooks| hooks.make_error(env, error.describe()));
     match made {
         Ok(error) => napi::Error::from(error),
         Err(error) => error,
     }
 }
 
-/// Class, message and fields as JSON.
+impl Describe for Error {
+    fn describe(&self) -> String {
+        describe(self)
+    }
+}
+
 fn describe(error: &Error) -> String {
     let (class, fields) = class_and_fields(error);
     let mut description = Map::new();

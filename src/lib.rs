@@ -10,6 +10,7 @@ mod command;
 mod config;
 mod environment;
 mod error;
+mod exec;
 mod goal;
 mod handlers;
 mod history;

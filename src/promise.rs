@@ -6,7 +6,7 @@ use napi::{Env, Result, sys};
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Hooks;
-use crate::error::to_js;
+use crate::error::{Describe, to_js};
 use crate::runtime::runtime;
 
 /// Runs a future on the runtime and gives the promise of its outcome, converted on the JavaScript thread.
@@ -19,13 +19,27 @@ where
     T: Send + 'static,
     V: ToNapiValue + 'static,
 {
+    promise_or(env, future, convert)
+}
+
+/// The same for a future with errors of its own.
+pub(crate) fn promise_or<'env, T, V, E>(
+    env: &'env Env,
+    future: impl Future<Output = std::result::Result<T, E>> + Send + 'static,
+    convert: impl FnOnce(&Env, T) -> Result<V> + Send + 'static,
+) -> Result<Unknown<'env>>
+where
+    T: Send + 'static,
+    V: ToNapiValue + 'static,
+    E: Describe + From<Error> + Send + 'static,
+{
     let (deferred, promise) = env.create_deferred::<V, _>()?;
     let runtime = runtime()?;
     // A task of its own, so that a panic of this library rejects and does not hang.
     let task = runtime.spawn(future);
     runtime.spawn(async move {
         let outcome = task.await.unwrap_or_else(|error| {
-            Err(Error::Closed(format!("codex-node failed inside, please report it: {error}")))
+            Err(Error::Closed(format!("codex-node failed inside, please report it: {error}")).into())
         });
         deferred.resolve(move |env| match outcome {
             Ok(value) => convert(&env, value),

@@ -33,4 +33,5 @@ pub(crate) fn end_all() {
     if let Some(Some(runtime)) = RUNTIME.get() {
         runtime.block_on(codex_client::process::end_all(END_BOUND));
     }
+    codex_client::exec::remove_all();
 }

@@ -10,10 +10,15 @@
 //! - [`requests`]: who answers what the server asks
 //! - [`client`]: [`Codex`], [`Thread`] and [`Turn`]
 //!
+//! Beside them, on [`process`] alone:
+//!
+//! - [`exec`]: one `codex exec` per turn
+//!
 //! There is no Node in this crate; the N-API binding wraps it.
 
 pub mod client;
 mod error;
+pub mod exec;
 pub mod options;
 pub mod process;
 pub mod requests;

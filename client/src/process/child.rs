@@ -168,7 +168,7 @@ impl Process {
         ExitWatch { shared: Arc::clone(&self.shared) }
     }
 
-    /// Says that the child has seen the end of its input: ending it then begins with SIGTERM.
+    /// Says that the end of its input does not end the child: ending it then begins with SIGTERM.
     pub fn input_over(&self) {
         self.shared.input_over.store(true, Ordering::Relaxed);
     }

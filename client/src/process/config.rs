@@ -93,7 +93,8 @@ fn toml_value(value: &Value, path: &str) -> Result<toml::Value, Error> {
     })
 }
 
-fn is_bare(key: &str) -> bool {
+/// Whether a key can be a segment of a dotted path.
+pub(crate) fn is_bare(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
@@ -102,7 +103,7 @@ const CREDENTIALS: &[&str] = &["env", "headers", "http_headers", "query_params"]
 
 /// Whether a value may not appear in the argument list: what is in a table of credentials, and whatever its name
 /// says is one.
-fn holds_secret(path: &str, value: &Value) -> bool {
+pub(crate) fn holds_secret(path: &str, value: &Value) -> bool {
     let mut segments = path.split('.');
     if segments.any(|segment| CREDENTIALS.contains(&segment))
         || is_below(path, "shell_environment_policy.set")

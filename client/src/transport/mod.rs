@@ -3,6 +3,7 @@
 mod lines;
 mod stdio;
 
+pub(crate) use lines::read_lines;
 pub use stdio::run_stdio;
 
 /// Takes the messages of a transport, on its reading task. Must not block.

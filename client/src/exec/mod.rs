@@ -1,0 +1,21 @@
+//! One `codex exec` per turn: arguments, TOML, JSONL events. Uses [`crate::process`], and nothing of `rpc`.
+
+mod arguments;
+mod codex;
+mod config;
+mod error;
+mod events;
+mod files;
+mod json;
+mod options;
+mod run;
+mod state;
+mod thread;
+mod usage;
+
+pub use codex::{Codex, ExecHost};
+pub use error::ExecError;
+pub use files::remove_all;
+pub use options::{ExecInput, ExecSettings, ExecThreadSettings, ExecTurnSettings};
+pub use state::{NextEvents, RunReader};
+pub use thread::Thread;

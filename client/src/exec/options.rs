@@ -1,0 +1,143 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::Error;
+use crate::options::parse_argument;
+
+/// Options of all turns, by the names of `@openai/codex-sdk`. Unlike elsewhere in this crate unknown names are let
+/// be, and null is nothing: programs written for that package rely on it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExecSettings {
+    /// The executable.
+    pub codex_path_override: Option<String>,
+    /// The same, by its name in the main entry.
+    pub codex_path: Option<String>,
+    /// Base URL of the OpenAI API.
+    pub base_url: Option<String>,
+    /// API key.
+    pub api_key: Option<String>,
+    /// Configuration as in `config.toml`.
+    pub config: Option<Box<RawValue>>,
+    /// Raw `--config` values.
+    pub config_overrides: Option<Vec<String>>,
+    /// The whole environment, where it is given.
+    pub env: Option<BTreeMap<String, String>>,
+}
+
+/// Options of a thread's turns.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExecThreadSettings {
+    /// The model.
+    pub model: Option<String>,
+    /// Classification of a new thread.
+    pub thread_source: Option<String>,
+    /// The sandbox of commands.
+    pub sandbox_mode: Option<String>,
+    /// Where the agent works.
+    pub working_directory: Option<String>,
+    /// Whether it may work outside a git repository.
+    pub skip_git_repo_check: Option<bool>,
+    /// How much the model thinks.
+    pub model_reasoning_effort: Option<String>,
+    /// Whether commands in the sandbox have a network.
+    pub network_access_enabled: Option<bool>,
+    /// How the web is searched.
+    pub web_search_mode: Option<String>,
+    /// The same as a boolean.
+    pub web_search_enabled: Option<bool>,
+    /// When approvals are asked for.
+    pub approval_policy: Option<String>,
+    /// Further folders that may be written to.
+    pub additional_directories: Option<Vec<String>>,
+}
+
+/// Options of one turn.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ExecTurnSettings {
+    /// JSON Schema of the answer.
+    #[serde(deserialize_with = "present")]
+    pub output_schema: Option<Box<RawValue>>,
+    /// Cyber selection of the turn.
+    pub cyber_access_program: Option<String>,
+}
+
+impl ExecTurnSettings {
+    /// Refuses what can't work.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.output_schema {
+            Some(schema) if !schema.get().starts_with('{') => Err(Error::InvalidArgument(
+                "options.outputSchema: must be a plain JSON object, or a Standard Schema".to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a turn is asked.
+#[derive(Debug, Default)]
+pub struct ExecInput {
+    /// The text, for stdin.
+    pub prompt: String,
+    /// Paths of images.
+    pub images: Vec<String>,
+}
+
+impl ExecInput {
+    /// Reads it from JSON text: a string, or an array of items.
+    pub fn parse(json: Option<&str>) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        #[serde(tag = "type", rename_all = "snake_case")]
+        enum Item {
+            Text { text: String },
+            LocalImage { path: String },
+        }
+        const ACCEPTS: &str =
+            "it takes a string, or an array of {type: 'text', text} and {type: 'local_image', path}";
+        if json.is_some_and(|json| json.starts_with('"')) {
+            return Ok(Self { prompt: parse_argument(json, "input", ACCEPTS)?, images: Vec::new() });
+        }
+        let items: Vec<Item> = parse_argument(json, "input", ACCEPTS)?;
+        let (mut texts, mut images) = (Vec::new(), Vec::new());
+        for item in items {
+            match item {
+                Item::Text { text } => texts.push(text),
+                Item::LocalImage { path } => images.push(path),
+            }
+        }
+        Ok(Self { prompt: texts.join("\n\n"), images })
+    }
+}
+
+/// An empty string is nothing, as in `@openai/codex-sdk`.
+pub(super) fn given(option: &Option<String>) -> Option<&str> {
+    option.as_deref().filter(|value| !value.is_empty())
+}
+
+/// Whatever is there is a value, null too.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_joined_by_a_blank_line_and_images_kept_apart() {
+        let json = r#"[{"type":"text","text":"a"},{"type":"local_image","path":"i.png"},{"type":"text","text":"b"}]"#;
+        let input = ExecInput::parse(Some(json)).unwrap();
+        assert_eq!((input.prompt.as_str(), input.images), ("a\n\nb", vec!["i.png".to_owned()]));
+    }
+
+    #[test]
+    fn a_wrong_item_is_named_by_its_index() {
+        let message = ExecInput::parse(Some(r#"[{"type":"text","text":"a"},{"type":"video"}]"#)).unwrap_err();
+        assert!(message.to_string().starts_with("input[1]"), "{message}");
+        assert!(ExecInput::parse(None).unwrap_err().to_string().starts_with("input: is missing"));
+    }
+}

@@ -1,0 +1,233 @@
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::ChildStdin;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::Arguments;
+use super::codex::Core;
+use super::error::ExecError;
+use super::events::Lines;
+use super::files::RunFile;
+use super::options::{ExecInput, ExecThreadSettings, ExecTurnSettings, given};
+use super::state::RunState;
+use super::thread::{Place, ThreadState};
+use crate::Error;
+use crate::process::{Environment, Exit, FindOptions, Process, SpawnOptions, Spawned, find_codex};
+use crate::transport::read_lines;
+
+/// How long what codex has written is read after its end: another process may hold its stdout open.
+const DRAIN_GRACE: Duration = Duration::from_millis(1_000);
+/// How long the end of codex is waited for when the turn is over. It has yet to put the thread away.
+const SETTLE_GRACE: Duration = Duration::from_millis(1_000);
+/// How long it may go on after that, while nobody waits for it but the next turn of the thread.
+const LINGER_GRACE: Duration = Duration::from_secs(5);
+
+const ORIGINATOR_VARIABLE: &str = "CODEX_INTERNAL_ORIGINATOR_OVERRIDE";
+const ORIGINATOR: &str = "codex-node";
+const PROFILE_SUFFIX: &str = ".config.toml";
+
+/// One turn: one `codex exec`, from its place in the queue to its end.
+pub(super) struct Run {
+    pub(super) core: Arc<Core>,
+    pub(super) thread: Arc<ThreadState>,
+    pub(super) settings: ExecThreadSettings,
+    pub(super) turn: ExecTurnSettings,
+    pub(super) input: ExecInput,
+    pub(super) cancel: CancellationToken,
+    pub(super) state: Arc<RunState>,
+}
+
+/// What was started.
+struct Running {
+    process: Process,
+    reading: JoinHandle<()>,
+    /// Goes with the run.
+    _schema: Option<RunFile>,
+}
+
+impl Run {
+    pub(super) async fn drive(self, place: Place) -> Result<(), ExecError> {
+        let permit = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(ExecError::Aborted { result: None }),
+            permit = place => permit.map_err(|_| Error::Closed("the thread is gone".to_owned()))?,
+        };
+        let mut running = self.spawn()?;
+        let over = &self.state.turn_over;
+        let exit = running.process.exit_watch();
+        tokio::select! {
+            biased;
+            () = over.cancelled() => {}
+            () = self.cancel.cancelled() => {
+                running.process.end(Duration::ZERO).await;
+                running.reading.abort();
+                return Err(ExecError::Aborted { result: None });
+            }
+            exit = exit.exited() => {
+                let _ = timeout(DRAIN_GRACE, &mut running.reading).await;
+                if !over.is_cancelled() {
+                    running.reading.abort();
+                    return Err(exited(&exit).into());
+                }
+            }
+            _ = &mut running.reading => {
+                if !over.is_cancelled() {
+                    // Nothing can come any more; how it exits says why.
+                    let exit = match timeout(DRAIN_GRACE, exit.exited()).await {
+                        Ok(exit) => exit,
+                        Err(_) => running.process.end(Duration::ZERO).await,
+                    };
+                    return Err(exited(&exit).into());
+                }
+            }
+        }
+        running.settle(permit).await;
+        Ok(())
+    }
+
+    fn spawn(&self) -> Result<Running, Error> {
+        let settings = &self.core.settings;
+        let mut environment =
+            Environment::new(settings.env.as_ref().unwrap_or(&BTreeMap::new()), settings.env.is_none());
+        if environment.get(ORIGINATOR_VARIABLE).is_none_or(OsStr::is_empty) {
+            environment.set(ORIGINATOR_VARIABLE.as_ref(), ORIGINATOR.into());
+        }
+        if let Some(key) = given(&settings.api_key) {
+            environment.set("CODEX_API_KEY".as_ref(), key.into());
+        }
+        let codex_path = given(&settings.codex_path_override).or(given(&settings.codex_path));
+        let executable = find_codex(&FindOptions {
+            codex_path: codex_path.map(Path::new),
+            environment: &environment,
+            search_from: &self.core.host.search_from,
+        })?;
+        let schema = self.turn.output_schema.as_ref();
+        let schema = schema
+            .map(|schema| RunFile::new(&std::env::temp_dir(), "codex-output-schema-", ".json", schema.get()))
+            .transpose()?;
+        let secrets = self.secret_file(&environment)?;
+        let profile = secrets.as_ref().and_then(|file| file.path().file_name()?.to_str());
+        let thread_id = self.thread.id();
+        let arguments = Arguments {
+            config: &self.core.config.arguments,
+            overrides: settings.config_overrides.as_deref().unwrap_or_default(),
+            base_url: given(&settings.base_url),
+            profile: profile.and_then(|name| name.strip_suffix(PROFILE_SUFFIX)),
+            thread: &self.settings,
+            thread_id: thread_id.as_deref(),
+            output_schema: schema.as_ref().map(RunFile::path),
+            cyber_access_program: given(&self.turn.cyber_access_program),
+            images: &self.input.images,
+        };
+        let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
+            executable,
+            arguments: arguments.list(),
+            cwd: None,
+            environment,
+            secrets: self.core.secrets.clone(),
+        })?;
+        // The end of its input does not end it.
+        process.input_over();
+        self.state.begun(secrets);
+        tokio::spawn(write(stdin, self.input.prompt.clone(), process.ending()));
+        let mut lines = Lines(Arc::clone(&self.state));
+        let reading = tokio::spawn(async move {
+            if let Err(error) = read_lines(stdout, &mut lines).await {
+                tracing::warn!(%error, "reading from codex failed");
+            }
+        });
+        Ok(Running { process, reading, _schema: schema })
+    }
+
+    /// The secrets of `config`, where codex looks for a profile. Neither the argument list nor the environment shows
+    /// them then, and the file is gone before the agent runs its first command.
+    fn secret_file(&self, environment: &Environment) -> Result<Option<RunFile>, Error> {
+        let toml = &self.core.config.secret_toml;
+        if toml.is_empty() {
+            return Ok(None);
+        }
+        RunFile::new(&codex_home(environment)?, "codex-node-", PROFILE_SUFFIX, toml).map(Some)
+    }
+}
+
+impl Running {
+    /// Waits for the end of a codex whose turn is over. One that does not end goes on for a while, and the thread's
+    /// next turn waits for it: both would write the same thread.
+    async fn settle(mut self, permit: OwnedSemaphorePermit) {
+        let exit = self.process.exit_watch();
+        if timeout(SETTLE_GRACE, exit.exited()).await.is_ok() {
+            self.reading.abort();
+            return;
+        }
+        self._schema = None;
+        tokio::spawn(async move {
+            if timeout(LINGER_GRACE, exit.exited()).await.is_err() {
+                tracing::warn!(
+                    pid = self.process.pid(),
+                    "codex exec did not exit after its turn; it is ended"
+                );
+                self.process.end(Duration::ZERO).await;
+            }
+            self.reading.abort();
+            drop(permit);
+        });
+    }
+}
+
+/// Gives the prompt. A codex that does not read it, or is gone, says why by its exit.
+async fn write(mut stdin: ChildStdin, prompt: String, ending: CancellationToken) {
+    let writing = async {
+        stdin.write_all(prompt.as_bytes()).await?;
+        stdin.shutdown().await
+    };
+    tokio::select! {
+        written = writing => {
+            if let Err(error) = written {
+                tracing::debug!(%error, "writing the prompt failed");
+            }
+        }
+        () = ending.cancelled() => {}
+    }
+}
+
+fn codex_home(environment: &Environment) -> Result<PathBuf, Error> {
+    let get = |name| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(folder) = get("CODEX_HOME") {
+        return Ok(folder);
+    }
+    let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    let Some(folder) = get(home) else {
+        return Err(Error::Spawn(format!(
+            "options.config holds secrets, which codex gets by a file in its home, and options.env says no home; set \
+             CODEX_HOME or {home} there"
+        )));
+    };
+    let folder = folder.join(".codex");
+    // codex makes it, too. Where that fails, writing the file tells why.
+    let _ = std::fs::create_dir_all(&folder);
+    Ok(folder)
+}
+
+fn exited(exit: &Exit) -> Error {
+    let how = match (&exit.signal, exit.code) {
+        (Some(signal), _) => format!("was ended by signal {signal}"),
+        (None, Some(0)) => "exited with code 0 before the turn was completed".to_owned(),
+        (None, Some(code)) => format!("exited with code {code}"),
+        (None, None) => "ended".to_owned(),
+    };
+    let colon = if exit.stderr.is_empty() { "" } else { ": " };
+    Error::ServerExited {
+        message: format!("codex exec {how}{colon}{}", exit.stderr),
+        code: exit.code,
+        signal: exit.signal.clone(),
+        stderr: exit.stderr.clone(),
+    }
+}

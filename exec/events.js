@@ -1,0 +1,97 @@
+'use strict'
+
+const { withReason } = require('../glue/abort.js')
+const { BatchIterator } = require('../glue/iterator.js')
+
+/**
+ * @typedef {import('../glue/iterator.js').NativeReader & { result: () => Promise<any>, cancel: () => void }} Reader
+ */
+
+/** The events of one turn, which begins when the first is asked for: an async generator but for its prototype. */
+class EventStream {
+  #reader
+  #signal
+  /** @type {InstanceType<typeof BatchIterator<any>> | undefined} */
+  #events
+  #over = false
+
+  /**
+   * @param {Reader} reader
+   * @param {AbortSignal} [signal]
+   */
+  constructor(reader, signal) {
+    this.#reader = reader
+    this.#signal = signal
+  }
+
+  /** @returns {Promise<IteratorResult<any, any>>} */
+  async next() {
+    if (this.#over) return { value: undefined, done: true }
+    this.#events ??= this.#begin()
+    try {
+      const next = await this.#events.next()
+      if (next.done) this.#end()
+      return next
+    } catch (error) {
+      this.#end()
+      throw withReason(error, this.#signal)
+    }
+  }
+
+  /**
+   * Ends the turn, if it still runs, and everything below it.
+   *
+   * @param {any} [value]
+   * @returns {Promise<IteratorResult<any, any>>}
+   */
+  async return(value) {
+    this.#end()
+    if (this.#events === undefined) await this.#reader.leave(false)
+    else await this.#events.return()
+    return { value: await value, done: true }
+  }
+
+  /**
+   * @param {unknown} error
+   * @returns {Promise<never>}
+   */
+  async throw(error) {
+    await this.return()
+    throw error
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.return()
+  }
+
+  [Symbol.asyncIterator]() {
+    return this
+  }
+
+  get [Symbol.toStringTag]() {
+    return 'AsyncGenerator'
+  }
+
+  /** The result, once all events were read. */
+  async result() {
+    try {
+      return await this.#reader.result()
+    } catch (error) {
+      throw withReason(error, this.#signal)
+    }
+  }
+
+  #begin() {
+    const signal = this.#signal
+    if (signal?.aborted) this.#reader.cancel()
+    else signal?.addEventListener('abort', this.#reader.cancel, { once: true })
+    return new BatchIterator(this.#reader)
+  }
+
+  #end() {
+    this.#over = true
+    this.#signal?.removeEventListener('abort', this.#reader.cancel)
+  }
+}
+
+module.exports = { EventStream }

@@ -1,0 +1,98 @@
+'use strict'
+
+// One `codex exec` per turn, with the names of @openai/codex-sdk. The main entry gives the native side what it needs.
+require('../index.js')
+/** @type {any} */
+const native = require('../binding.js')
+const { EventStream } = require('./events.js')
+const { checkObject, checkSignal } = require('../glue/json.js')
+const { takeOutput, readOutput } = require('../glue/output.js')
+const { isStandardSchema } = require('../glue/schema.js')
+
+/** @typedef {import('../glue/output.js').Output} Output */
+
+class Codex {
+  #native
+
+  /** @param {object} [options] */
+  constructor(options) {
+    this.#native = new native.ExecCodex(options)
+  }
+
+  /** @param {object} [options] */
+  startThread(options) {
+    return new Thread(new native.ExecThread(this.#native, null, options))
+  }
+
+  /**
+   * @param {string} id
+   * @param {object} [options]
+   */
+  resumeThread(id, options) {
+    return new Thread(new native.ExecThread(this.#native, id ?? '', options))
+  }
+}
+
+class Thread {
+  #native
+
+  /** @param {any} thread the native one: threads are made by `Codex` */
+  constructor(thread) {
+    if (!(thread instanceof native.ExecThread)) {
+      throw new TypeError('threads are made by startThread() and resumeThread() of a Codex')
+    }
+    this.#native = thread
+  }
+
+  get id() {
+    return this.#native.id
+  }
+
+  /**
+   * @param {unknown} input
+   * @param {Record<string, any>} [options]
+   */
+  async run(input, options = {}) {
+    const { rest, output } = takeSchema(options)
+    const result = await this.#native.run(input, rest)
+    return withStructure(result, output, options.signal)
+  }
+
+  /**
+   * @param {unknown} input
+   * @param {Record<string, any>} [options]
+   */
+  async runStreamed(input, options = {}) {
+    const { rest, output } = takeSchema(options)
+    const { signal, ...settings } = rest
+    if (signal !== undefined) checkSignal(signal, 'options')
+    const reader = this.#native.stream(input, settings)
+    const events = new EventStream(reader, signal)
+    const result = async () => withStructure(await events.result(), output, signal)
+    return { events, result }
+  }
+}
+
+/**
+ * Options with JSON Schema in the place of a Standard Schema. JSON Schema goes to codex as it is.
+ *
+ * @param {Record<string, any>} options
+ * @returns {{ rest: Record<string, any>, output?: Output }}
+ */
+function takeSchema(options) {
+  checkObject(options, 'options')
+  return isStandardSchema(options.outputSchema) ? takeOutput(options, 'options') : { rest: options }
+}
+
+/**
+ * @param {any} result
+ * @param {Output | undefined} output
+ * @param {AbortSignal | undefined} signal
+ */
+async function withStructure(result, output, signal) {
+  if (output === undefined) return result
+  return Object.assign(result, { structuredResponse: await readOutput(result, output, signal) })
+}
+
+module.exports.Codex = Codex
+module.exports.Thread = Thread

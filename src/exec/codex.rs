@@ -1,0 +1,28 @@
+use codex_client::exec::{self, ExecHost, ExecSettings};
+use napi::bindgen_prelude::Unknown;
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use crate::codex::search_from;
+use crate::environment::Hooks;
+use crate::error::to_js;
+use crate::runtime::runtime;
+
+/// Starts `codex exec`, once for each turn.
+#[napi(js_name = "ExecCodex")]
+pub struct ExecCodex {
+    pub(super) codex: exec::Codex,
+}
+
+#[napi]
+impl ExecCodex {
+    /// Checks the options; nothing is looked for or started.
+    #[napi(constructor, ts_args_type = "options?: object")]
+    pub fn new(env: Env, options: Unknown<'_>) -> Result<Self> {
+        let hooks = Hooks::of(&env)?;
+        let settings: ExecSettings = hooks.settings(&env, options)?;
+        let host = ExecHost { runtime: runtime()?.handle().clone(), search_from: search_from(hooks) };
+        let codex = exec::Codex::new(settings, host).map_err(|error| to_js(&env, &error))?;
+        Ok(Self { codex })
+    }
+}
