@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.Account = nativeBinding.Account
+module.exports.AppServer = nativeBinding.AppServer
 module.exports.Codex = nativeBinding.Codex
 module.exports.CommandProcess = nativeBinding.CommandProcess
 module.exports.Config = nativeBinding.Config
@@ -845,3 +846,5 @@ module.exports.Goal = nativeBinding.Goal
 module.exports.Login = nativeBinding.Login
 module.exports.Thread = nativeBinding.Thread
 module.exports.Turn = nativeBinding.Turn
+module.exports.serve = nativeBinding.serve
+module.exports.signedBearerToken = nativeBinding.signedBearerToken

@@ -14,6 +14,34 @@ export type ConfigValue =
   | ConfigValue[]
   | { [key: string]: ConfigValue | undefined }
 
+/**
+ * What happens to the connection of a client. After `lost` follow `connecting` for each try, and `resumed` or, if none
+ * succeeds in time, `closed`. After `closed` a call may connect anew.
+ */
+export type ConnectionEvent =
+  | { type: 'connecting'; /** Counts the tries, from 1. */ attempt: number }
+  | { type: 'connected' }
+  | { type: 'lost'; error: CodexError }
+  | { type: 'resumed' }
+  | { type: 'closed'; /** Absent where the client was closed. */ error?: CodexError }
+
+/**
+ * Bytes to and from a codex app-server that somebody else started and connected to, one JSON message a line: the
+ * stdin and stdout of `ssh host codex app-server` or `docker exec -i ...`, a socket. Web streams of bytes, Node streams,
+ * or one Node Duplex.
+ */
+export type Transport = { readable: ByteReadable; writable: ByteWritable } | (ByteReadable & ByteWritable)
+
+/** A web or Node stream that is read. */
+export type ByteReadable =
+  | { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> } }
+  | AsyncIterable<Uint8Array | string>
+
+/** A web or Node stream that is written to. */
+export type ByteWritable =
+  | { getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } }
+  | { write(bytes: Uint8Array): unknown; end(): unknown; on(event: 'error', listener: (error: Error) => void): unknown }
+
 /** A JSON Schema. */
 export type JsonSchema = { [keyword: string]: unknown }
 
@@ -165,9 +193,17 @@ export interface ServerRequestStream
 
 /** Options of `new Codex()`. */
 export interface CodexOptions extends ClientSettings, Handlers {
+  /**
+   * Bytes to and from a server, in place of a codex that is started and of `url`. Once they end, the client is of no
+   * more use.
+   */
+  transport?: Transport
   /** Gets what the library logs; off by default. No record holds a secret. */
   logger?: (record: LogRecord) => void
 }
+
+/** Options of `serve()`. */
+export interface ServeOptions extends ServeSettings, Abortable {}
 
 /** What a logger gets. */
 export interface LogRecord {
@@ -715,6 +751,55 @@ export declare function defineTool<const S extends Schema>(tool: Tool<S>): Tool<
 
 /** How a client finds, starts and speaks to codex. */
 export interface ClientSettings {
+  /**
+   * Where a server runs that is to be used, in place of one that is started: `ws://HOST:PORT`, `wss://HOST`,
+   * `unix://PATH`, or `unix://` for the control socket below `CODEX_HOME`. Excludes what is for a process of one's
+   * own: `codexPath`, `launchArgs`, `cwd`, `env`, `inheritEnv`, `config`, `configOverrides`, `baseUrl`.
+   */
+  url?: string
+  /**
+   * Bearer token for the server at `url`. It is in no log, error or process list.
+   *
+   * @default the environment variable `CODEX_APP_SERVER_TOKEN`
+   */
+  token?: string
+  /** Further headers of the request that opens the websocket. */
+  headers?: { [name: string]: string | undefined }
+  /** A file of certificates in PEM that are trusted for `wss://`, beside those of the system. */
+  caFile?: string
+  /**
+   * Whether a token may go out over plain `ws://` to another machine, for everybody on the way to read.
+   *
+   * @default false
+   */
+  allowInsecure?: boolean
+  /**
+   * The longest message that is taken from the server at `url`, in bytes. A longer one loses the connection.
+   *
+   * @default 268435456
+   */
+  maxMessageBytes?: number
+  /**
+   * After so much silence the server at `url` is asked for a sign of life, in milliseconds; after twice as much the
+   * connection counts as lost.
+   *
+   * @default 20000
+   */
+  keepAliveMs?: number
+  /**
+   * For how long a lost connection to `url` is opened again, in milliseconds. Running turns go on then; what can't
+   * be recovered are the text deltas of the gap, which come with the completed item. 0 does not try.
+   *
+   * @default 30000
+   */
+  reconnectTimeoutMs?: number
+  /**
+   * Whether the next call starts codex anew, or connects anew, after the server has died or the connection was
+   * lost for good. Without, every later call rejects as the first did.
+   *
+   * @default true
+   */
+  restart?: boolean
   /**
    * The codex executable. Else the environment variable `CODEX_PATH`, else the `@openai/codex` package that
    * is installed next to this one, else `codex` on `PATH`.
@@ -1421,6 +1506,69 @@ export interface InterruptSettings {
   terminateCommands?: boolean
 }
 
+/** How a server for several programs is started. */
+export interface ServeSettings {
+  /**
+   * Port on 127.0.0.1.
+   *
+   * @default any free one
+   */
+  port?: number
+  /**
+   * A unix socket in place of a port: a path that does not exist yet. Whoever may write to the socket may connect,
+   * which is this user alone.
+   */
+  socketPath?: string
+  /** The codex executable, found as for `new Codex()`. */
+  codexPath?: string
+  /**
+   * Working directory of the server.
+   *
+   * @default the working directory of this process
+   */
+  cwd?: string
+  /** Environment variables of the server, merged over the inherited ones. */
+  env?: { [name: string]: string | undefined }
+  /**
+   * Whether the server inherits the environment of this process.
+   *
+   * @default true
+   */
+  inheritEnv?: boolean
+  /**
+   * Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets are refused: they
+   * would show in the list of processes; they belong into `config.toml`.
+   */
+  config?: { [key: string]: ConfigValue | undefined }
+  /** Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. */
+  configOverrides?: string[]
+  /**
+   * Deadline of the start, in milliseconds.
+   *
+   * @default 15000
+   */
+  connectTimeoutMs?: number
+}
+
+/** What a signed bearer token says. */
+export interface SignedTokenSettings {
+  /** The secret that the server was started with (`--ws-shared-secret-file`), at least 32 bytes. */
+  secret: string
+  /**
+   * How long the token is good for, in milliseconds. The server asks for it when a connection is opened, also when
+   * one is opened again.
+   *
+   * @default 300000
+   */
+  expiresInMs?: number
+  /** Who made it: the `--ws-issuer` of the server, if it has one. */
+  issuer?: string
+  /** Whom it is for: the `--ws-audience` of the server, if it has one. */
+  audience?: string
+  /** Whom it speaks of. */
+  subject?: string
+}
+
 /** Who codex works for. Got by `codex.account`. */
 export declare class Account {
   private constructor()
@@ -1465,6 +1613,24 @@ export declare class Account {
    * @throws {InvalidRequestError} nobody is logged in with ChatGPT
    */
   rateLimits(): Promise<Protocol.GetAccountRateLimitsResponse>
+}
+
+/**
+ * A codex app-server that listens for clients of several programs, made by `serve()`. It ends with `close()`, and with
+ * the program that started it, however that ends.
+ */
+export declare class AppServer {
+  private constructor()
+  /** Where it listens, for the option `url` of a client. */
+  get url(): string
+  /** The capability token that a client has to show, for its option `token`. */
+  get token(): string
+  /** A file that holds the token, which only this user can read. It goes with the server. */
+  get tokenFile(): string
+  /** Ends the server: running turns too. Idempotent; resolves when the process and all below it are gone. */
+  close(): Promise<void>
+  /** The same as `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
@@ -1581,6 +1747,15 @@ export declare class Codex {
   execCommand<O extends ExecCommandOptions = {}>(argv: string[], options?: O): Promise<ExecCommandResult<O>>
   /** Codex's configuration. */
   get config(): Config
+  /**
+   * Calls a listener with what happens to the connection, from now on: `connecting`, `connected`, `lost`, `resumed`,
+   * `closed`. Listeners keep neither Node alive nor anything waiting.
+   */
+  on(event: 'connection', listener: (event: ConnectionEvent) => void): this
+  /** The same for the next event alone. */
+  once(event: 'connection', listener: (event: ConnectionEvent) => void): this
+  /** Removes a listener. */
+  off(event: 'connection', listener: (event: ConnectionEvent) => void): this
   /**
    * A new thread with the turns of another, or those up to `lastTurnId`. The other stays as it is.
    *
@@ -2025,3 +2200,20 @@ export declare class Turn<Parsed = unknown> {
    */
   interrupt(options?: InterruptOptions): Promise<void>
 }
+
+/**
+ * Starts a codex app-server that several programs can connect to, on a free port of 127.0.0.1 or on a unix socket,
+ * with a capability token.
+ *
+ * @throws {BinaryNotFoundError} no codex was found; it lists every place tried
+ * @throws {ServerExitedError} codex ended before it listened
+ * @throws {TimeoutError} codex did not listen within `connectTimeoutMs`
+ */
+export declare function serve(options?: ServeOptions): Promise<AppServer>
+
+/**
+ * A bearer token for a server that was started with `--ws-auth signed-bearer-token`: a JWT signed with HS256.
+ *
+ * @throws {TypeError} an option is not what is accepted; the message names it
+ */
+export declare function signedBearerToken(options: SignedTokenSettings): string

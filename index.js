@@ -5,6 +5,7 @@
 const { isMainThread } = require('node:worker_threads')
 const native = require('./binding.js')
 const { abortable, ofTurn, ties } = require('./glue/abort.js')
+const { listen } = require('./glue/events.js')
 const { handlerCaller, takeHandlers } = require('./glue/handlers.js')
 const { classes, makeError } = require('./glue/errors.js')
 const { BatchIterator, continuationOf } = require('./glue/iterator.js')
@@ -13,6 +14,7 @@ const { takeOutput, withOutput, withOutputOf } = require('./glue/output.js')
 const { pages } = require('./glue/pages.js')
 const { recordSink } = require('./glue/log.js')
 const { isRetryableError, retryOnOverload } = require('./glue/retry.js')
+const { attachTransport, takeTransport } = require('./glue/transport.js')
 const { defineTool, takeTools, toolRunner } = require('./glue/tools.js')
 
 /**
@@ -27,14 +29,16 @@ function encodeHandled(options, what, apart) {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     return encodeOptions(options, what, apart)
   }
-  const { rest: named, tools } = takeTools(/** @type {Record<string, unknown>} */ (options), what)
+  const given = /** @type {Record<string, unknown>} */ (options)
+  const { rest: carried, transport = undefined } = apart === 'logger' ? takeTransport(given) : { rest: given }
+  const { rest: named, tools } = takeTools(carried, what)
   const { rest: described, output } = takeOutput(named, what)
   const { rest, handlers } = takeHandlers(described, what, apart)
   if (tools !== undefined) handlers.tools = toolRunner(tools)
   const encoded = encodeOptions(rest, what, apart)
   const kinds = Object.keys(handlers)
   const caller = kinds.length === 0 ? undefined : handlerCaller(handlers, native.settleHandler)
-  return [...encoded, caller && kinds, caller, tools && [...tools.keys()], output]
+  return [...encoded, caller && kinds, caller, tools && [...tools.keys()], output, transport]
 }
 
 native.initialize({
@@ -52,6 +56,8 @@ native.initialize({
   recordSink,
   pages,
   continuationOf,
+  listen,
+  attachTransport,
   /** @type {(reader: any, options: any) => any} */
   iterate: (reader, options) => new BatchIterator(reader, options),
 })
@@ -68,6 +74,9 @@ module.exports.Account = native.Account
 module.exports.Login = native.Login
 module.exports.Config = native.Config
 module.exports.CommandProcess = native.CommandProcess
+module.exports.AppServer = native.AppServer
+module.exports.serve = native.serve
+module.exports.signedBearerToken = native.signedBearerToken
 module.exports.isRetryableError = isRetryableError
 module.exports.retryOnOverload = retryOnOverload
 module.exports.defineTool = defineTool

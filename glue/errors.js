@@ -80,7 +80,14 @@ for (const [name, errorClass] of Object.entries(classes)) CodexError.named(error
  * @returns {Error}
  */
 function makeError(json) {
-  const { class: name, message, ...fields } = JSON.parse(json)
+  return buildError(JSON.parse(json))
+}
+
+/**
+ * @param {{ class: string, message: string } & Record<string, unknown>} description
+ * @returns {Error}
+ */
+function buildError({ class: name, message, ...fields }) {
   const errorClass = /** @type {Record<string, typeof CodexError>} */ (classes)[name]
   // Wrong arguments are what they are everywhere in JavaScript.
   const error =
@@ -88,8 +95,8 @@ function makeError(json) {
       ? Object.assign(new TypeError(message), fields)
       : new errorClass(message, { retryable: false, ...fields })
   // The frames above are this package's own.
-  Error.captureStackTrace?.(error, makeError)
+  Error.captureStackTrace?.(error, buildError)
   return error
 }
 
-module.exports = { classes, makeError }
+module.exports = { buildError, classes, makeError }

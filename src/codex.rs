@@ -2,12 +2,13 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use codex_client::Error;
+use codex_client::client::{ByteTransport, Host};
 use codex_client::options::{
     ClientInfo, ClientSettings, NotificationSettings, RequestSettings, RunSettings, ThreadSettings,
 };
 use codex_client::requests::Handlers;
 use codex_client::turn::Continuation;
-use codex_client::{Error, client::Host};
 use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -20,6 +21,7 @@ use crate::notifications::notifications_object;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, parsing, promise};
 use crate::runtime::runtime;
 use crate::thread::{Thread, input_argument, string_argument};
+use crate::transport::JsTransport;
 use crate::turn::Turn;
 
 /// One connection to one codex app-server, which it starts with the first call. It serves any number of threads
@@ -43,7 +45,7 @@ impl Codex {
         let hooks = Hooks::of(env)?;
         let handled = hooks.encode_handled(env, options, "logger")?;
         let settings: ClientSettings = handled.settings(env)?;
-        let Handled { apart: logger, handlers, .. } = handled;
+        let Handled { apart: logger, handlers, transport, .. } = handled;
         let logger = logger.map(|logger| hooks.record_sink(env, logger)).transpose()?;
         let (span, registration) = register(logger.as_ref(), settings.log_level.unwrap_or_default())?;
         let host = Host {
@@ -54,6 +56,11 @@ impl Codex {
                 version: hooks.version.clone(),
             },
             search_from: search_from(hooks),
+            transport: transport
+                .map(|transport| {
+                    JsTransport::new(env, transport).map(|it| Arc::new(it) as Arc<dyn ByteTransport>)
+                })
+                .transpose()?,
         };
         let codex =
             codex_client::Codex::new(settings, handlers, host, span).map_err(|error| to_js(env, &error))?;
@@ -155,7 +162,7 @@ impl Codex {
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let run = || {
-            let Handled { json, apart: signal, handlers, output, beside } =
+            let Handled { json, apart: signal, handlers, output, beside, .. } =
                 Hooks::of(env)?.encode_handled(env, options, "signal")?;
             let settings = RunSettings::parse(json.as_deref(), "options", &beside)
                 .map_err(|error| to_js(env, &error))?;

@@ -5,7 +5,7 @@ use codex_client::Codex;
 use codex_client::client::WeakCodex;
 use codex_client::options::{parse, parse_beside};
 use codex_client::requests::{HandlerKind, Handlers};
-use napi::bindgen_prelude::{FnArgs, Function, FunctionRef, JsObjectValue, Object, Unknown};
+use napi::bindgen_prelude::{Buffer, FnArgs, Function, FunctionRef, JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
@@ -37,7 +37,12 @@ pub(crate) struct Hooks {
     continuation: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     pages: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     record_sink: FunctionRef<FnArgs<(Unknown<'static>,)>, RecordSink<'static>>,
+    listen: FunctionRef<ListenArguments, Option<RecordSink<'static>>>,
+    attach_transport: FunctionRef<FnArgs<(Unknown<'static>, Object<'static>)>, TransportCommand<'static>>,
 }
+
+/// Client, how, event, listener.
+type ListenArguments = FnArgs<(Unknown<'static>, String, Unknown<'static>, Unknown<'static>)>;
 
 /// Options taken apart.
 pub(crate) struct Handled {
@@ -49,6 +54,8 @@ pub(crate) struct Handled {
     pub(crate) handlers: Option<Arc<dyn Handlers>>,
     /// How the final message is read, where options ask for it.
     pub(crate) output: Option<Unknown<'static>>,
+    /// What carries the bytes of a client.
+    pub(crate) transport: Option<Unknown<'static>>,
     /// The names of all options that are no data.
     pub(crate) beside: Vec<&'static str>,
 }
@@ -59,6 +66,9 @@ impl Handled {
         parse_beside(self.json.as_deref(), "options", &self.beside).map_err(|error| to_js(env, &error))
     }
 }
+
+/// A function that tells a transport what to do: `open`, `write` with bytes, `end`.
+pub(crate) type TransportCommand<'env> = Function<'env, FnArgs<(String, Option<Buffer>)>, Unknown<'static>>;
 
 /// A function that takes a log record as JSON.
 pub(crate) type RecordSink<'env> = Function<'env, FnArgs<(String,)>, Unknown<'static>>;
@@ -94,6 +104,8 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
         continuation: function!("continuationOf"),
         pages: function!("pages"),
         record_sink: function!("recordSink"),
+        listen: function!("listen"),
+        attach_transport: function!("attachTransport"),
     };
     env.set_instance_data(hooks, (), |_| {})
 }
@@ -180,12 +192,15 @@ impl Hooks {
             .zip(caller)
             .map(|(kinds, caller)| JsHandlers::shared(&kinds, tools, &caller))
             .transpose()?;
-        let beside = HandlerKind::ALL.map(HandlerKind::option).into_iter().chain([apart]).collect();
+        let carrier = (apart == "logger").then_some("transport");
+        let beside = HandlerKind::ALL.map(HandlerKind::option).into_iter().chain([apart]).chain(carrier);
+        let beside = beside.collect();
         Ok(Handled {
             json: parts.get_element(0)?,
             apart: parts.get_element(1)?,
             handlers,
             output: parts.get_element(5)?,
+            transport: parts.get_element(6)?,
             beside,
         })
     }
@@ -255,6 +270,32 @@ impl Hooks {
     /// A logger as a function that takes a record as JSON, and never throws.
     pub(crate) fn record_sink(&self, env: &Env, logger: Unknown<'_>) -> Result<RecordSink<'static>> {
         self.record_sink.borrow_back(env)?.call((extend(logger),).into())
+    }
+}
+
+impl Hooks {
+    /// Adds or removes a listener of a client. With the first comes the function that takes what happens as JSON.
+    pub(crate) fn listen(
+        &self,
+        env: &Env,
+        codex: Unknown<'_>,
+        how: &str,
+        event: Unknown<'_>,
+        listener: Unknown<'_>,
+    ) -> Result<Option<RecordSink<'static>>> {
+        let arguments = (extend(codex), how.to_owned(), extend(event), extend(listener));
+        self.listen.borrow_back(env)?.call(arguments.into())
+    }
+
+    /// Connects a transport to what takes its bytes, and gives what it is told through.
+    pub(crate) fn attach_transport(
+        &self,
+        env: &Env,
+        transport: Unknown<'_>,
+        inlet: Object<'_>,
+    ) -> Result<TransportCommand<'static>> {
+        let inlet = Object::from_raw(env.raw(), inlet.raw());
+        self.attach_transport.borrow_back(env)?.call((extend(transport), inlet).into())
     }
 }
 

@@ -47,7 +47,8 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
     match error {
         Error::InvalidArgument(_) => ("TypeError", Value::Null),
         Error::BinaryNotFound { tried, .. } => ("BinaryNotFoundError", json!({ "tried": tried })),
-        Error::Spawn(_) => ("TransportError", Value::Null),
+        Error::Spawn(_) | Error::Lost(_) => ("TransportError", Value::Null),
+        Error::Connect { status, .. } => ("TransportError", json!({ "status": status })),
         // `code` is the name of the error everywhere; the exit code has a name of its own.
         Error::ServerExited { code, signal, stderr, .. } => {
             ("ServerExitedError", json!({ "exitCode": code, "signal": signal, "stderr": stderr }))

@@ -14,6 +14,34 @@ export type ConfigValue =
   | ConfigValue[]
   | { [key: string]: ConfigValue | undefined }
 
+/**
+ * What happens to the connection of a client. After `lost` follow `connecting` for each try, and `resumed` or, if none
+ * succeeds in time, `closed`. After `closed` a call may connect anew.
+ */
+export type ConnectionEvent =
+  | { type: 'connecting'; /** Counts the tries, from 1. */ attempt: number }
+  | { type: 'connected' }
+  | { type: 'lost'; error: CodexError }
+  | { type: 'resumed' }
+  | { type: 'closed'; /** Absent where the client was closed. */ error?: CodexError }
+
+/**
+ * Bytes to and from a codex app-server that somebody else started and connected to, one JSON message a line: the
+ * stdin and stdout of `ssh host codex app-server` or `docker exec -i ...`, a socket. Web streams of bytes, Node streams,
+ * or one Node Duplex.
+ */
+export type Transport = { readable: ByteReadable; writable: ByteWritable } | (ByteReadable & ByteWritable)
+
+/** A web or Node stream that is read. */
+export type ByteReadable =
+  | { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array | undefined }> } }
+  | AsyncIterable<Uint8Array | string>
+
+/** A web or Node stream that is written to. */
+export type ByteWritable =
+  | { getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } }
+  | { write(bytes: Uint8Array): unknown; end(): unknown; on(event: 'error', listener: (error: Error) => void): unknown }
+
 /** A JSON Schema. */
 export type JsonSchema = { [keyword: string]: unknown }
 
@@ -165,9 +193,17 @@ export interface ServerRequestStream
 
 /** Options of `new Codex()`. */
 export interface CodexOptions extends ClientSettings, Handlers {
+  /**
+   * Bytes to and from a server, in place of a codex that is started and of `url`. Once they end, the client is of no
+   * more use.
+   */
+  transport?: Transport
   /** Gets what the library logs; off by default. No record holds a secret. */
   logger?: (record: LogRecord) => void
 }
+
+/** Options of `serve()`. */
+export interface ServeOptions extends ServeSettings, Abortable {}
 
 /** What a logger gets. */
 export interface LogRecord {

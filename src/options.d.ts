@@ -3,6 +3,55 @@
 /** How a client finds, starts and speaks to codex. */
 export interface ClientSettings {
   /**
+   * Where a server runs that is to be used, in place of one that is started: `ws://HOST:PORT`, `wss://HOST`,
+   * `unix://PATH`, or `unix://` for the control socket below `CODEX_HOME`. Excludes what is for a process of one's
+   * own: `codexPath`, `launchArgs`, `cwd`, `env`, `inheritEnv`, `config`, `configOverrides`, `baseUrl`.
+   */
+  url?: string
+  /**
+   * Bearer token for the server at `url`. It is in no log, error or process list.
+   *
+   * @default the environment variable `CODEX_APP_SERVER_TOKEN`
+   */
+  token?: string
+  /** Further headers of the request that opens the websocket. */
+  headers?: { [name: string]: string | undefined }
+  /** A file of certificates in PEM that are trusted for `wss://`, beside those of the system. */
+  caFile?: string
+  /**
+   * Whether a token may go out over plain `ws://` to another machine, for everybody on the way to read.
+   *
+   * @default false
+   */
+  allowInsecure?: boolean
+  /**
+   * The longest message that is taken from the server at `url`, in bytes. A longer one loses the connection.
+   *
+   * @default 268435456
+   */
+  maxMessageBytes?: number
+  /**
+   * After so much silence the server at `url` is asked for a sign of life, in milliseconds; after twice as much the
+   * connection counts as lost.
+   *
+   * @default 20000
+   */
+  keepAliveMs?: number
+  /**
+   * For how long a lost connection to `url` is opened again, in milliseconds. Running turns go on then; what can't
+   * be recovered are the text deltas of the gap, which come with the completed item. 0 does not try.
+   *
+   * @default 30000
+   */
+  reconnectTimeoutMs?: number
+  /**
+   * Whether the next call starts codex anew, or connects anew, after the server has died or the connection was
+   * lost for good. Without, every later call rejects as the first did.
+   *
+   * @default true
+   */
+  restart?: boolean
+  /**
    * The codex executable. Else the environment variable `CODEX_PATH`, else the `@openai/codex` package that
    * is installed next to this one, else `codex` on `PATH`.
    */
@@ -706,4 +755,67 @@ export interface InterruptSettings {
    * @default false
    */
   terminateCommands?: boolean
+}
+
+/** How a server for several programs is started. */
+export interface ServeSettings {
+  /**
+   * Port on 127.0.0.1.
+   *
+   * @default any free one
+   */
+  port?: number
+  /**
+   * A unix socket in place of a port: a path that does not exist yet. Whoever may write to the socket may connect,
+   * which is this user alone.
+   */
+  socketPath?: string
+  /** The codex executable, found as for `new Codex()`. */
+  codexPath?: string
+  /**
+   * Working directory of the server.
+   *
+   * @default the working directory of this process
+   */
+  cwd?: string
+  /** Environment variables of the server, merged over the inherited ones. */
+  env?: { [name: string]: string | undefined }
+  /**
+   * Whether the server inherits the environment of this process.
+   *
+   * @default true
+   */
+  inheritEnv?: boolean
+  /**
+   * Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets are refused: they
+   * would show in the list of processes; they belong into `config.toml`.
+   */
+  config?: { [key: string]: ConfigValue | undefined }
+  /** Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. */
+  configOverrides?: string[]
+  /**
+   * Deadline of the start, in milliseconds.
+   *
+   * @default 15000
+   */
+  connectTimeoutMs?: number
+}
+
+/** What a signed bearer token says. */
+export interface SignedTokenSettings {
+  /** The secret that the server was started with (`--ws-shared-secret-file`), at least 32 bytes. */
+  secret: string
+  /**
+   * How long the token is good for, in milliseconds. The server asks for it when a connection is opened, also when
+   * one is opened again.
+   *
+   * @default 300000
+   */
+  expiresInMs?: number
+  /** Who made it: the `--ws-issuer` of the server, if it has one. */
+  issuer?: string
+  /** Whom it is for: the `--ws-audience` of the server, if it has one. */
+  audience?: string
+  /** Whom it speaks of. */
+  subject?: string
 }

@@ -19,6 +19,17 @@ pub enum Error {
     /// Codex could not be started.
     #[error("{0}")]
     Spawn(String),
+    /// There is no connection to a server that runs elsewhere.
+    #[error("{message}")]
+    Connect {
+        /// Where to, and why not.
+        message: String,
+        /// HTTP status of the server's refusal, where it refused.
+        status: Option<u16>,
+    },
+    /// The connection to a server that runs elsewhere was lost, and did not come back.
+    #[error("{0}")]
+    Lost(String),
     /// The codex process ended while it was needed.
     #[error("{message}")]
     ServerExited {
@@ -182,6 +193,8 @@ impl Error {
             Self::InvalidArgument(_) => "INVALID_ARGUMENT",
             Self::BinaryNotFound { .. } => "BINARY_NOT_FOUND",
             Self::Spawn(_) => "SPAWN_FAILED",
+            Self::Connect { .. } => "CONNECT_FAILED",
+            Self::Lost(_) => "CONNECTION_LOST",
             Self::ServerExited { .. } => "SERVER_EXITED",
             Self::Closed(_) => "CLOSED",
             Self::Timeout { .. } => "TIMEOUT",
@@ -211,6 +224,8 @@ impl Error {
         match self {
             Self::Rpc(error) => error.kind == RpcErrorKind::ServerBusy,
             Self::TurnFailed(failure) => failure.retryable,
+            // It was not even asked. Who was refused is refused again.
+            Self::Connect { status, .. } => status.is_none_or(|status| status >= 500),
             _ => false,
         }
     }

@@ -25,12 +25,14 @@ pub mod requests;
 pub mod routing;
 pub mod rpc;
 mod secrets;
+mod token;
 pub mod transport;
 pub mod turn;
 
 pub use client::{Codex, Metadata, Thread, Turn};
 pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};
 pub use secrets::Secrets;
+pub use token::signed_bearer_token;
 
 /// The oldest codex whose app-server this crate speaks to.
 pub const MINIMUM_CODEX_VERSION: &str = "0.163.0";

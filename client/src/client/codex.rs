@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Host};
 use super::defaults::Defaults;
+use super::events::Observer;
 use super::metadata::Metadata;
 use super::thread::{Thread, ThreadShared};
 use crate::options::{ClientSettings, Input, RunSettings, ThreadSettings, id};
@@ -49,6 +50,11 @@ impl Codex {
     /// A handle that does not keep the client alive.
     pub fn downgrade(&self) -> WeakCodex {
         WeakCodex { core: Arc::downgrade(&self.core) }
+    }
+
+    /// Tells of what happens to the connection, from now on.
+    pub fn observe(&self, observer: Observer) {
+        self.core.events.add(observer);
     }
 
     /// Connects now, or waits for the connection that is under way. Wire: `initialize`.

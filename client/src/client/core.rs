@@ -10,19 +10,21 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::overload::{only_reads, retry_overload};
+use super::events::Events;
+use super::overload::retry_overload;
 use super::session::Session;
 use super::thread::ThreadShared;
+use super::way::{ByteTransport, Way};
 use crate::options::{ClientInfo, ClientSettings};
 use crate::process::{ConfigArguments, config_arguments};
 use crate::requests::{Dispatcher, Handlers};
 use crate::routing::Ring;
-use crate::rpc::{CallOptions, RawAnswer};
+use crate::rpc::{CallOptions, RawAnswer, only_reads};
 use crate::turn::TurnState;
 use crate::{Error, lock};
 
 /// What the program around the client gives it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Host {
     /// Where its tasks run.
     pub runtime: Handle,
@@ -30,6 +32,8 @@ pub struct Host {
     pub client_info: ClientInfo,
     /// Folders from which an installed `@openai/codex` is looked for, upwards.
     pub search_from: Vec<PathBuf>,
+    /// Carries the bytes to a server, in place of a process and of a URL.
+    pub transport: Option<Arc<dyn ByteTransport>>,
 }
 
 /// What every handle of one client shares.
@@ -39,7 +43,10 @@ pub(super) struct Core {
     pub(super) host: Host,
     pub(super) ring: Arc<Ring>,
     pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) events: Arc<Events>,
+    pub(super) way: Way,
     pub(super) span: tracing::Span,
+    me: Weak<Self>,
     slot: Mutex<Slot>,
     threads: Mutex<HashMap<String, Weak<ThreadShared>>>,
     closed: OnceCell<()>,
@@ -65,10 +72,24 @@ impl Core {
     ) -> Result<Arc<Self>, Error> {
         settings.check()?;
         let config = settings.config.as_ref().map(config_arguments).transpose()?.unwrap_or_default();
-        Ok(Arc::new(Self {
+        let way = match &host.transport {
+            Some(transport) => {
+                settings.check_no_process("transport")?;
+                if settings.url.is_some() {
+                    let why = "options.url: options.transport goes in its place; give one of them";
+                    return Err(Error::InvalidArgument(why.to_owned()));
+                }
+                Way::Bytes(Arc::clone(transport))
+            }
+            None => settings.dial()?.map_or(Way::Process, Way::Dial),
+        };
+        Ok(Arc::new_cyclic(|me| Self {
             settings,
             config,
             host,
+            events: Arc::default(),
+            way,
+            me: Weak::clone(me),
             ring: Arc::default(),
             dispatcher: Dispatcher::new(handlers),
             span,
@@ -85,10 +106,14 @@ impl Core {
         if slot.closed {
             return Err(closed());
         }
-        if let Some(session) = &slot.session
-            && session.connection.ended().is_none()
-        {
-            return Ok(Arc::clone(session));
+        if let Some(session) = &slot.session {
+            match session.connection.ended() {
+                None => return Ok(Arc::clone(session)),
+                Some(error) if self.settings.restart == Some(false) && session.metadata().is_some() => {
+                    return Err(error);
+                }
+                Some(_) => {}
+            }
         }
         slot.sessions += 1;
         let session = Session::start(self, slot.sessions);
@@ -133,6 +158,17 @@ impl Core {
     /// The session, if one lives.
     pub(super) fn current(&self) -> Option<Arc<Session>> {
         lock(&self.slot).session.clone()
+    }
+
+    /// A handle that does not keep it alive.
+    pub(super) fn weak(&self) -> Weak<Self> {
+        Weak::clone(&self.me)
+    }
+
+    /// The threads that a session has loaded.
+    pub(super) fn threads_of(&self, session: u64) -> Vec<Arc<ThreadShared>> {
+        let threads = lock(&self.threads);
+        threads.values().filter_map(Weak::upgrade).filter(|thread| thread.session() == session).collect()
     }
 
     /// What all handles of one thread share.

@@ -7,11 +7,6 @@ use tokio::time::Instant;
 use crate::rpc::RawAnswer;
 use crate::{Error, RpcErrorKind};
 
-/// Whether a method only reads, so that asking again does no harm.
-pub(super) fn only_reads(method: &str) -> bool {
-    ["/list", "/read"].iter().any(|end| method.ends_with(end))
-}
-
 /// Asks again, later and later, while the server says that it is overloaded and there is time left.
 pub(super) async fn retry_overload<F: Future<Output = RawAnswer>>(
     deadline: Instant,

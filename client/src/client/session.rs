@@ -1,23 +1,23 @@
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use super::core::{Core, closed};
+use super::events::{ConnectionEvent, Events};
+use super::launch::{arguments, exited, locate, with_stderr};
+use super::line::Keeper;
 use super::metadata::Metadata;
-use crate::options::ClientSettings;
-use crate::process::{
-    Environment, Executable, Exit, FindOptions, Process, SpawnOptions, Spawned, find_codex,
-};
+use super::way::{LineTask, Plan, Way};
+use crate::process::{Environment, Executable, Process, SpawnOptions, Spawned};
 use crate::requests::Dispatcher;
 use crate::routing::{Commands, Logins, Router};
-use crate::rpc::{CallOptions, Connection, Inbox, Notification, ServerRequest};
-use crate::transport::run_stdio;
+use crate::rpc::{Connection, Inbox, Notification, ServerRequest};
+use crate::transport::run_lines;
 use crate::{Error, Secrets, lock};
 
 /// How long answers that are on the way are waited for when the client closes.
@@ -27,7 +27,7 @@ const DRAIN_GRACE: Duration = Duration::from_millis(500);
 /// What each open thread adds to the time that the server is given to put things away.
 const GRACE_PER_THREAD: Duration = Duration::from_millis(50);
 
-/// One codex process from its start to its end.
+/// One server, from its start or the first line to it, until its end or the loss of the last line.
 pub(super) struct Session {
     /// Counts the sessions of a client: threads are loaded in one of them.
     pub(super) number: u64,
@@ -38,23 +38,16 @@ pub(super) struct Session {
     ready: watch::Receiver<Option<Result<Arc<Metadata>, Error>>>,
     process: Mutex<Option<Process>>,
     given_up: CancellationToken,
+    /// Ends the line to a server that runs elsewhere; also when the session is dropped.
+    closing: CancellationToken,
+    _dropped: DropGuard,
     /// Why the server is ended from here, where it is: its exit is no news then.
     reason: Arc<OnceLock<Error>>,
-}
-
-/// What a session is started with.
-struct Plan {
-    settings: ClientSettings,
-    config: Vec<String>,
-    secrets: Secrets,
-    search_from: Vec<PathBuf>,
-    initialize: String,
 }
 
 impl Session {
     /// Begins to start codex; requests queue up until it is ready.
     pub(super) fn start(core: &Core, number: u64) -> Arc<Self> {
-        let (outgoing, to_send) = mpsc::unbounded_channel();
         let (requests, asked) = mpsc::unbounded_channel();
         let router = Router::new(Arc::clone(&core.ring));
         let (commands, logins) = (Arc::<Commands>::default(), Arc::<Logins>::default());
@@ -63,12 +56,15 @@ impl Session {
             commands: Arc::clone(&commands),
             logins: Arc::clone(&logins),
             dispatcher: Arc::clone(&core.dispatcher),
+            events: Arc::clone(&core.events),
             requests,
         });
-        let secrets =
-            Secrets::new(core.config.secret_texts().into_iter().chain(core.settings.api_key.clone()));
-        let connection = Connection::new(outgoing, inbox, core.settings.in_flight(), secrets.clone());
+        let own = core.settings.api_key.clone().into_iter().chain(core.way.secrets());
+        let secrets = Secrets::new(core.config.secret_texts().into_iter().chain(own));
+        let reconnects = core.way.reconnects(&core.settings);
+        let connection = Connection::new(inbox, core.settings.in_flight(), secrets.clone(), reconnects);
         let (ready_sender, ready) = watch::channel(None);
+        let closing = CancellationToken::new();
         let session = Arc::new(Self {
             number,
             connection,
@@ -78,27 +74,52 @@ impl Session {
             ready,
             process: Mutex::new(None),
             given_up: CancellationToken::new(),
+            _dropped: closing.clone().drop_guard(),
+            closing,
             reason: Arc::default(),
         });
         let plan = Plan {
+            way: core.way.clone(),
             settings: core.settings.clone(),
             config: core.config.arguments.clone(),
             secrets: secrets.clone(),
             search_from: core.host.search_from.clone(),
             initialize: initialize(core),
         };
-        let starting = Arc::clone(&session);
+        core.events.emit(&ConnectionEvent::Connecting { attempt: 1 });
+        let (starting, events, weak_core) = (Arc::clone(&session), Arc::clone(&core.events), core.weak());
         let connect = async move {
-            let outcome = starting.connect(plan, to_send).await;
-            if let Err(error) = &outcome {
-                tracing::warn!(%error, "connecting to codex failed");
-                let _ = starting.reason.set(error.clone());
-                let process = lock(&starting.process).take();
-                if let Some(process) = process {
-                    process.end(Duration::ZERO).await;
+            let outcome = starting.connect(&plan).await;
+            let outcome = match outcome {
+                Ok((metadata, line)) => {
+                    if let Some(line) = line {
+                        // It must not keep the session, whose end is its own.
+                        let keeper = Keeper {
+                            core: weak_core,
+                            session: starting.number,
+                            connection: Arc::clone(&starting.connection),
+                            router: Arc::clone(&starting.router),
+                            events: Arc::clone(&events),
+                            plan,
+                            closing: starting.closing.clone(),
+                        };
+                        tokio::spawn(keeper.keep(line).in_current_span());
+                    }
+                    events.emit(&ConnectionEvent::Connected);
+                    starting.connection.open(Some(metadata.server_info.version.clone()));
+                    Ok(metadata)
                 }
-                starting.connection.end(error);
-            }
+                Err(error) => {
+                    tracing::warn!(%error, "connecting to codex failed");
+                    let _ = starting.reason.set(error.clone());
+                    let process = lock(&starting.process).take();
+                    if let Some(process) = process {
+                        process.end(Duration::ZERO).await;
+                    }
+                    starting.connection.end(&error);
+                    Err(error)
+                }
+            };
             let _ = ready_sender.send(Some(outcome.map(Arc::new)));
         };
         let answer =
@@ -126,12 +147,13 @@ impl Session {
         lock(&self.process).as_ref().map(Process::pid)
     }
 
-    /// Ends the server: lets what is on the way arrive, then closes its stdin and what follows.
+    /// Ends the server, or the line to it: lets what is on the way arrive, then closes its stdin and what follows.
     pub(super) async fn close(&self, threads: usize) {
         let _ = self.reason.set(closed());
         self.given_up.cancel();
         let _ = self.ready().await;
         self.connection.finish(&closed(), FINISH_GRACE).await;
+        self.closing.cancel();
         let process = lock(&self.process).take();
         if let Some(process) = process {
             let grace = GRACE_PER_THREAD * u32::try_from(threads).unwrap_or(u32::MAX);
@@ -140,15 +162,28 @@ impl Session {
         self.connection.end(&closed());
     }
 
-    /// Starts codex and shakes hands, within the deadline.
-    async fn connect(&self, plan: Plan, to_send: mpsc::UnboundedReceiver<String>) -> Result<Metadata, Error> {
+    /// Starts codex or opens the line to it, and shakes hands, within the deadline.
+    async fn connect(&self, plan: &Plan) -> Result<(Metadata, Option<LineTask>), Error> {
+        match plan.way {
+            Way::Process => Ok((self.connect_process(plan).await?, None)),
+            Way::Dial(_) | Way::Bytes(_) => {
+                let connected = tokio::select! {
+                    connected = plan.connect(&self.connection, &self.closing) => connected,
+                    () = self.given_up.cancelled() => Err(closed()),
+                };
+                connected.map(|(metadata, line)| (metadata, Some(line)))
+            }
+        }
+    }
+
+    async fn connect_process(&self, plan: &Plan) -> Result<Metadata, Error> {
         let timeout = plan.settings.connect_timeout();
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let (executable, environment) = find(&plan)?;
+        let (executable, environment) = locate(&plan.settings, &plan.search_from)?;
         let path = executable.path.display().to_string();
-        let process = self.spawn(&plan, executable, environment, to_send)?;
-        let shaken = tokio::select! {
-            shaken = self.shake_hands(&plan, &path) => shaken,
+        let process = self.spawn(plan, executable, environment)?;
+        tokio::select! {
+            shaken = plan.shake_hands(&self.connection, &path) => shaken,
             () = tokio::time::sleep(timeout) => Err(Error::Timeout {
                 message: with_stderr(
                     format!("{path} was started but did not finish the handshake within {timeout_ms} ms"),
@@ -158,20 +193,11 @@ impl Session {
                 timeout_ms,
             }),
             () = self.given_up.cancelled() => Err(closed()),
-        };
-        let metadata = shaken?;
-        self.connection.open(Some(metadata.server_info.version.clone()));
-        Ok(metadata)
+        }
     }
 
     /// Starts the process, its transport, and who watches for the end of both.
-    fn spawn(
-        &self,
-        plan: &Plan,
-        executable: Executable,
-        environment: Environment,
-        to_send: mpsc::UnboundedReceiver<String>,
-    ) -> Result<Process, Error> {
+    fn spawn(&self, plan: &Plan, executable: Executable, environment: Environment) -> Result<Process, Error> {
         let path = executable.path.display().to_string();
         let arguments = arguments(plan);
         let cwd = plan.settings.cwd.as_ref().map(PathBuf::from);
@@ -180,9 +206,11 @@ impl Session {
             Process::spawn(SpawnOptions { executable, arguments, cwd, environment, secrets })?;
         *lock(&self.process) = Some(process.clone());
 
+        let (outgoing, to_send) = mpsc::unbounded_channel();
+        self.connection.attach(outgoing);
         let inbound = Arc::clone(&self.connection);
         let transport =
-            tokio::spawn(run_stdio(stdin, stdout, to_send, process.ending(), inbound).in_current_span());
+            tokio::spawn(run_lines(stdin, stdout, to_send, process.ending(), inbound).in_current_span());
         let connection = Arc::clone(&self.connection);
         let reason = Arc::clone(&self.reason);
         let exit = process.exit_watch();
@@ -209,20 +237,6 @@ impl Session {
         tokio::spawn(watch.in_current_span());
         Ok(process)
     }
-
-    async fn shake_hands(&self, plan: &Plan, path: &str) -> Result<Metadata, Error> {
-        // The deadline of the whole stands around this.
-        let options =
-            CallOptions { timeout: plan.settings.connect_timeout() * 2, indeterminate: false, long: false };
-        let call = self.connection.handshake("initialize", Some(&plan.initialize), options);
-        let metadata = Metadata::read(call.answer().await?.get(), path)?;
-        self.connection.notify("initialized", None)?;
-        if let Some(key) = &plan.settings.api_key {
-            let login = json!({ "type": "apiKey", "apiKey": key }).to_string();
-            self.connection.handshake("account/login/start", Some(&login), options).answer().await?;
-        }
-        Ok(metadata)
-    }
 }
 
 /// Hands what the server says to the router, and what it asks to the task that answers.
@@ -231,6 +245,7 @@ struct SessionInbox {
     commands: Arc<Commands>,
     logins: Arc<Logins>,
     dispatcher: Arc<Dispatcher>,
+    events: Arc<Events>,
     requests: mpsc::UnboundedSender<ServerRequest>,
 }
 
@@ -253,10 +268,16 @@ impl Inbox for SessionInbox {
         self.router.wake();
     }
 
+    fn lost(&self) {
+        self.router.pause();
+    }
+
     fn ended(&self, error: &Error) {
         self.router.end(error);
         self.logins.end(error);
         self.dispatcher.connection_ended();
+        let error = if matches!(error, Error::Closed(_)) { None } else { Some(error.clone()) };
+        self.events.emit(&ConnectionEvent::Closed { error });
     }
 }
 
@@ -285,57 +306,4 @@ fn initialize(core: &Core) -> String {
         },
     })
     .to_string()
-}
-
-/// Finds codex and checks where it is to run: the server itself would only exit.
-fn find(plan: &Plan) -> Result<(Executable, Environment), Error> {
-    let settings = &plan.settings;
-    let own = settings.env.clone().unwrap_or_default();
-    let environment = Environment::new(&own, settings.inherit_env.unwrap_or(true));
-    if let Some(cwd) = &settings.cwd
-        && !Path::new(cwd).is_dir()
-    {
-        return Err(Error::Spawn(format!("options.cwd: {cwd} is not a folder; create it or name another")));
-    }
-    if let Some(home) = environment.get("CODEX_HOME")
-        && !home.is_empty()
-        && !settings.cwd.as_ref().map_or(PathBuf::new(), PathBuf::from).join(home).is_dir()
-    {
-        return Err(Error::Spawn(format!(
-            "CODEX_HOME is set to {}, which is not a folder; create it, or unset CODEX_HOME",
-            home.to_string_lossy()
-        )));
-    }
-    let executable = find_codex(&FindOptions {
-        codex_path: settings.codex_path.as_deref().map(Path::new),
-        environment: &environment,
-        search_from: &plan.search_from,
-    })?;
-    Ok((executable, environment))
-}
-
-fn arguments(plan: &Plan) -> Vec<OsString> {
-    if let Some(arguments) = &plan.settings.launch_args {
-        return arguments.iter().map(OsString::from).collect();
-    }
-    let base_url = plan.settings.base_url.as_ref().map(|url| format!("openai_base_url={}", json!(url)));
-    let overrides = plan.settings.config_overrides.iter().flatten().cloned();
-    let config = plan.config.iter().cloned().chain(base_url).chain(overrides);
-    let config = config.flat_map(|value| ["--config".to_owned(), value]);
-    ["app-server".to_owned()].into_iter().chain(config).map(OsString::from).collect()
-}
-
-fn exited(path: &str, exit: Exit) -> Error {
-    let Exit { code, signal, stderr } = exit;
-    let how = match (code, &signal) {
-        (Some(code), _) => format!("exited with code {code}"),
-        (None, Some(signal)) => format!("was ended by {signal}"),
-        (None, None) => "ended".to_owned(),
-    };
-    let message = with_stderr(format!("codex at {path} {how}"), &stderr);
-    Error::ServerExited { message, code, signal, stderr }
-}
-
-fn with_stderr(message: String, stderr: &str) -> String {
-    if stderr.is_empty() { message } else { format!("{message}; the last it wrote to stderr:\n{stderr}") }
 }

@@ -62,6 +62,11 @@ impl ThreadShared {
         *lock(&self.opened) = Opened { session, settings };
     }
 
+    /// The session that has the thread loaded.
+    pub(super) fn session(&self) -> u64 {
+        lock(&self.opened).session
+    }
+
     /// The server does not have the thread loaded any more.
     pub(super) fn unloaded(&self) {
         lock(&self.opened).session = 0;
@@ -153,18 +158,28 @@ impl Thread {
 
     /// Loads the thread in a session that does not have it: the server was started anew since.
     pub(super) async fn ensure_loaded(&self, session: &Session) -> Result<(), Error> {
-        let opened = lock(&self.shared.opened).clone();
-        if opened.session == session.number {
+        if self.shared.session() == session.number {
             return Ok(());
         }
-        let settings = ThreadSettings { ephemeral: None, service_name: None, ..opened.settings };
-        let mut params: Map<String, Value> = settings.wire(Opening::Resume, &self.core.config.secrets);
-        params.insert("threadId".to_owned(), self.id().into());
-        let params = Value::Object(params).to_string();
+        let params = self.resume_params(false);
         session.connection.request("thread/resume", Some(&params), self.call_options()).answer().await?;
         session.router.follow_settings(self.id());
         lock(&self.shared.opened).session = session.number;
         Ok(())
+    }
+
+    /// What loads the thread with the settings that it was opened with.
+    pub(super) fn resume_params(&self, include_turns: bool) -> String {
+        let settings = self.shared.settings();
+        let settings = ThreadSettings {
+            ephemeral: None,
+            service_name: None,
+            include_turns: Some(include_turns),
+            ..settings
+        };
+        let mut params: Map<String, Value> = settings.wire(Opening::Resume, &self.core.config.secrets);
+        params.insert("threadId".to_owned(), self.id().into());
+        Value::Object(params).to_string()
     }
 
     pub(super) fn call_options(&self) -> CallOptions {

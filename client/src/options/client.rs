@@ -12,6 +12,54 @@ use crate::Error;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ClientSettings {
+    /// Where a server runs that is to be used, in place of one that is started: `ws://HOST:PORT`, `wss://HOST`,
+    /// `unix://PATH`, or `unix://` for the control socket below `CODEX_HOME`. Excludes what is for a process of one's
+    /// own: `codexPath`, `launchArgs`, `cwd`, `env`, `inheritEnv`, `config`, `configOverrides`, `baseUrl`.
+    #[serde(deserialize_with = "present")]
+    pub url: Option<String>,
+    /// Bearer token for the server at `url`. It is in no log, error or process list.
+    ///
+    /// @default the environment variable `CODEX_APP_SERVER_TOKEN`
+    #[serde(deserialize_with = "present")]
+    pub token: Option<String>,
+    /// Further headers of the request that opens the websocket.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | undefined }"))]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// A file of certificates in PEM that are trusted for `wss://`, beside those of the system.
+    #[serde(deserialize_with = "present")]
+    pub ca_file: Option<String>,
+    /// Whether a token may go out over plain `ws://` to another machine, for everybody on the way to read.
+    ///
+    /// @default false
+    #[serde(deserialize_with = "present")]
+    pub allow_insecure: Option<bool>,
+    /// The longest message that is taken from the server at `url`, in bytes. A longer one loses the connection.
+    ///
+    /// @default 268435456
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub max_message_bytes: Option<u64>,
+    /// After so much silence the server at `url` is asked for a sign of life, in milliseconds; after twice as much the
+    /// connection counts as lost.
+    ///
+    /// @default 20000
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub keep_alive_ms: Option<u64>,
+    /// For how long a lost connection to `url` is opened again, in milliseconds. Running turns go on then; what can't
+    /// be recovered are the text deltas of the gap, which come with the completed item. 0 does not try.
+    ///
+    /// @default 30000
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub reconnect_timeout_ms: Option<u64>,
+    /// Whether the next call starts codex anew, or connects anew, after the server has died or the connection was
+    /// lost for good. Without, every later call rejects as the first did.
+    ///
+    /// @default true
+    #[serde(deserialize_with = "present")]
+    pub restart: Option<bool>,
     /// The codex executable. Else the environment variable `CODEX_PATH`, else the `@openai/codex` package that
     /// is installed next to this one, else `codex` on `PATH`.
     #[serde(deserialize_with = "present")]
@@ -143,15 +191,20 @@ impl ClientSettings {
             ("requestTimeoutMs", self.request_timeout_ms),
             ("connectTimeoutMs", self.connect_timeout_ms),
             ("inactivityTimeoutMs", self.inactivity_timeout_ms),
+            ("keepAliveMs", self.keep_alive_ms),
+            ("maxMessageBytes", self.max_message_bytes),
         ] {
             if value == Some(0) {
-                return wrong(name, "must be at least 1 (milliseconds)");
+                return wrong(name, "must be at least 1");
             }
         }
         if self.max_in_flight.is_some_and(|most| !(1..=MOST_IN_FLIGHT).contains(&most)) {
             return wrong("maxInFlight", "must be from 1 to 128");
         }
         super::not_empty(&[
+            ("url", self.url.as_deref()),
+            ("token", self.token.as_deref()),
+            ("caFile", self.ca_file.as_deref()),
             ("codexPath", self.codex_path.as_deref()),
             ("cwd", self.cwd.as_deref()),
             ("apiKey", self.api_key.as_deref()),

@@ -10,8 +10,10 @@ mod defaults;
 mod goal;
 mod history;
 mod input;
+mod remote;
 mod review;
 mod run;
+mod serve;
 mod thread;
 mod turn;
 #[cfg(test)]
@@ -33,6 +35,7 @@ pub use history::{
 pub use input::{Input, InputItem};
 pub use review::{CompactSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
 pub use run::RunSettings;
+pub use serve::{ServeSettings, SignedTokenSettings};
 pub(crate) use thread::Opening;
 pub use thread::{
     ApprovalMode, ApprovalPolicy, ApprovalsReviewer, Personality, SandboxMode, ThreadSettings, ToolSpec,
@@ -173,7 +176,9 @@ fn not_empty(options: &[(&str, Option<&str>)]) -> Result<(), Error> {
 }
 
 /// For optional fields: whatever is there is read as a value, so that null is not taken for nothing.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

@@ -69,6 +69,8 @@ fn render() -> String {
     add::<CommandSettings>(&mut file);
     add::<TerminalSize>(&mut file);
     add::<InterruptSettings>(&mut file);
+    add::<ServeSettings>(&mut file);
+    add::<SignedTokenSettings>(&mut file);
     file
 }
 

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::Notify;
 
 use crate::{Secrets, lock};
 
@@ -15,12 +16,13 @@ const MESSAGE_LINES: usize = 20;
 pub(super) struct StderrTail {
     bytes: Mutex<VecDeque<u8>>,
     secrets: Secrets,
+    grown: Notify,
 }
 
 impl StderrTail {
     /// A tail that shows none of `secrets`.
     pub(super) fn new(secrets: Secrets) -> Self {
-        Self { bytes: Mutex::default(), secrets }
+        Self { bytes: Mutex::default(), secrets, grown: Notify::new() }
     }
 
     /// Reads until the end: a child whose stderr is not read stops working.
@@ -46,6 +48,8 @@ impl StderrTail {
             bytes.extend(chunk);
             let excess = bytes.len().saturating_sub(TAIL_BYTES);
             bytes.drain(..excess);
+            drop(bytes);
+            self.grown.notify_waiters();
         }
         // Last words often have no end of their line.
         if !line.is_empty() {
@@ -56,6 +60,24 @@ impl StderrTail {
     fn log(&self, line: &[u8]) {
         let text = self.secrets.strike(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
         tracing::debug!(target: "codex::stderr", "{text}");
+    }
+
+    /// Waits until `find` finds something in the last lines.
+    pub(super) async fn find<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            let grown = self.grown.notified();
+            tokio::pin!(grown);
+            grown.as_mut().enable();
+            let mut text = self.text();
+            // Only the end of the text tells whether its last line is whole.
+            if lock(&self.bytes).back() == Some(&b'\n') {
+                text.push('\n');
+            }
+            if let Some(found) = find(&text) {
+                return found;
+            }
+            grown.await;
+        }
     }
 
     /// The last lines as text.

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
@@ -54,7 +54,9 @@ pub struct Dispatcher {
     client: Option<Arc<dyn Handlers>>,
     scopes: Mutex<Scopes>,
     /// What is being answered, by the id on the wire.
-    open: Mutex<HashMap<String, CancellationToken>>,
+    open: Mutex<HashMap<String, Open>>,
+    /// What was answered last over a line that may be lost: the server asks again then.
+    given: Mutex<VecDeque<Given>>,
     /// What was asked and answered, for whoever watches.
     records: Arc<Ring>,
 }
@@ -66,6 +68,25 @@ struct Scopes {
     starting: HashMap<String, Starting>,
     turns: HashMap<String, TurnScope>,
 }
+
+/// A request that is being answered.
+struct Open {
+    line: Box<str>,
+    cancel: CancellationToken,
+}
+
+/// An answer that was given.
+struct Given {
+    line: Box<str>,
+    id: Box<RawValue>,
+    answer: Response,
+}
+
+/// A result as JSON, or a JSON-RPC error.
+type Response = Result<String, (i64, String)>;
+
+/// How many answers are kept for a server that asks again.
+const MOST_GIVEN: usize = 64;
 
 /// A turn that is being started, and where it is told once it has been.
 type Starting = (TurnScope, watch::Sender<Option<Arc<TurnState>>>);
@@ -140,24 +161,40 @@ impl Dispatcher {
             #[serde(borrow, rename = "requestId")]
             request_id: &'a RawValue,
         }
-        if let Ok(message) = serde_json::from_str::<Message<'_>>(line)
-            && let Some(cancel) = lock(&self.open).remove(message.params.request_id.get())
-        {
-            cancel.cancel();
+        let Ok(message) = serde_json::from_str::<Message<'_>>(line) else { return };
+        let id = message.params.request_id.get();
+        if let Some(open) = lock(&self.open).remove(id) {
+            open.cancel.cancel();
         }
+        lock(&self.given).retain(|given| given.id.get() != id);
     }
 
     /// The connection has ended: nobody waits for these answers any more.
     pub fn connection_ended(&self) {
-        for (_, cancel) in lock(&self.open).drain() {
-            cancel.cancel();
+        for (_, open) in lock(&self.open).drain() {
+            open.cancel.cancel();
         }
+        lock(&self.given).clear();
     }
 
-    /// Answers a request, on a task of its own.
+    /// Answers a request, on a task of its own. One that the server sends again after a line was lost is answered
+    /// once: by who is at it, or as it was answered.
     pub fn dispatch(self: &Arc<Self>, connection: &Arc<Connection>, request: ServerRequest) {
+        let mut open = lock(&self.open);
+        if open.get(request.id.get()).is_some_and(|open| open.line == request.line) {
+            return;
+        }
+        if let Some(given) = lock(&self.given).iter().find(|given| given.line == request.line) {
+            respond(connection, &given.id, &given.answer);
+            return;
+        }
         let cancel = CancellationToken::new();
-        lock(&self.open).insert(request.id.get().to_owned(), cancel.clone());
+        let entry = Open { line: request.line.clone(), cancel: cancel.clone() };
+        if let Some(other) = open.insert(request.id.get().to_owned(), entry) {
+            // Another server counts its requests anew.
+            other.cancel.cancel();
+        }
+        drop(open);
         let dispatcher = Arc::clone(self);
         let connection = Arc::downgrade(connection);
         tokio::spawn(
@@ -186,14 +223,29 @@ impl Dispatcher {
         };
         cancel.cancel();
         let mut open = lock(&self.open);
-        let wanted = open.remove(asked.request.id.get()).is_some();
-        drop(open);
+        let id = asked.request.id.get();
+        let is_it = open.get(id).is_some_and(|open| open.line == asked.request.line);
+        let wanted = is_it && open.remove(id).is_some();
         let answered = if wanted { answered } else { Answered::Elsewhere };
-        if let Some(connection) = connection.upgrade() {
-            asked.respond(&connection, &answered);
+        if let Some(connection) = connection.upgrade()
+            && let Some(answer) = asked.response(&answered)
+        {
+            respond(&connection, &asked.request.id, &answer);
+            if connection.reconnects() {
+                self.remember(&asked.request, answer);
+            }
         }
+        drop(open);
         self.records.push(&asked.request.method, &asked.record(&answered));
         self.records.wake();
+    }
+
+    fn remember(&self, request: &ServerRequest, answer: Response) {
+        let mut given = lock(&self.given);
+        if given.len() == MOST_GIVEN {
+            given.pop_front();
+        }
+        given.push_back(Given { line: request.line.clone(), id: request.id.clone(), answer });
     }
 
     fn turn_of(&self, asked: &Asked) -> Option<TurnScope> {
@@ -255,6 +307,10 @@ impl Dispatcher {
             }
         }
     }
+}
+
+fn respond(connection: &Connection, id: &RawValue, answer: &Response) {
+    connection.respond(id, answer.as_deref().map_err(|(code, message)| (*code, message.as_str())));
 }
 
 impl Asked {
@@ -337,21 +393,25 @@ impl Asked {
         serde_json::from_str::<Item>(self.params.get()).ok().map(|item| item.item_id)
     }
 
-    fn respond(&self, connection: &Connection, answered: &Answered) {
-        let id = &self.request.id;
+    /// What is to be sent, if anything.
+    fn response(&self, answered: &Answered) -> Option<Response> {
         match answered {
-            Answered::By(_, answer) => connection.respond(id, Ok(&answer.to_string())),
-            Answered::Elsewhere => {}
+            Answered::By(_, answer) => Some(Ok(answer.to_string())),
+            Answered::Elsewhere => None,
             // A tool's failure is told to the model, which can do something about it.
             Answered::Declined { error: Some(error) } if self.request.method == "item/tool/call" => {
                 let answer =
                     json!({ "contentItems": [{ "type": "inputText", "text": error }], "success": false });
-                connection.respond(id, Ok(&answer.to_string()));
+                Some(Ok(answer.to_string()))
             }
-            Answered::Declined { .. } => match decline(&self.request.method) {
-                Ok(answer) => connection.respond(id, Ok(&answer.to_string())),
-                Err((code, message)) => connection.respond(id, Err((code, &message))),
-            },
+            Answered::Declined { .. } => {
+                let declined = decline(&self.request.method);
+                Some(
+                    declined
+                        .map(|answer| answer.to_string())
+                        .map_err(|(code, text)| (code, text.to_string())),
+                )
+            }
         }
     }
 

@@ -32,6 +32,10 @@ pub trait TurnSink: Send + Sync {
     fn agent_event(&self, _thread: &str, _notification: &Notification<'_>) -> bool {
         false
     }
+    /// Takes over what the server has stored of the turn, where events were missed; what else came follows.
+    fn recover(&self, _turn: &RawValue) {}
+    /// All that came has followed: ends the turn if what is stored says that it is over.
+    fn conclude(&self, _turn: &RawValue) {}
     /// The connection has ended, and the turn with it if it had not.
     fn connection_ended(&self, error: &Error);
 }
@@ -57,6 +61,8 @@ struct Inner {
 #[derive(Default)]
 struct Route {
     turns: HashMap<String, Arc<dyn TurnSink>>,
+    /// The turns whose events were missed, and what came for them since.
+    paused: HashMap<String, Paused>,
     /// The turns that have a second id, by that.
     aliases: HashMap<String, String>,
     /// While a turn is being started: what came for turns that are not known.
@@ -70,6 +76,14 @@ struct Route {
     settings: Option<Box<str>>,
     /// The thread became idle while a turn was being started.
     idle_early: bool,
+}
+
+/// A turn that waits for what it missed.
+struct Paused {
+    sink: Arc<dyn TurnSink>,
+    held: Vec<Box<str>>,
+    /// Its thread became idle meanwhile.
+    idle: bool,
 }
 
 /// A turn that is being started. Its early events are kept until its id is known.
@@ -96,6 +110,7 @@ impl Router {
         let mut inner = lock(&self.inner);
         if let Some(route) = inner.threads.get_mut(thread) {
             route.turns.remove(turn);
+            route.paused.remove(turn);
             route.aliases.retain(|_, known| known != turn);
         }
         inner.last = None;
@@ -158,6 +173,62 @@ impl Router {
         }
     }
 
+    /// Events are being missed: what still comes for turns is held until each has been resumed.
+    pub fn pause(&self) {
+        let mut inner = lock(&self.inner);
+        inner.last = None;
+        for route in inner.threads.values_mut() {
+            for (turn, sink) in route.turns.drain() {
+                route.paused.insert(turn, Paused { sink, held: Vec::new(), idle: false });
+            }
+        }
+    }
+
+    /// The turns of a thread that are paused.
+    pub fn paused(&self, thread: &str) -> Vec<String> {
+        let inner = lock(&self.inner);
+        inner.threads.get(thread).map(|route| route.paused.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The threads that have a turn which is paused.
+    pub fn paused_threads(&self) -> Vec<String> {
+        let inner = lock(&self.inner);
+        let paused = inner.threads.iter().filter(|(_, route)| !route.paused.is_empty());
+        paused.map(|(thread, _)| thread.clone()).collect()
+    }
+
+    /// Goes on with a turn that was paused: first with what the server has `stored` of it, then with what was held.
+    /// Where the server has nothing, what was missed stays missed, and whether the turn still runs is doubtful.
+    pub fn resume(&self, thread: &str, turn: &str, stored: Option<&RawValue>) {
+        let mut inner = lock(&self.inner);
+        inner.last = None;
+        let Some(route) = inner.threads.get_mut(thread) else { return };
+        let Some(Paused { sink, held, idle }) = route.paused.remove(turn) else { return };
+        route.turns.insert(turn.to_owned(), Arc::clone(&sink));
+        if let Some(stored) = stored {
+            sink.recover(stored);
+        }
+        // Still under the lock: what comes next must come after these.
+        for line in held {
+            self.again(&mut inner, &line);
+        }
+        if let Some(stored) = stored {
+            sink.conclude(stored);
+        }
+        drop(inner);
+        if idle || stored.is_none() {
+            sink.thread_idle();
+        }
+        sink.wake();
+        self.wake();
+    }
+
+    /// Gives up a turn that was paused.
+    pub fn lose(&self, thread: &str, turn: &str) -> Option<Arc<dyn TurnSink>> {
+        let mut inner = lock(&self.inner);
+        Some(inner.threads.get_mut(thread)?.paused.remove(turn)?.sink)
+    }
+
     /// Wakes the readers of what was delivered.
     pub fn wake(&self) {
         let mut inner = lock(&self.inner);
@@ -184,7 +255,8 @@ impl Router {
             sink.connection_ended(error);
         }
         for route in threads.into_values() {
-            for sink in route.turns.into_values() {
+            let paused = route.paused.into_values().map(|paused| paused.sink);
+            for sink in route.turns.into_values().chain(paused) {
                 sink.connection_ended(error);
             }
         }
@@ -213,6 +285,10 @@ impl Inner {
             self.last = Some((thread.to_owned(), turn, sink));
             return true;
         }
+        if let Some(paused) = route.paused.get_mut(turn) {
+            paused.held.push(notification.line.into());
+            return true;
+        }
         match &mut route.early {
             Some(early) if early.len() < LONGEST_WAIT => {
                 early.push(notification.line.into());
@@ -239,6 +315,9 @@ impl Inner {
             for sink in route.turns.values() {
                 sink.thread_idle();
             }
+            for paused in route.paused.values_mut() {
+                paused.idle = true;
+            }
         }
     }
 
@@ -259,7 +338,8 @@ impl Inner {
             return true;
         }
         // Only a turn that runs, or is about to, can turn out to be whose it is.
-        let has_turn = |route: &Route| !route.turns.is_empty() || route.early.is_some();
+        let has_turn =
+            |route: &Route| !route.turns.is_empty() || !route.paused.is_empty() || route.early.is_some();
         if !self.threads.contains_key(thread) && self.threads.values().any(has_turn) {
             self.agents.stray(thread, notification.line);
         }

@@ -20,6 +20,8 @@ pub trait Inbox: Send + Sync {
     fn request(&self, request: ServerRequest);
     /// What was ready has been delivered.
     fn idle(&self);
+    /// The line was lost; another is to come.
+    fn lost(&self) {}
     /// The connection has ended for good.
     fn ended(&self, error: &Error);
 }
@@ -46,10 +48,14 @@ pub struct CallOptions {
     pub long: bool,
 }
 
-/// One JSON-RPC connection. Its end is sticky: whoever asks later gets the same error.
+/// One JSON-RPC connection, over one line to the server or several, one after the other. Its end is sticky: whoever
+/// asks later gets the same error.
 pub struct Connection {
     pending: Mutex<Pending>,
-    outgoing: mpsc::UnboundedSender<String>,
+    /// Where messages go; nowhere while there is no line. Locked after `pending`.
+    outgoing: Mutex<Option<mpsc::UnboundedSender<String>>>,
+    /// Whether a line that is lost is followed by another.
+    reconnects: bool,
     inbox: Arc<dyn Inbox>,
     settled: Notify,
     codex_version: OnceLock<String>,
@@ -69,22 +75,43 @@ pub struct Call {
 }
 
 impl Connection {
-    /// A connection that writes into `outgoing` and tells `inbox`; closed to requests until [`Self::open`].
-    pub fn new(
-        outgoing: mpsc::UnboundedSender<String>,
-        inbox: Arc<dyn Inbox>,
-        max_in_flight: usize,
-        secrets: Secrets,
-    ) -> Arc<Self> {
+    /// A connection that tells `inbox`; it writes nowhere until [`Self::attach`], and is closed to requests until
+    /// [`Self::open`].
+    pub fn new(inbox: Arc<dyn Inbox>, max_in_flight: usize, secrets: Secrets, reconnects: bool) -> Arc<Self> {
         Arc::new(Self {
             pending: Mutex::new(Pending::new(max_in_flight)),
-            outgoing,
+            outgoing: Mutex::new(None),
+            reconnects,
             inbox,
             settled: Notify::new(),
             codex_version: OnceLock::new(),
             secrets,
             met_garbage: AtomicBool::new(false),
         })
+    }
+
+    /// There is a line: messages go into `outgoing` from now on.
+    pub fn attach(&self, outgoing: mpsc::UnboundedSender<String>) {
+        *lock(&self.outgoing) = Some(outgoing);
+    }
+
+    /// The line was lost. Requests wait for the next one; those on the way are repeated where that is safe, and
+    /// rejected as indeterminate where it is not.
+    pub fn lose(&self) {
+        let mut pending = lock(&self.pending);
+        if pending.ended().is_some() {
+            return;
+        }
+        *lock(&self.outgoing) = None;
+        pending.lose();
+        drop(pending);
+        self.settled.notify_waiters();
+        self.inbox.lost();
+    }
+
+    /// Whether a line that is lost is followed by another.
+    pub fn reconnects(&self) -> bool {
+        self.reconnects
     }
 
     /// Makes a request; it takes its place in the queue before this returns.
@@ -113,6 +140,9 @@ impl Connection {
         let pending = lock(&self.pending);
         if let Some(error) = pending.ended() {
             return Err(error.clone());
+        }
+        if lock(&self.outgoing).is_none() {
+            return Err(Error::Lost(format!("{method} was not sent: the connection is lost at the moment")));
         }
         self.send([message(None, method, params)]);
         Ok(())
@@ -170,7 +200,9 @@ impl Connection {
         let (sender, answer) = oneshot::channel();
         let mut pending = lock(&self.pending);
         let id = pending.next_id();
-        let waiting = Waiting { method: method.to_owned(), answer: sender, long: options.long };
+        let repeats = self.reconnects && !first && is_repeatable(method);
+        let waiting =
+            Waiting { method: method.to_owned(), answer: sender, long: options.long, repeats, line: None };
         let line = pending.submit(id, message(Some(id), method, params), waiting, first);
         self.send(line);
         drop(pending);
@@ -178,10 +210,12 @@ impl Connection {
         Call { connection: Arc::clone(self), id, method: method.to_owned(), deadline, options, answer }
     }
 
-    /// Hands lines to the transport; when that is gone the end of the connection is on its way.
+    /// Hands lines to the transport; when that is gone the end of the line is on its way.
     fn send(&self, lines: impl IntoIterator<Item = String>) {
-        for line in lines {
-            let _ = self.outgoing.send(line);
+        if let Some(outgoing) = &*lock(&self.outgoing) {
+            for line in lines {
+                let _ = outgoing.send(line);
+            }
         }
     }
 
@@ -293,6 +327,16 @@ impl Drop for Call {
         self.forget();
         self.connection.settled.notify_waiters();
     }
+}
+
+/// Whether a method only reads, so that asking again does no harm.
+pub fn only_reads(method: &str) -> bool {
+    ["/list", "/read"].iter().any(|end| method.ends_with(end))
+}
+
+/// Whether asking twice comes to the same as asking once.
+fn is_repeatable(method: &str) -> bool {
+    only_reads(method) || matches!(method, "thread/resume" | "thread/unsubscribe" | "turn/interrupt")
 }
 
 /// A message as one line. Newlines in `params` can't be: JSON text from a serialiser has none.

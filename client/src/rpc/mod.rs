@@ -5,7 +5,7 @@ mod envelope;
 mod error;
 mod pending;
 
-pub use connection::{Call, CallOptions, Connection, Inbox, ServerRequest};
+pub use connection::{Call, CallOptions, Connection, Inbox, ServerRequest, only_reads};
 pub(crate) use envelope::with_notification;
 pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;

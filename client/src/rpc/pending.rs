@@ -33,6 +33,10 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<RawAnswer>,
     /// It may take as long as it likes, so it does not count in the cap once it is sent.
     pub(super) long: bool,
+    /// Whether it is sent again after the line was lost.
+    pub(super) repeats: bool,
+    /// The message, while it is on its way and may be sent again.
+    pub(super) line: Option<String>,
 }
 
 /// What became of a request that nobody waits for any more.
@@ -65,12 +69,19 @@ impl Pending {
     }
 
     /// Takes a request; the line comes back where it is to be sent at once. `first` passes the handshake gate.
-    pub(super) fn submit(&mut self, id: i64, line: String, waiting: Waiting, first: bool) -> Option<String> {
+    pub(super) fn submit(
+        &mut self,
+        id: i64,
+        line: String,
+        mut waiting: Waiting,
+        first: bool,
+    ) -> Option<String> {
         if let Some(error) = &self.ended {
             let _ = waiting.answer.send(Err(error.clone()));
             return None;
         }
         if first || (self.open && self.queue.is_empty() && self.in_flight() < self.max_in_flight) {
+            waiting.line = waiting.repeats.then(|| line.clone());
             self.sent(id, waiting);
             return Some(line);
         }
@@ -101,6 +112,29 @@ impl Pending {
                 (Forgotten::Unsent, Vec::new())
             }
             None => (Forgotten::Settled, Vec::new()),
+        }
+    }
+
+    /// The line was lost, and another is to come. What is safe to repeat waits for it, before all that waited
+    /// already; of the rest nobody knows whether it took effect.
+    pub(super) fn lose(&mut self) {
+        self.open = false;
+        self.long = 0;
+        let mut in_flight: Vec<_> = self.in_flight.drain().collect();
+        in_flight.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+        for (id, mut waiting) in in_flight {
+            match waiting.line.take() {
+                Some(line) => self.queue.push_front(Queued { id, line, waiting }),
+                None => {
+                    let method = waiting.method;
+                    let _ = waiting.answer.send(Err(Error::Indeterminate {
+                        message: format!(
+                            "the connection was lost before {method} was answered; it may have taken effect"
+                        ),
+                        method,
+                    }));
+                }
+            }
         }
     }
 
@@ -150,7 +184,8 @@ impl Pending {
     fn sendable(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while self.open && self.in_flight() < self.max_in_flight {
-            let Some(Queued { id, line, waiting }) = self.queue.pop_front() else { break };
+            let Some(Queued { id, line, mut waiting }) = self.queue.pop_front() else { break };
+            waiting.line = waiting.repeats.then(|| line.clone());
             self.sent(id, waiting);
             lines.push(line);
         }
@@ -169,8 +204,35 @@ mod tests {
     fn submit_one(pending: &mut Pending, long: bool) -> (i64, Option<String>, oneshot::Receiver<RawAnswer>) {
         let (answer, receiver) = oneshot::channel();
         let id = pending.next_id();
-        let sent = pending.submit(id, id.to_string(), Waiting { method: "m".into(), answer, long }, false);
+        let waiting = Waiting { method: "m".into(), answer, long, repeats: false, line: None };
+        let sent = pending.submit(id, id.to_string(), waiting, false);
         (id, sent, receiver)
+    }
+
+    fn submit_repeating(pending: &mut Pending) -> oneshot::Receiver<RawAnswer> {
+        let (answer, receiver) = oneshot::channel();
+        let id = pending.next_id();
+        let waiting = Waiting { method: "m".into(), answer, long: false, repeats: true, line: None };
+        pending.submit(id, id.to_string(), waiting, false);
+        receiver
+    }
+
+    #[test]
+    fn a_lost_line_repeats_what_is_safe_to_and_tells_the_rest() {
+        let mut pending = Pending::new(3);
+        pending.open();
+        let _first = submit_repeating(&mut pending);
+        let (_, _, mut second) = submit(&mut pending);
+        let _third = submit_repeating(&mut pending);
+        let _queued = submit(&mut pending);
+        pending.lose();
+        assert!(matches!(second.try_recv(), Ok(Err(Error::Indeterminate { .. }))));
+        assert_eq!(pending.in_flight(), 0);
+        let fifth = submit(&mut pending);
+        assert!(fifth.1.is_none(), "all wait for the next line");
+        assert_eq!(pending.open(), ["1", "3", "4"]);
+        pending.lose();
+        assert_eq!(pending.open(), ["1", "3", "5"], "what was lost twice is sent twice again");
     }
 
     #[test]

@@ -1,16 +1,12 @@
-use std::time::Duration;
-
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::Inbound;
+use super::{Inbound, WAKE_PAUSE};
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
 /// A buffer that one long line made larger than this is given back.
 const KEEP_BYTES: usize = 1024 * 1024;
-/// Readers are woken at once, but no sooner after the last time: waking costs more than many messages do.
-const WAKE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Reads lines until the end of the input; a line may be of any length.
 pub(crate) async fn read_lines(

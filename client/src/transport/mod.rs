@@ -1,10 +1,23 @@
 //! One message out, one message in.
 
+use std::time::Duration;
+
+mod address;
+mod dial;
 mod lines;
 mod stdio;
+mod websocket;
 
+pub use address::Address;
+#[cfg(unix)]
+pub(crate) use address::socket_path;
+pub use dial::{Bytes, Dial, Stream};
 pub(crate) use lines::read_lines;
-pub use stdio::run_stdio;
+pub use stdio::run_lines;
+pub use websocket::{Socket, run_websocket};
+
+/// Readers are woken at once, but no sooner after the last time: waking costs more than many messages do.
+const WAKE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Takes the messages of a transport, on its reading task. Must not block.
 pub trait Inbound: Send {

@@ -1,5 +1,6 @@
-use tokio::io::{AsyncWriteExt, BufWriter};
-use tokio::process::{ChildStdin, ChildStdout};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -7,13 +8,16 @@ use tracing::Instrument;
 use super::Inbound;
 use super::lines::read_lines;
 
-/// Carries messages between a child's pipes and `inbound` until its stdout ends.
+/// How long closing may take.
+const CLOSE_GRACE: Duration = Duration::from_millis(500);
+
+/// Carries messages as lines, over a child's pipes or whatever takes their place, until what is read ends.
 ///
 /// Reading and writing are two tasks: a select of both would lose what a cancelled read had taken.
-/// `ending` closes the child's stdin after what was queued before it.
-pub async fn run_stdio(
-    stdin: ChildStdin,
-    stdout: ChildStdout,
+/// `ending` closes what is written after what was queued before it.
+pub async fn run_lines(
+    stdin: impl AsyncWrite + Send + Unpin + 'static,
+    stdout: impl AsyncRead + Send + Unpin,
     outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
     mut inbound: impl Inbound,
@@ -26,7 +30,11 @@ pub async fn run_stdio(
 }
 
 /// Writes each message as a line.
-async fn write_lines(stdin: ChildStdin, mut outgoing: UnboundedReceiver<String>, ending: CancellationToken) {
+async fn write_lines(
+    stdin: impl AsyncWrite + Send + Unpin,
+    mut outgoing: UnboundedReceiver<String>,
+    ending: CancellationToken,
+) {
     let mut stdin = BufWriter::new(stdin);
     let mut batch = Vec::new();
     loop {
@@ -49,9 +57,14 @@ async fn write_lines(stdin: ChildStdin, mut outgoing: UnboundedReceiver<String>,
             break;
         }
     }
+    // What is no pipe is not closed by being dropped.
+    let _ = tokio::time::timeout(CLOSE_GRACE, stdin.shutdown()).await;
 }
 
-async fn write_batch(stdin: &mut BufWriter<ChildStdin>, batch: &mut Vec<String>) -> std::io::Result<()> {
+async fn write_batch(
+    stdin: &mut BufWriter<impl AsyncWrite + Unpin>,
+    batch: &mut Vec<String>,
+) -> std::io::Result<()> {
     for message in batch.drain(..) {
         stdin.write_all(message.as_bytes()).await?;
         stdin.write_all(b"\n").await?;

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -20,6 +20,8 @@ pub(super) struct Collector {
     /// The changes of file-change items that are not complete: their approval requests do not hold them.
     file_changes: HashMap<String, Slice>,
     fatal: Option<Box<RawValue>>,
+    /// The items that have begun and are not complete.
+    open: HashSet<Box<str>>,
 }
 
 /// What a notification means to its turn.
@@ -93,7 +95,7 @@ pub(super) struct WireTurn {
     started_at: Option<Box<RawValue>>,
     completed_at: Option<Box<RawValue>>,
     duration_ms: Option<Box<RawValue>>,
-    items: Option<Box<RawValue>>,
+    pub(super) items: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -110,7 +112,13 @@ impl Collector {
         let mut meaning = Meaning::default();
         match notification.method {
             "turn/started" => meaning.started = true,
-            "item/started" if notification.line.contains("\"fileChange\"") => {
+            "item/started" => {
+                if let Some(item) = notification.ids.item.as_deref() {
+                    self.open.insert(item.into());
+                }
+                if !notification.line.contains("\"fileChange\"") {
+                    return meaning;
+                }
                 let line: Arc<str> = notification.line.into();
                 if let Some(started) = params::<Completed<'_>>(&line)
                     && let Ok(item) = serde_json::from_str::<FileChange<'_>>(started.item.get())
@@ -123,6 +131,7 @@ impl Collector {
             "item/completed" => {
                 if let Some(item) = notification.ids.item.as_deref() {
                     self.file_changes.remove(item);
+                    self.open.remove(item);
                 }
                 let line: Arc<str> = notification.line.into();
                 if let Some(completed) = params::<Completed<'_>>(&line) {
@@ -157,6 +166,13 @@ impl Collector {
     /// The changes of a file-change item that is not complete, as JSON.
     pub(super) fn file_changes(&self, item: &str) -> Option<String> {
         self.file_changes.get(item).map(|changes| changes.json().to_owned())
+    }
+
+    /// The items that came, and whether each is complete.
+    pub(super) fn known(&self) -> HashMap<String, bool> {
+        let complete = self.items.iter().filter_map(|item| Some((item_id(item.json())?, true)));
+        let open = self.open.iter().map(|item| (item.to_string(), false));
+        open.chain(complete).collect()
     }
 
     /// Takes over the items of a turn that was read from the server, where none came by themselves.
@@ -236,6 +252,14 @@ impl WireTurn {
         let status = self.status.as_deref().and_then(string);
         !matches!(status.as_deref(), None | Some("inProgress"))
     }
+}
+
+fn item_id(item: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Identified {
+        id: String,
+    }
+    Some(serde_json::from_str::<Identified>(item).ok()?.id)
 }
 
 fn params<'a, T: Deserialize<'a>>(line: &'a str) -> Option<T> {

@@ -5,6 +5,7 @@ mod collector;
 mod deltas;
 mod log;
 mod reader;
+mod recovery;
 mod result;
 mod state;
 mod step;

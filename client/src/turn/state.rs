@@ -12,6 +12,7 @@ use super::collector::{Collector, WireTurn};
 use super::deltas::DeltaParts;
 use super::log::{Cursor, Log};
 use super::reader::{EventReader, ReaderKind};
+use super::recovery::{ending, missed};
 use super::result::{Continuation, TurnResult, TurnStatus};
 use crate::routing::TurnSink;
 use crate::rpc::Notification;
@@ -66,6 +67,8 @@ pub(super) struct Inner {
     last_event: Instant,
     /// How many events came.
     pub(super) events: u64,
+    /// After events were missed: the items that are known, and whether each is complete.
+    known: Option<HashMap<String, bool>>,
 }
 
 impl TurnState {
@@ -88,6 +91,7 @@ impl TurnState {
                 end: None,
                 last_event: Instant::now(),
                 events: 0,
+                known: None,
             }),
             phase: watch::Sender::new(Phase::default()),
             agents: Mutex::default(),
@@ -287,6 +291,9 @@ impl TurnSink for TurnState {
     fn event(&self, notification: &Notification<'_>) -> bool {
         let delta = self.delta(notification);
         let mut inner = lock(&self.inner);
+        if inner.known.is_some() && inner.has_seen(notification, self.phase.borrow().started) {
+            return false;
+        }
         inner.last_event = Instant::now();
         inner.events += 1;
         let meaning = inner.collector.read(notification);
@@ -346,6 +353,29 @@ impl TurnSink for TurnState {
         }
     }
 
+    fn recover(&self, turn: &RawValue) {
+        let mut inner = lock(&self.inner);
+        let known = inner.collector.known();
+        inner.known = Some(known.clone());
+        drop(inner);
+        let has_started = self.phase.borrow().started;
+        for line in missed(turn, &self.thread_id, &self.turn_id, has_started, &known) {
+            crate::rpc::with_notification(&line, |notification| {
+                self.event(notification);
+            });
+        }
+    }
+
+    fn conclude(&self, turn: &RawValue) {
+        if let Some(line) = ending(turn, &self.thread_id)
+            && self.end().is_none()
+        {
+            crate::rpc::with_notification(&line, |notification| {
+                self.event(notification);
+            });
+        }
+    }
+
     fn connection_ended(&self, error: &Error) {
         if let Some(agents) = &mut *lock(&self.agents) {
             agents.connection_ended(error);
@@ -355,6 +385,31 @@ impl TurnSink for TurnState {
 }
 
 impl Inner {
+    /// Whether an event says what is known, because it was told before or found out meanwhile.
+    fn has_seen(&mut self, notification: &Notification<'_>, has_started: bool) -> bool {
+        if notification.method == "turn/started" {
+            return has_started;
+        }
+        let (Some(known), Some(item)) = (&mut self.known, notification.ids.item.as_deref()) else {
+            return false;
+        };
+        let complete = notification.method == "item/completed";
+        match known.get_mut(item) {
+            Some(true) => true,
+            Some(known) if complete => {
+                *known = true;
+                false
+            }
+            Some(_) => notification.method == "item/started",
+            None => {
+                if complete || notification.method == "item/started" {
+                    known.insert(item.to_owned(), complete);
+                }
+                false
+            }
+        }
+    }
+
     pub(super) fn on_wake(&mut self, waker: Box<dyn FnOnce() + Send>) {
         self.wakers.push(waker);
     }

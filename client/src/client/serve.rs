@@ -1,0 +1,203 @@
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempPath;
+use tokio::io::AsyncReadExt;
+
+use super::core::Host;
+use super::launch::{exited, locate, with_stderr};
+use crate::options::ServeSettings;
+use crate::process::{Executable, Process, SpawnOptions, Spawned, config_arguments};
+use crate::{Error, Secrets};
+
+/// How often it is looked for whether a socket is there: nothing is printed.
+const SOCKET_POLL: Duration = Duration::from_millis(10);
+const TOKEN_BYTES: usize = 32;
+
+/// A server that listens does not end with its input, so a shell stays beside it, which reads the input, and ends the
+/// server when that ends: with whoever started it, however that goes. The first signal lets turns finish, the second
+/// does not.
+const GUARD: &str = r#"
+exec 3<&0 </dev/null
+"$0" "$@" 3<&- &
+server=$!
+{
+  while read -r _ <&3; do :; done
+  kill -TERM "$server"; sleep 1; kill -TERM "$server"; sleep 1; kill -KILL "$server"
+} 2>/dev/null &
+guard=$!
+exec 3<&-
+wait "$server"; code=$?
+kill "$guard" 2>/dev/null
+exit "$code"
+"#;
+
+/// An app-server that listens for clients of several programs. It ends with [`Self::close`], when this is dropped, and
+/// with the process that started it.
+pub struct AppServer {
+    url: String,
+    token: String,
+    token_file: TempPath,
+    process: Process,
+}
+
+impl AppServer {
+    /// Starts one, and waits until it can be connected to.
+    pub async fn start(settings: ServeSettings, host: &Host) -> Result<Self, Error> {
+        let as_client = settings.check()?;
+        let limit = as_client.connect_timeout();
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let socket = settings.socket_path.as_ref().map(PathBuf::from);
+        let config = as_client.config.as_ref().map(config_arguments).transpose()?.unwrap_or_default();
+        if let Some(name) = config.secrets.keys().next() {
+            return Err(Error::InvalidArgument(format!(
+                "options.config: `{name}` is a secret, and would show in the list of processes; put it into config.toml"
+            )));
+        }
+        let (executable, environment) = locate(&as_client, &host.search_from)?;
+        let path = executable.path.display().to_string();
+        let token = random_token()?;
+        let token_file = token_file(&token)?;
+        let listen = match &socket {
+            Some(socket) => {
+                format!("unix://{}", std::path::absolute(socket).unwrap_or_else(|_| socket.clone()).display())
+            }
+            None => format!("ws://127.0.0.1:{}", settings.port.unwrap_or_default()),
+        };
+        let mut arguments: Vec<OsString> =
+            ["app-server".into(), "--listen".into(), listen.clone().into()].into();
+        arguments.extend(["--ws-auth", "capability-token", "--ws-token-file"].map(OsString::from));
+        arguments.push(token_file.as_os_str().to_owned());
+        for value in config.arguments.iter().chain(settings.config_overrides.iter().flatten()) {
+            arguments.extend(["--config".into(), value.into()]);
+        }
+        let (executable, arguments) = guarded(executable, arguments);
+        let Spawned { process, stdin, mut stdout } = Process::spawn(SpawnOptions {
+            executable,
+            arguments,
+            cwd: as_client.cwd.as_ref().map(PathBuf::from),
+            environment,
+            secrets: Secrets::new([token.clone()]),
+        })?;
+        if cfg!(windows) {
+            process.input_over();
+        }
+        let ending = process.ending();
+        tokio::spawn(async move {
+            let mut nothing = [0; 1024];
+            while stdout.read(&mut nothing).await.is_ok_and(|count| count > 0) {}
+        });
+        tokio::spawn(async move {
+            ending.cancelled().await;
+            drop(stdin);
+        });
+        let ready = async {
+            match &socket {
+                Some(socket) => wait_for_socket(socket, listen).await,
+                None => process.find_in_stderr(listening).await,
+            }
+        };
+        let exit = process.exit_watch();
+        let url = tokio::select! {
+            url = ready => url,
+            exit = exit.exited() => return Err(exited(&path, exit)),
+            () = tokio::time::sleep(limit) => {
+                let message = format!("{path} was started but did not listen within {limit_ms} ms");
+                let message = with_stderr(message, &process.stderr());
+                process.end(Duration::ZERO).await;
+                return Err(Error::Timeout { message, method: None, timeout_ms: limit_ms });
+            }
+        };
+        tracing::info!(url, "codex listens");
+        Ok(Self { url, token, token_file, process })
+    }
+
+    /// Where it listens, for the option `url`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What a client has to show, for the option `token`.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The file that holds the token, which only this user can read. It goes with the server.
+    pub fn token_file(&self) -> &Path {
+        &self.token_file
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&self) {
+        self.process.exit_watch().exited().await;
+    }
+
+    /// Ends it, and all below it.
+    pub async fn close(&self) {
+        self.process.end(Duration::ZERO).await;
+        let _ = std::fs::remove_file(&self.token_file);
+    }
+}
+
+#[cfg(unix)]
+fn guarded(executable: Executable, arguments: Vec<OsString>) -> (Executable, Vec<OsString>) {
+    let shell = Executable { path: PathBuf::from("/bin/sh"), ..executable.clone() };
+    let guard = ["-c".into(), GUARD.into(), executable.path.into_os_string()];
+    (shell, guard.into_iter().chain(arguments).collect())
+}
+
+#[cfg(not(unix))]
+fn guarded(executable: Executable, arguments: Vec<OsString>) -> (Executable, Vec<OsString>) {
+    // The job object ends with this process.
+    (executable, arguments)
+}
+
+/// The address that a server prints when it listens.
+fn listening(stderr: &str) -> Option<String> {
+    let (_, rest) = stderr.split_once("listening on: ws://")?;
+    // The end of the line, or it is not all there yet.
+    let (address, _) = rest.split_once('\n')?;
+    Some(format!("ws://{}", address.trim()))
+}
+
+async fn wait_for_socket(path: &Path, url: String) -> String {
+    #[cfg(unix)]
+    while tokio::net::UnixStream::connect(crate::transport::socket_path(path)).await.is_err() {
+        tokio::time::sleep(SOCKET_POLL).await;
+    }
+    #[cfg(not(unix))]
+    let _ = (path, SOCKET_POLL);
+    url
+}
+
+fn random_token() -> Result<String, Error> {
+    let mut bytes = [0; TOKEN_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Spawn(format!("no token could be made: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A file that only this user can read.
+fn token_file(token: &str) -> Result<TempPath, Error> {
+    let written = tempfile::Builder::new().prefix("codex-node-token-").tempfile().and_then(|mut file| {
+        file.write_all(token.as_bytes())?;
+        Ok(file.into_temp_path())
+    });
+    written.map_err(|error| {
+        let folder = std::env::temp_dir();
+        Error::Spawn(format!("could not write the token into a file in {}: {error}", folder.display()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_read_once_its_line_is_whole() {
+        assert_eq!(listening("codex app-server\n  listening on: ws://127.0.0.1:46"), None);
+        let whole = "x\n  listening on: ws://127.0.0.1:46255\n  readyz: ..";
+        assert_eq!(listening(whole).as_deref(), Some("ws://127.0.0.1:46255"));
+    }
+}

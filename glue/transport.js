@@ -1,0 +1,119 @@
+'use strict'
+
+const { checkObject } = require('./json.js')
+
+/**
+ * What the native side says to a transport: open it, write these bytes, close what is written.
+ * @typedef {(what: 'open' | 'write' | 'end', bytes?: Uint8Array) => void} Command
+ *
+ * What it hears: bytes, and the end with its reason, if there is one.
+ * @typedef {{ feed: (bytes: Uint8Array) => void, done: (why?: string) => void }} Inlet
+ */
+
+const ACCEPTS = 'must be a Node Duplex, or {readable, writable} of Node or web streams of bytes'
+
+/**
+ * The transport of a client, checked.
+ *
+ * @param {any} transport
+ * @returns {{ readable: any, writable: any }}
+ */
+function checkTransport(transport) {
+  const both = isReadable(transport) && isWritable(transport) ? { readable: transport, writable: transport } : transport
+  if (!isReadable(both?.readable) || !isWritable(both?.writable)) {
+    throw new TypeError(`options.transport: ${ACCEPTS}`)
+  }
+  return both
+}
+
+/** @param {any} stream */
+function isReadable(stream) {
+  return typeof stream?.getReader === 'function' || typeof stream?.[Symbol.asyncIterator] === 'function'
+}
+
+/** @param {any} stream */
+function isWritable(stream) {
+  if (typeof stream?.getWriter === 'function') return true
+  return typeof stream?.write === 'function' && typeof stream.end === 'function' && typeof stream.on === 'function'
+}
+
+/**
+ * Takes the transport out of options.
+ *
+ * @param {Record<string, unknown>} options
+ */
+function takeTransport(options) {
+  if (options.transport === undefined) return { rest: options }
+  checkObject(options, 'options')
+  const { transport, ...rest } = options
+  return { rest, transport: checkTransport(transport) }
+}
+
+/**
+ * Connects a transport to the native side.
+ *
+ * @param {{ readable: any, writable: any }} transport
+ * @param {Inlet} inlet
+ * @returns {Command}
+ */
+function attachTransport({ readable, writable }, inlet) {
+  /** @param {unknown} error */
+  const failed = (error) => inlet.done(error instanceof Error ? error.message : String(error))
+  const sink = typeof writable.getWriter === 'function' ? webSink(writable, failed) : nodeSink(writable, failed)
+  return (what, bytes) => {
+    try {
+      if (what === 'open') pump(readable, inlet, failed)
+      else if (what === 'write') sink.write(/** @type {Uint8Array} */ (bytes))
+      else sink.end()
+    } catch (error) {
+      failed(error)
+    }
+  }
+}
+
+/**
+ * @param {any} readable
+ * @param {Inlet} inlet
+ * @param {(error: unknown) => void} failed
+ */
+async function pump(readable, inlet, failed) {
+  try {
+    if (typeof readable[Symbol.asyncIterator] === 'function') {
+      for await (const chunk of readable) inlet.feed(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+    } else {
+      const reader = readable.getReader()
+      for (let next = await reader.read(); !next.done; next = await reader.read()) inlet.feed(next.value)
+    }
+    inlet.done()
+  } catch (error) {
+    failed(error)
+  }
+}
+
+/**
+ * @param {any} writable
+ * @param {(error: unknown) => void} failed
+ */
+function webSink(writable, failed) {
+  const writer = writable.getWriter()
+  return {
+    /** @param {Uint8Array} bytes */
+    write: (bytes) => void writer.write(bytes).catch(failed),
+    end: () => void writer.close().catch(() => {}),
+  }
+}
+
+/**
+ * @param {any} writable
+ * @param {(error: unknown) => void} failed
+ */
+function nodeSink(writable, failed) {
+  writable.on('error', failed)
+  return {
+    /** @param {Uint8Array} bytes */
+    write: (bytes) => void writable.write(bytes),
+    end: () => void writable.end(),
+  }
+}
+
+module.exports = { attachTransport, takeTransport }
