@@ -2115,6 +2115,13 @@ export declare class Thread {
    */
   turn<S extends Schema | undefined = undefined>(input: Input, options?: TurnOptions<S>): Promise<Turn<Parsed<S>>>
   /**
+   * The turn that runs in the thread, or null: also one that another client of the same server started. What it
+   * has completed comes as events first, then what follows; text deltas from before are not repeated.
+   *
+   * Wire: `thread/resume`.
+   */
+  runningTurn(): Promise<Turn | null>
+  /**
    * Reads the thread as the server has stored it; it need not be loaded.
    *
    * Wire: `thread/read`.

@@ -102,6 +102,16 @@ impl Thread {
         )
     }
 
+    /// The turn that runs in the thread, or null: also one that another client of the same server started. What it
+    /// has completed comes as events first, then what follows; text deltas from before are not repeated.
+    ///
+    /// Wire: `thread/resume`.
+    #[napi(ts_return_type = "Promise<Turn | null>")]
+    pub fn running_turn<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let thread = self.thread.clone();
+        promise(env, async move { thread.running_turn().await }, |_, turn| Ok(turn.map(Turn::new)))
+    }
+
     /// Reads the thread as the server has stored it; it need not be loaded.
     ///
     /// Wire: `thread/read`.

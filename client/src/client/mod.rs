@@ -1,6 +1,7 @@
 //! [`Codex`], [`Thread`] and [`Turn`]: what a binding wraps.
 
 mod account;
+mod attach;
 mod codex;
 mod command;
 mod config;

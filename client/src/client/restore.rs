@@ -1,4 +1,4 @@
-//! How a thread comes back after its line was lost, and its running turns with it.
+//! How a thread comes back whose events were missed, and its running turns with it.
 
 use std::sync::Arc;
 
@@ -8,23 +8,64 @@ use serde_json::{json, value::RawValue};
 use super::thread::Thread;
 use crate::Error;
 use crate::routing::Router;
-use crate::rpc::Connection;
+use crate::rpc::{Call, Connection};
 
+/// The answer to `thread/resume`, as far as it is needed here.
 #[derive(Deserialize)]
-struct Resumed<'a> {
-    #[serde(borrow)]
-    thread: Stored<'a>,
+pub(super) struct Resumed {
+    thread: Stored,
 }
 
 #[derive(Deserialize)]
-struct Stored<'a> {
-    #[serde(borrow, default)]
-    turns: Vec<&'a RawValue>,
+struct Stored {
+    #[serde(default)]
+    turns: Vec<Box<RawValue>>,
+    status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    r#type: String,
 }
 
 #[derive(Deserialize)]
 struct Identified {
     id: String,
+    #[serde(default)]
+    status: String,
+}
+
+impl Resumed {
+    pub(super) fn read(answer: &RawValue) -> Result<Self, Error> {
+        serde_json::from_str(answer.get())
+            .map_err(|error| Error::Spawn(format!("the answer to thread/resume can't be read: {error}")))
+    }
+
+    /// A turn as the server has stored it.
+    pub(super) fn turn(&self, id: &str) -> Option<&RawValue> {
+        let turns = self.thread.turns.iter().rev();
+        turns.map(Box::as_ref).find(|turn| identified(turn).is_some_and(|turn| turn.id == id))
+    }
+
+    /// The turn that runs.
+    pub(super) fn running(&self) -> Option<(String, &RawValue)> {
+        let last = self.thread.turns.last()?;
+        let Identified { id, status } = identified(last)?;
+        (status == "inProgress").then_some((id, last))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.thread.status.as_ref().is_some_and(|status| status.r#type != "active")
+    }
+}
+
+fn identified(turn: &RawValue) -> Option<Identified> {
+    serde_json::from_str(turn.get()).ok()
+}
+
+/// Whether the server has nothing on disk of a thread: it had no turn yet, or is ephemeral.
+pub(super) fn is_unwritten(error: &Error) -> bool {
+    matches!(error, Error::Rpc(error) if error.message.contains("no rollout found"))
 }
 
 impl Thread {
@@ -33,47 +74,51 @@ impl Thread {
     /// Wire: `thread/resume`, `thread/read`.
     pub(super) async fn restore(&self, connection: &Arc<Connection>, router: &Router) -> Result<(), Error> {
         let paused = router.paused(self.id());
+        let active = router.active(self.id()).borrow().clone();
         let ask = |method, params: String| connection.handshake(method, Some(&params), self.call_options());
         let resumed = ask("thread/resume", self.resume_params(!paused.is_empty())).answer().await;
-        let answer = match resumed {
-            Ok(answer) => answer,
-            // It is not kept on disk, or was deleted.
-            Err(Error::Rpc(error)) => {
-                tracing::warn!(thread = self.id(), %error.message, "a thread could not be resumed");
+        let resumed = match resumed {
+            Ok(answer) => Resumed::read(&answer)?,
+            Err(error @ Error::Rpc(_)) => {
+                tracing::warn!(thread = self.id(), %error, "a thread could not be resumed");
+                router.found_idle(self.id(), &active);
                 self.shared.unloaded();
-                for turn in paused {
-                    if let Some(sink) = router.lose(self.id(), &turn) {
-                        sink.connection_ended(&Error::TurnLost {
-                            message: format!(
-                                "the connection was lost, and the thread of turn {turn} could not be resumed: {}",
-                                error.message
-                            ),
-                            result: None,
-                        });
-                    }
-                }
+                self.lose_turns(router, paused, &error);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
+        if resumed.is_idle() {
+            router.found_idle(self.id(), &active);
+        }
         if paused.is_empty() {
             return Ok(());
         }
-        // The token usage follows the answer: once the next one is here, it is as well.
-        let read = ask("thread/read", json!({ "threadId": self.id() }).to_string()).answer().await;
-        if let Err(error) = read
-            && !matches!(error, Error::Rpc(_))
-        {
-            return Err(error);
-        }
-        let turns = serde_json::from_str::<Resumed<'_>>(answer.get()).map(|resumed| resumed.thread.turns);
-        let turns = turns.unwrap_or_default();
+        self.hear_usage(ask("thread/read", json!({ "threadId": self.id() }).to_string())).await?;
         for turn in paused {
-            let is_it = |stored: &&&RawValue| {
-                serde_json::from_str::<Identified>(stored.get()).is_ok_and(|s| s.id == turn)
-            };
-            router.resume(self.id(), &turn, turns.iter().find(is_it).copied());
+            router.resume(self.id(), &turn, resumed.turn(&turn));
         }
         Ok(())
+    }
+
+    /// The token usage follows the answer to `thread/resume`: once the answer to `next` is here, it is as well.
+    pub(super) async fn hear_usage(&self, next: Call) -> Result<(), Error> {
+        match next.answer().await {
+            Ok(_) | Err(Error::Rpc(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn lose_turns(&self, router: &Router, turns: Vec<String>, error: &Error) {
+        for turn in turns {
+            if let Some(sink) = router.lose(self.id(), &turn) {
+                sink.connection_ended(&Error::TurnLost {
+                    message: format!(
+                        "the connection was lost, and the thread of turn {turn} could not be resumed: {error}"
+                    ),
+                    result: None,
+                });
+            }
+        }
     }
 }

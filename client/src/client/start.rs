@@ -121,7 +121,7 @@ impl Thread {
         // A turn that the server still works on, one that was given up here or another client's, comes first.
         let mut active = session.router.active(&self.shared.id);
         let _ = active.wait_for(Option::is_none).await;
-        self.ensure_loaded(&session).await?;
+        let is_followed = self.ensure_loaded(&session).await?;
 
         let (sender, receiver) = oneshot::channel();
         let thread = self.clone();
@@ -131,7 +131,7 @@ impl Thread {
         let send = async move {
             let dispatcher = Arc::clone(&thread.core.dispatcher);
             dispatcher.starting(thread.id(), handlers);
-            let begun = thread.send_start(&session, work, keep_log).await;
+            let begun = thread.send_start(&session, work, keep_log, is_followed).await;
             dispatcher.started(thread.id(), begun.as_ref().ok());
             let turn = match begun {
                 // The place is free before anybody hears of the end: who waits for that finds no turn running.
@@ -144,13 +144,7 @@ impl Thread {
                     return;
                 }
             };
-            let watch = Watch {
-                thread: turn.thread().clone(),
-                connection: Arc::clone(&session.connection),
-                router: Arc::clone(&session.router),
-                state: Arc::clone(turn.state()),
-                cancel,
-            };
+            let watch = Watch::of(&turn, &session, cancel);
             if let Some(limit) = inactivity {
                 turn.watch_silence(limit);
             }
@@ -170,6 +164,7 @@ impl Thread {
         session: &Session,
         work: Work,
         keep_log: bool,
+        is_followed: bool,
     ) -> Result<Arc<TurnState>, Error> {
         #[derive(Deserialize)]
         struct Started {
@@ -197,7 +192,12 @@ impl Thread {
             self.next_started(session, &mut started, method).await?
         };
         let state = TurnState::new(self.id(), &turn_id, keep_log);
-        expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
+        self.shared.runs(&state);
+        if is_followed {
+            expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
+        } else {
+            self.catch_up(session, expected, &state).await?;
+        }
         Ok(state)
     }
 

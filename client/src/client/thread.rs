@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
@@ -7,13 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::Core;
 use super::defaults::Defaults;
+use super::restore::is_unwritten;
 use super::session::Session;
 use super::start::Work;
 use super::turn::Turn;
 use crate::options::{Input, Opening, ThreadSettings, TurnSettings};
 use crate::requests::Handlers;
 use crate::rpc::{CallOptions, RawAnswer};
-use crate::turn::TurnResult;
+use crate::turn::{TurnResult, TurnState};
 use crate::{Error, lock};
 
 /// One thread of a client.
@@ -31,6 +32,8 @@ pub(super) struct ThreadShared {
     opened: Mutex<Opened>,
     /// The last token usage that was asked for: it outlives the server.
     usage: Mutex<Option<String>>,
+    /// The turn of this client that was started last.
+    running: Mutex<Weak<TurnState>>,
     /// The settings for later turns.
     pub(super) defaults: Mutex<Defaults>,
     /// Kept here for as long as the thread is: the dispatcher does not keep them.
@@ -51,6 +54,7 @@ impl ThreadShared {
             turns: Arc::new(Semaphore::new(1)),
             opened: Mutex::default(),
             usage: Mutex::default(),
+            running: Mutex::default(),
             defaults: Mutex::default(),
             handlers: Mutex::default(),
         }
@@ -67,6 +71,11 @@ impl ThreadShared {
         lock(&self.opened).session
     }
 
+    /// A session has the thread loaded.
+    pub(super) fn loaded(&self, session: u64) {
+        lock(&self.opened).session = session;
+    }
+
     /// The server does not have the thread loaded any more.
     pub(super) fn unloaded(&self) {
         lock(&self.opened).session = 0;
@@ -75,6 +84,15 @@ impl ThreadShared {
     /// The thread has other settings now, with which it is to be loaded again.
     pub(super) fn change_settings(&self, change: impl FnOnce(&mut ThreadSettings)) {
         change(&mut lock(&self.opened).settings);
+    }
+
+    pub(super) fn runs(&self, state: &Arc<TurnState>) {
+        *lock(&self.running) = Arc::downgrade(state);
+    }
+
+    /// The turn of this client that runs.
+    pub(super) fn running(&self) -> Option<Arc<TurnState>> {
+        lock(&self.running).upgrade().filter(|state| state.end().is_none())
     }
 
     pub(super) fn set_handlers(&self, handlers: Arc<dyn Handlers>) {
@@ -156,16 +174,25 @@ impl Thread {
         }
     }
 
-    /// Loads the thread in a session that does not have it: the server was started anew since.
-    pub(super) async fn ensure_loaded(&self, session: &Session) -> Result<(), Error> {
+    /// Loads the thread in a session that does not have it: the server was started anew since, or the line was lost.
+    ///
+    /// False where the server has nothing of it on disk. It may know it all the same: of a thread without a turn
+    /// nothing is written yet.
+    pub(super) async fn ensure_loaded(&self, session: &Session) -> Result<bool, Error> {
         if self.shared.session() == session.number {
-            return Ok(());
+            return Ok(true);
         }
         let params = self.resume_params(false);
-        session.connection.request("thread/resume", Some(&params), self.call_options()).answer().await?;
-        session.router.follow_settings(self.id());
-        lock(&self.shared.opened).session = session.number;
-        Ok(())
+        let resumed = session.connection.request("thread/resume", Some(&params), self.call_options());
+        match resumed.answer().await {
+            Ok(_) => {
+                self.shared.loaded(session.number);
+                session.router.follow_settings(self.id());
+                Ok(true)
+            }
+            Err(error) if session.connection.reconnects() && is_unwritten(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// What loads the thread with the settings that it was opened with.

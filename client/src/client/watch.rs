@@ -9,7 +9,9 @@ use tracing::Instrument;
 
 use super::core::Core;
 use super::interrupt::interrupt;
+use super::session::Session;
 use super::thread::Thread;
+use super::turn::Turn;
 use crate::Error;
 use crate::routing::Router;
 use crate::rpc::Connection;
@@ -93,6 +95,16 @@ pub(super) async fn watch_silence(
 }
 
 impl Watch {
+    pub(super) fn of(turn: &Turn, session: &Session, cancel: CancellationToken) -> Self {
+        Self {
+            thread: turn.thread().clone(),
+            connection: Arc::clone(&session.connection),
+            router: Arc::clone(&session.router),
+            state: Arc::clone(turn.state()),
+            cancel,
+        }
+    }
+
     /// Ends a turn that seems over: with the error that the server announced, or as the server has it stored.
     async fn settle(&self) {
         let state = &self.state;

@@ -36,6 +36,10 @@ pub trait TurnSink: Send + Sync {
     fn recover(&self, _turn: &RawValue) {}
     /// All that came has followed: ends the turn if what is stored says that it is over.
     fn conclude(&self, _turn: &RawValue) {}
+    /// Whether the turn is over.
+    fn has_ended(&self) -> bool {
+        false
+    }
     /// The connection has ended, and the turn with it if it had not.
     fn connection_ended(&self, error: &Error);
 }
@@ -215,12 +219,41 @@ impl Router {
         if let Some(stored) = stored {
             sink.conclude(stored);
         }
+        if sink.has_ended()
+            && let Some(route) = inner.threads.get_mut(thread)
+        {
+            route.ended(turn);
+        }
         drop(inner);
         if idle || stored.is_none() {
             sink.thread_idle();
         }
         sink.wake();
         self.wake();
+    }
+
+    /// What the server says of a thread whose events were missed: that it is idle, and has been since `active` was
+    /// what was known of it.
+    pub fn found_idle(&self, thread: &str, active: &Option<String>) {
+        if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
+            route.active.send_if_modified(|now| {
+                let stale = now.is_some() && now == active;
+                if stale {
+                    *now = None;
+                }
+                stale
+            });
+        }
+    }
+
+    /// What the server says of a thread whose events were missed: the turn that it works on.
+    pub fn found_active(&self, thread: &str, turn: &str) {
+        lock(&self.inner)
+            .threads
+            .entry(thread.to_owned())
+            .or_default()
+            .active
+            .send_replace(Some(turn.to_owned()));
     }
 
     /// Gives up a turn that was paused.
@@ -364,6 +397,16 @@ impl Inner {
 }
 
 impl Route {
+    fn ended(&mut self, turn: &str) {
+        self.active.send_if_modified(|active| {
+            let ended = active.as_deref() == Some(turn);
+            if ended {
+                *active = None;
+            }
+            ended
+        });
+    }
+
     fn follow(&mut self, turn: &str, notification: &Notification<'_>) {
         match notification.method {
             "turn/started" => {
@@ -375,15 +418,7 @@ impl Route {
                 self.active.send_replace(Some(root));
                 self.started.send_replace(Some(turn.to_owned()));
             }
-            "turn/completed" => {
-                self.active.send_if_modified(|active| {
-                    let ended = active.as_deref() == Some(turn);
-                    if ended {
-                        *active = None;
-                    }
-                    ended
-                });
-            }
+            "turn/completed" => self.ended(turn),
             "thread/tokenUsage/updated" => self.usage = Some(notification.line.into()),
             _ => {}
         }

@@ -366,6 +366,10 @@ impl TurnSink for TurnState {
         }
     }
 
+    fn has_ended(&self) -> bool {
+        self.end().is_some()
+    }
+
     fn conclude(&self, turn: &RawValue) {
         if let Some(line) = ending(turn, &self.thread_id)
             && self.end().is_none()
