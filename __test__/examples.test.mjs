@@ -113,6 +113,28 @@ test('many-threads: every thread runs at once, and one that fails leaves the oth
   assert.equal(new Set(provider.requests.map((request) => request.threadId)).size, 3)
 })
 
+test('exec: commands and tokens go to stderr, the thread goes on by its id', async (t) => {
+  const { provider, run } = await stage(t)
+  provider.enqueue(command('ls -S'), say('A shop.'), say('By hand.'))
+  const first = await run('exec', 'What is this?')
+  assert.deepEqual({ code: first.code, stdout: first.stdout }, { code: 0, stdout: 'A shop.\n' })
+  assert.match(first.stderr, /^\$ .*ls -S.*\n200 of 200 input tokens\ngo on with: --resume [0-9a-f-]{36}\n$/)
+  const id = first.stderr.match(/--resume (\S+)/)?.[1] ?? ''
+  const second = await run('exec', '--resume', id, 'How is it tested?')
+  assert.deepEqual({ code: second.code, stdout: second.stdout }, { code: 0, stdout: 'By hand.\n' })
+  // What the turns before this process used is not known to it.
+  assert.equal(second.stderr, `? of 300 input tokens\ngo on with: --resume ${id}\n`)
+  assert.deepEqual(provider.requests.at(-1)?.userMessages, ['What is this?', 'How is it tested?'])
+})
+
+test('exec: a failed turn is told by the name of its error', async (t) => {
+  const { provider, run } = await stage(t)
+  provider.enqueue(failed('context_length_exceeded', 'too long'))
+  const { code, stdout, stderr } = await run('exec')
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
+  assert.match(stderr, /^TurnFailedError \(TURN_FAILED\): ./)
+})
+
 test('every example has a test and a line in examples/README.md', () => {
   const folderOfTests = fileURLToPath(new URL('.', import.meta.url))
   const files = readdirSync(folderOfTests).filter((name) => /^examples.*\.test\.mjs$/.test(name))

@@ -21,6 +21,7 @@ import { promisify } from 'node:util'
 import * as esbuild from 'esbuild'
 import { publint } from 'publint'
 import { rigEnvironment, rigPath } from './support/rig.mjs'
+import { says } from './support/scripted-exec.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
@@ -56,7 +57,7 @@ after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
  * @param {string} file
  */
 async function runProgram(t, file) {
-  const { env } = rigEnvironment(t)
+  const { env } = rigEnvironment(t, { onEof: says.turn('Hello from exec.') })
   const { stdout } = await run(process.execPath, [join(folder, file)], {
     cwd: folder,
     env: { ...process.env, ...env, CODEX_PATH: rigPath },
@@ -64,13 +65,7 @@ async function runProgram(t, file) {
   return stdout.trim()
 }
 
-/** A program in each kind of module that says what codex answered. */
-const programs = {
-  'program.cjs': `const { Codex, ClosedError } = require('codex-node')`,
-  'program.mjs': `import { Codex, ClosedError } from 'codex-node'`,
-  'program.ts': `import { Codex, ClosedError } from 'codex-node'`,
-}
-const rest = `
+const main = `
 async function main() {
   const codex = new Codex()
   console.log((await codex.run('go')).finalResponse)
@@ -78,15 +73,37 @@ async function main() {
   await codex.run('again').catch((error) => console.log(error instanceof ClosedError, error.name))
 }
 main()`
-const said = 'Hello from the rig.\ntrue ClosedError'
+const exec = `
+async function main() {
+  const thread = new Codex().startThread()
+  console.log((await thread.run('go')).finalResponse, thread.id)
+}
+main()`
+
+/**
+ * Programs in each kind of module that say what codex answered.
+ *
+ * @type {Record<string, string>}
+ */
+const programs = {
+  'program.cjs': `const { Codex, ClosedError } = require('codex-node')${main}`,
+  'program.mjs': `import { Codex, ClosedError } from 'codex-node'${main}`,
+  'program.ts': `import { Codex, ClosedError } from 'codex-node'${main}`,
+  'exec.cjs': `const { Codex } = require('codex-node/exec')${exec}`,
+  'exec.mjs': `import { Codex } from 'codex-node/exec'${exec}`,
+  'exec.ts': `import { Codex } from 'codex-node/exec'${exec}`,
+}
+/** @param {string} file the name of a program */
+const saidBy = (file) =>
+  file.startsWith('exec') ? 'Hello from exec. thread-1' : 'Hello from the rig.\ntrue ClosedError'
 
 describe('packaging', { concurrency: true }, () => {
   test('P4: require() and import give the same classes', async () => {
-    for (const entry of ['codex-node', 'codex-node/testing']) {
+    for (const entry of ['codex-node', 'codex-node/exec', 'codex-node/testing']) {
       const required = require(entry)
       const { default: whole, ...imported } = await import(entry)
       const names = Object.keys(required).sort()
-      assert.ok(names.length > 5)
+      assert.ok(names.length >= 2)
       assert.deepEqual(Object.keys(imported).sort(), names, entry)
       for (const name of names) assert.equal(imported[name], required[name], `${entry}: ${name}`)
     }
@@ -95,11 +112,16 @@ describe('packaging', { concurrency: true }, () => {
   })
 
   test('P4: what the types say is exported is, and nothing else', () => {
-    const types = readFileSync(join(root, 'index.d.ts'), 'utf8')
-    const declared = [...types.matchAll(/^export declare (?:class|function|const) (\w+)/gm)].map(
-      (match) => match[1],
-    )
-    assert.deepEqual(declared.sort(), Object.keys(require('codex-node')).sort())
+    for (const [entry, file] of Object.entries({
+      'codex-node': 'index.d.ts',
+      'codex-node/exec': 'exec/index.d.ts',
+    })) {
+      const types = readFileSync(join(root, file), 'utf8')
+      const declared = [...types.matchAll(/^export declare (?:class|function|const) (\w+)/gm)].map(
+        (match) => match[1],
+      )
+      assert.deepEqual(declared.sort(), Object.keys(require(entry)).sort())
+    }
   })
 
   test('P4: an error that one kind of module made is one for the other', async () => {
@@ -111,14 +133,16 @@ describe('packaging', { concurrency: true }, () => {
     })
   })
 
-  for (const [file, first] of Object.entries(programs).slice(0, 2)) {
+  for (const [file, source] of Object.entries(programs)) {
+    // Node runs no TypeScript before version 22.
+    if (file.endsWith('.ts')) continue
     test(`P4: the packed package runs in ${file}`, async (t) => {
-      writeFileSync(join(folder, file), first + rest)
-      assert.equal(await runProgram(t, file), said)
+      writeFileSync(join(folder, file), source)
+      assert.equal(await runProgram(t, file), saidBy(file))
     })
   }
 
-  for (const [file, first] of Object.entries(programs)) {
+  for (const [file, source] of Object.entries(programs)) {
     for (const [how, options] of /** @type {[string, import('esbuild').BuildOptions][]} */ ([
       ['the package external', { packages: 'external' }],
       // What bundles for Electron and VS Code do with addons.
@@ -128,7 +152,7 @@ describe('packaging', { concurrency: true }, () => {
       test(`P4: esbuild of ${file} to CommonJS with ${how}`, async (t) => {
         const name = `${file}-${how.replaceAll(' ', '-')}`
         mkdirSync(join(folder, name))
-        writeFileSync(join(folder, name, file), first + rest)
+        writeFileSync(join(folder, name, file), source)
         const { warnings } = await esbuild.build({
           entryPoints: [join(folder, name, file)],
           outfile: join(folder, name, 'bundle.cjs'),
@@ -147,7 +171,7 @@ describe('packaging', { concurrency: true }, () => {
             symlinkSync(join(folder, 'node_modules/codex-node', addon), join(folder, name, addon), 'file')
           }
         }
-        assert.equal(await runProgram(t, join(name, 'bundle.cjs')), said)
+        assert.equal(await runProgram(t, join(name, 'bundle.cjs')), saidBy(file))
       })
     }
   }
@@ -161,7 +185,7 @@ describe('packaging', { concurrency: true }, () => {
       mkdirSync(project)
       // Every claim about the types holds for the user, too.
       const program = readFileSync(join(root, '__test__/types/api.test-d.ts'), 'utf8')
-      const source = testingProgram + program.replaceAll(`'../../index.js'`, `'codex-node'`)
+      const source = otherEntries + program.replaceAll(`'../../index.js'`, `'codex-node'`)
       assert.ok(!source.includes('../'))
       const files = ['program.mts', 'program.cts']
       for (const file of files) writeFileSync(join(project, file), source)
@@ -200,6 +224,11 @@ describe('packaging', { concurrency: true }, () => {
       'protocol.d.ts',
     ])
     assert.ok(code.length > 10)
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    /** @type {string[]} */
+    const targets = JSON.stringify(exports).match(/(?<="\.\/)[^"]+\.\w+(?=")/g) ?? []
+    assert.ok(targets.includes('exec/index.d.mts') && targets.includes('exec/index.js'))
+    for (const target of targets) assert.ok(packed.includes(target), target)
     for (const path of code) assert.match(path, /\.(js|mjs|d\.ts|d\.mts)$/)
     // In a checkout, that of this platform; as it is published, the addons are packages of their own.
     for (const path of addons) assert.match(path, /^codex-node\.[a-z0-9-]+\.node$/)
@@ -222,8 +251,16 @@ describe('packaging', { concurrency: true }, () => {
 })
 
 /** What goes with the program in `types/api.test-d.ts` for a user. */
-const testingProgram = `
+const otherEntries = `
+import * as exec from 'codex-node/exec'
 import { createCodexHome, say, startScriptedProvider } from 'codex-node/testing'
+export async function once(options: exec.CodexOptions, schema: import('codex-node').StandardSchema<unknown, number>) {
+  const thread: exec.Thread = new exec.Codex(options).startThread({ sandboxMode: 'read-only' })
+  const { events, result } = await thread.runStreamed([{ type: 'text', text: 'go' }], { outputSchema: schema })
+  for await (const event of events) if (event.type === 'turn.failed') console.log(event.error.message)
+  const { structuredResponse, turnUsage } = await result()
+  return structuredResponse.toFixed(turnUsage?.output_tokens satisfies number | undefined)
+}
 export async function offline() {
   const provider = await startScriptedProvider({ fallback: say('hi') })
   const home = await createCodexHome(provider)

@@ -8,8 +8,10 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import * as exec from '../exec/index.mjs'
 import * as codexNode from '../index.mjs'
 import * as testing from '../testing/index.mjs'
+import { command, say } from '../testing/index.mjs'
 import { real } from './support/real.mjs'
 
 const run = promisify(execFile)
@@ -98,6 +100,34 @@ test('the first program of the README runs as it stands', async (t) => {
   assert.deepEqual({ stdout, stderr }, { stdout: 'A shop.\nThe till.', stderr: '' })
 })
 
+test('the README names every export, method, option and field of codex-node/exec, in its own section', () => {
+  const types = read('exec/index.d.ts')
+  const section = readme.match(/^## `codex exec`.*?(?=^## )/ms)?.[0] ?? ''
+  const exported = [...types.matchAll(/^export (?:declare )?(?:type|class) (\w+)|^export type \{(.*)\}/gm)]
+  const names = exported.flatMap(([, name, list = '']) => (name ? [name] : (list.match(/\w+/g) ?? [])))
+  const fields = [
+    'CodexOptions',
+    'ThreadOptions',
+    'TurnOptions',
+    'RunResult',
+    'StructuredRunResult',
+    'RunStreamedResult',
+  ].flatMap((name) => {
+    const body = types.match(new RegExp(`^export type ${name}\\b.*?\\{\\n(.*?)^\\}`, 'ms'))?.[1] ?? ''
+    const found = [...body.matchAll(/^ {2}(\w+)[?(:]/gm)].map(([, field]) => field ?? '')
+    assert.ok(found.length > 0, `exec/index.d.ts has no type ${name}`)
+    return found
+  })
+  const methods = [exec.Codex, exec.Thread].flatMap(({ prototype }) => Object.getOwnPropertyNames(prototype))
+  const codes = [...types.matchAll(/`code: '([A-Z_]+)'`/g)].map(([, code]) => code ?? '')
+  assert.ok(names.length > 35 && fields.length > 24 && methods.includes('runStreamed') && codes.length > 0)
+  const all = [...names, ...fields, ...methods.filter((name) => name !== 'constructor'), ...codes]
+  assert.deepEqual(
+    all.filter((name) => !new RegExp(`\\b${name}\\b`).test(section)),
+    [],
+  )
+})
+
 test('the README names every export, method, error code and option', () => {
   const types = read('index.d.ts')
   const fields = (/** @type {string} */ name) => {
@@ -172,6 +202,23 @@ test('every link of README, CONTRIBUTING and CHANGELOG leads somewhere', () => {
       else assert.ok(anchors.has(anchor ?? ''), `${name}: no heading for #${anchor}`)
     }
   }
+})
+
+test('codex exec: threads of either entry go on in the other, and commands see no excluded variable', async (t) => {
+  const { codex, provider, home } = await real(t)
+  provider.when('first', command('env | grep -c CODEX_API_KEY'), say('One.'))
+  const env = { .../** @type {Record<string, string>} */ (process.env), ...home.env }
+  const config = { shell_environment_policy: { exclude: ['CODEX_API_KEY'] } }
+  const client = new exec.Codex({ env, config, apiKey: 'a key of nobody' })
+  const options = { workingDirectory: home.workspace, skipGitRepoCheck: true }
+  const thread = client.startThread(options)
+  const { items } = await thread.run('first')
+  assert.equal(items[0]?.type === 'command_execution' && items[0].aggregated_output, '0\n')
+  const resumed = await codex.resumeThread(thread.id ?? '')
+  await resumed.run('second')
+  await codex.close()
+  await client.resumeThread(resumed.id, options).run('third')
+  assert.deepEqual(provider.requests.at(-1)?.userMessages, ['first', 'second', 'third'])
 })
 
 test('logging: records of codex, its stderr with debug, and its end reach the logger', async (t) => {

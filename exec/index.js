@@ -8,15 +8,17 @@ const { EventStream } = require('./events.js')
 const { checkObject, checkSignal } = require('../glue/json.js')
 const { takeOutput, readOutput } = require('../glue/output.js')
 const { isStandardSchema } = require('../glue/schema.js')
+const { withoutUndefined } = require('./tables.js')
 
 /** @typedef {import('../glue/output.js').Output} Output */
 
 class Codex {
   #native
 
-  /** @param {object} [options] */
+  /** @param {{ config?: unknown }} [options] */
   constructor(options) {
-    this.#native = new native.ExecCodex(options)
+    const config = options?.config
+    this.#native = new native.ExecCodex(config ? { ...options, config: withoutUndefined(config) } : options)
   }
 
   /** @param {object} [options] */
@@ -81,7 +83,21 @@ class Thread {
  */
 function takeSchema(options) {
   checkObject(options, 'options')
-  return isStandardSchema(options.outputSchema) ? takeOutput(options, 'options') : { rest: options }
+  const schema = options.outputSchema
+  if (!isStandardSchema(schema)) return { rest: options }
+  if (isJsonSchema(schema)) return { rest: options, output: { shape: schema, standard: schema } }
+  return takeOutput(options, 'options')
+}
+
+/**
+ * Whether it is JSON Schema that can validate besides, as `z.toJSONSchema()` gives it.
+ *
+ * @param {object} schema
+ * @returns {schema is Record<string, unknown>}
+ */
+function isJsonSchema(schema) {
+  const standard = Object.getOwnPropertyDescriptor(schema, '~standard')
+  return typeof schema === 'object' && standard?.enumerable === false
 }
 
 /**
