@@ -456,8 +456,14 @@ export declare class BinaryNotFoundError extends CodexError {
   readonly tried: string[]
 }
 
-/** Codex could not be started or reached. `code: 'SPAWN_FAILED'` */
-export declare class TransportError extends CodexError {}
+/**
+ * Codex could not be started (`code: 'SPAWN_FAILED'`), a server elsewhere could not be connected to
+ * (`'CONNECT_FAILED'`), or the connection to it was lost and did not come back (`'CONNECTION_LOST'`).
+ */
+export declare class TransportError extends CodexError {
+  /** HTTP status of the server's refusal: 401 for a wrong or missing token. Null where it did not even answer. */
+  readonly status?: number | null
+}
 
 /** The codex process ended while it was needed. `code: 'SERVER_EXITED'` */
 export declare class ServerExitedError extends TransportError {
