@@ -26,7 +26,7 @@ import {
 } from '../index.mjs'
 import { httpError } from '../testing/index.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
-import { gone } from './support/processes.mjs'
+import { gone, isAlive } from './support/processes.mjs'
 import { real } from './support/real.mjs'
 import { rig, rigPath, temporaryFolder } from './support/rig.mjs'
 
@@ -378,6 +378,19 @@ describe('requests', { concurrency: true }, () => {
     await gone((await log.find((entry) => entry.run === 0)).pid)
     assert.deepEqual(await codex.request('thread/loaded/list', {}), { data: [], nextCursor: null })
     assert.equal(log.entries().filter((entry) => entry.run !== undefined).length, 2)
+  })
+
+  test('R7: a program that answers nothing and won’t go is gone when the deadline rejects', async (t) => {
+    const { codex, log } = rig(
+      t,
+      { onEof: 'ignore', onSigterm: 'ignore', on: { initialize: ['never'] } },
+      { connectTimeoutMs: 1_500 },
+    )
+    const begun = performance.now()
+    await rejection(codex.connect(), TimeoutError)
+    // The graces of an end would be 2,750 ms more.
+    assert.ok(performance.now() - begun < 3_500, `${performance.now() - begun} ms`)
+    assert.equal(isAlive((await log.find((entry) => entry.run === 0)).pid), false)
   })
 
   test('R7: a program that prints help and exits rejects with the path and stderr; the next call tries again', async (t) => {

@@ -114,7 +114,8 @@ impl Session {
                     let _ = starting.reason.set(error.clone());
                     let process = lock(&starting.process).take();
                     if let Some(process) = process {
-                        process.end(Duration::ZERO).await;
+                        // It has not begun to work for anybody: there is nothing to put away.
+                        process.kill().await;
                     }
                     starting.connection.end(&error);
                     Err(error)

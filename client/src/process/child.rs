@@ -75,6 +75,8 @@ struct Shared {
     ending: CancellationToken,
     extra_grace: Mutex<Duration>,
     input_over: AtomicBool,
+    /// There is nothing that it could put away.
+    no_grace: AtomicBool,
     exit: watch::Receiver<Option<Exit>>,
     stderr: Arc<StderrTail>,
 }
@@ -126,6 +128,7 @@ impl Process {
             ending: CancellationToken::new(),
             extra_grace: Mutex::new(Duration::ZERO),
             input_over: AtomicBool::new(false),
+            no_grace: AtomicBool::new(false),
             exit,
             stderr: tail,
         });
@@ -176,6 +179,12 @@ impl Process {
     /// Says that the end of its input does not end the child: ending it then begins with SIGTERM.
     pub fn input_over(&self) {
         self.shared.input_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Kills the child and everything below it, without a grace.
+    pub async fn kill(&self) -> Exit {
+        self.shared.no_grace.store(true, Ordering::Relaxed);
+        self.end(Duration::ZERO).await
     }
 
     /// Ends the child and everything below it: end of input, SIGTERM, SIGKILL, each after its grace.
@@ -246,12 +255,13 @@ async fn watch_child(mut child: Box<dyn ChildWrapper>, shared: &Shared) -> Optio
     // Before its input ends: once it has exited, its children have another parent.
     let mut found = below(shared.pid).await;
     shared.ending.cancel();
-    let grace = match shared.input_over.load(Ordering::Relaxed) {
+    let no_grace = shared.no_grace.load(Ordering::Relaxed);
+    let grace = match no_grace || shared.input_over.load(Ordering::Relaxed) {
         true => Duration::ZERO,
         false => EOF_GRACE + *lock(&shared.extra_grace),
     };
     let mut status = tokio::time::timeout(grace, child.wait()).await.ok();
-    if status.is_none() {
+    if status.is_none() && !no_grace {
         found.extend(below(shared.pid).await);
         terminate(child.as_ref());
         status = tokio::time::timeout(TERM_GRACE, child.wait()).await.ok();
