@@ -2,6 +2,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +12,7 @@ use super::thread::Thread;
 use super::way::{LineTask, Plan};
 use crate::Error;
 use crate::routing::Router;
-use crate::rpc::Connection;
+use crate::rpc::{CallOptions, Connection};
 
 /// How long the closing of a line may take.
 const CLOSE_GRACE: Duration = Duration::from_millis(1_000);
@@ -44,6 +45,8 @@ impl Keeper {
                 }
                 why = &mut line => why.unwrap_or_else(|error| error.to_string()),
             };
+            // It may be the reason that the server gave for closing.
+            let why = self.plan.secrets.strike(why);
             let lost = Error::Lost(format!("the connection to {} was lost: {why}", self.plan.name()));
             if !self.connection.reconnects() {
                 break lost;
@@ -123,7 +126,25 @@ impl Keeper {
         for shared in threads {
             Thread::new(Arc::clone(&core), shared).restore(&self.connection, &self.router).await?;
         }
+        for agent in self.router.agents() {
+            self.follow(&agent).await?;
+        }
         Ok(())
+    }
+
+    /// Follows the thread of a sub-agent again: what it asks for would find nobody.
+    async fn follow(&self, thread: &str) -> Result<(), Error> {
+        let params = json!({ "threadId": thread, "excludeTurns": true }).to_string();
+        let timeout = self.plan.settings.request_timeout();
+        let options = CallOptions { timeout, indeterminate: false, long: false };
+        match self.connection.handshake("thread/resume", Some(&params), options).answer().await {
+            Ok(_) => Ok(()),
+            Err(error @ Error::Rpc(_)) => {
+                tracing::warn!(thread, %error, "a sub-agent could not be followed again");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -145,6 +145,7 @@ impl Plan {
     }
 
     fn dropped(&self, why: String) -> Error {
+        let why = self.secrets.strike(why);
         Error::Connect { message: format!("{} ended before the handshake: {why}", self.name()), status: None }
     }
 

@@ -23,6 +23,11 @@ impl Agents {
         self.turns.get(thread)
     }
 
+    /// The threads that work for a turn which has not ended.
+    pub(super) fn working(&self) -> impl Iterator<Item = &String> {
+        self.turns.iter().filter(|(_, turn)| !turn.has_ended()).map(|(thread, _)| thread)
+    }
+
     /// Every turn that an agent works for.
     pub(super) fn into_turns(self) -> impl Iterator<Item = Arc<dyn TurnSink>> {
         self.turns.into_values()

@@ -201,6 +201,11 @@ impl Router {
         paused.map(|(thread, _)| thread.clone()).collect()
     }
 
+    /// The threads of sub-agents whose turn has not ended.
+    pub fn agents(&self) -> Vec<String> {
+        lock(&self.inner).agents.working().cloned().collect()
+    }
+
     /// Goes on with a turn that was paused: first with what the server has `stored` of it, then with what was held.
     /// Where the server has nothing, what was missed stays missed, and whether the turn still runs is doubtful.
     pub fn resume(&self, thread: &str, turn: &str, stored: Option<&RawValue>) {

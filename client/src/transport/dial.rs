@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::address::Address;
 use super::websocket::Socket;
-use crate::Error;
+use crate::{Error, Secrets};
 
 /// What the server says it takes in one frame, where it does not say.
 const MOST_UNFRAGMENTED: usize = 16 * 1024 * 1024;
@@ -85,8 +85,10 @@ impl Dial {
     pub fn secrets(&self) -> Vec<String> {
         /// Anything shorter is a word that stands in any text.
         const SHORTEST: usize = 8;
-        let headers = self.headers.iter().filter_map(|(_, value)| Some(value.to_str().ok()?.to_owned()));
-        let headers = headers.filter(|value| value.len() >= SHORTEST);
+        let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok());
+        // What follows a scheme such as `Bearer` is a secret by itself.
+        let headers = headers.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, after)| after)]);
+        let headers = headers.flatten().filter(|value| value.len() >= SHORTEST).map(str::to_owned);
         self.token.clone().into_iter().chain(headers).collect()
     }
 
@@ -132,6 +134,8 @@ impl Dial {
         let WsError::Http(response) = error else { return self.failed(&error.to_string(), None) };
         let status = response.status();
         let said = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        // Who refuses may show what it was sent. Struck before it is cut, so that no part of a secret stays at the end.
+        let said = Secrets::new(self.secrets()).strike(said.into_owned());
         let said: String = said.trim().chars().take(LONGEST_REFUSAL).collect();
         let colon = if said.is_empty() { "" } else { ": " };
         let hint = match (status.as_u16(), &self.token) {
