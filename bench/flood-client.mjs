@@ -1,5 +1,5 @@
 // One client and its flooded turns, in a process of its own: node flood-client.mjs CLIENT SERVER CHARACTERS
-// The environment holds the server's script. Prints what was measured as JSON.
+// The environment holds the script of a server that it starts. Prints what was measured as JSON.
 
 import { clients } from './clients/index.mjs'
 import { costOf, delayOf } from './measure.mjs'

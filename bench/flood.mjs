@@ -1,9 +1,11 @@
 // A turn of 100,000 deltas from the stand-in app-server, taken by each client in a process of its own.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once as event } from 'node:events'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { clients } from './clients/index.mjs'
+import { clients, isRemote } from './clients/index.mjs'
 import { format, median, table } from './table.mjs'
 
 const run = promisify(execFile)
@@ -17,13 +19,14 @@ const TEXT = 'The quick brown fox jumps over the lazy dog.\n'
 /** @typedef {import('./measure.mjs').Cost & { delayMs: number }} Round */
 
 /**
- * @param {{ addon: string, server: string, rounds: number, sizes: number[] }} options
+ * @param {{ addon: string, server: string, rounds: number, sizes: number[], names?: string[] }} options `names` of the
+ *   clients, all by default
  * @returns {Promise<string>} Markdown
  */
-export async function flood({ addon, server, rounds, sizes }) {
+export async function flood({ addon, server, rounds, sizes, names = Object.keys(clients) }) {
   const parts = []
   for (const bytes of sizes) {
-    const results = new Map(Object.keys(clients).map((name) => [name, /** @type {Round[]} */ ([])]))
+    const results = new Map(names.map((name) => [name, /** @type {Round[]} */ ([])]))
     for (let round = 0; round < rounds; round++) {
       // Each client has its turn in each round, so that what else the machine does hits all alike.
       for (const [name, measured] of results) {
@@ -49,14 +52,41 @@ async function once(name, bytes, { addon, server }) {
     return ['turnBegin', 'messageStarted', { flood: events }, 'messageCompleted', 'turnEnd']
   }
   const script = { on: { 'turn/start': [turn(WARM_UP), turn(DELTAS)] } }
-  const { stdout } = await run(process.execPath, [child, name, server, String(DELTAS * bytes)], {
-    env: {
-      ...process.env,
-      CODEX_RIG_SCRIPT: JSON.stringify(script),
-      NAPI_RS_NATIVE_LIBRARY_PATH: addon,
-    },
-  })
-  return JSON.parse(stdout)
+  const env = {
+    ...process.env,
+    CODEX_RIG_SCRIPT: JSON.stringify(script),
+    NAPI_RS_NATIVE_LIBRARY_PATH: addon,
+  }
+  const listening = isRemote(name) ? await listen(server, env) : undefined
+  try {
+    const args = [child, name, listening?.url ?? server, String(DELTAS * bytes)]
+    const { stdout } = await run(process.execPath, args, { env })
+    return JSON.parse(stdout)
+  } finally {
+    await listening?.end()
+  }
+}
+
+/**
+ * A server that listens: outside the process that is measured, like the one that a client starts.
+ *
+ * @param {string} server
+ * @param {NodeJS.ProcessEnv} env
+ */
+async function listen(server, env) {
+  const args = ['app-server', '--listen', 'ws://127.0.0.1:0']
+  const listener = spawn(server, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const closed = event(listener, 'close')
+  for await (const line of createInterface({ input: listener.stderr })) {
+    const url = line.match(/listening on: (.*)/)?.[1]
+    if (url === undefined) continue
+    const end = async () => {
+      listener.kill('SIGKILL')
+      await closed
+    }
+    return { url, end }
+  }
+  throw new Error(`${server} does not listen`)
 }
 
 /** @param {Map<string, Round[]>} results */

@@ -2,6 +2,8 @@
 //
 //   npm run bench
 //   npm run bench -- --rounds 5 --sizes 16,300,20000 --turns 150 --crowds 10 --no-write
+//   npm run bench -- --clients 'readline,websocket: ws' --turns 0
+//   npm run bench -- --development --rounds 1 --no-write    not optimised: only whether it works
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -20,19 +22,19 @@ const { values } = parseArgs({
     sizes: { type: 'string', default: '16,300,20000' },
     turns: { type: 'string', default: '150' },
     crowds: { type: 'string', default: '10' },
+    clients: { type: 'string' },
+    development: { type: 'boolean' },
     'no-write': { type: 'boolean' },
   },
 })
 
-const { addon, server } = build()
+const { addon, server } = build({ development: values.development })
 process.env.NAPI_RS_NATIVE_LIBRARY_PATH = addon
 const sizes = values.sizes.split(',').filter(Boolean).map(Number)
 const [rounds, turns, crowds] = [values.rounds, values.turns, values.crowds].map(Number)
-const parts = [
-  about(),
-  await flood({ addon, server, rounds: rounds ?? 0, sizes }),
-  await real({ server, turns: turns ?? 0, rounds: crowds ?? 0 }),
-]
+const names = values.clients?.split(',')
+const parts = [about(), await flood({ addon, server, rounds: rounds ?? 0, sizes, names })]
+if (turns) parts.push(await real({ server, turns, rounds: crowds ?? 0 }))
 const results = parts.join('\n\n')
 console.log(results)
 if (!values['no-write']) {

@@ -1,6 +1,7 @@
 // Lines split by hand.
 
-import { PipeClient, reader } from './pipe.mjs'
+import { reader } from './by-hand-client.mjs'
+import { PipeClient } from './pipe.mjs'
 
 /** @type {import('./pipe.mjs').Splitter} */
 export function byHand(stdout, onLine) {

@@ -5,7 +5,8 @@
  * @property {() => Promise<number | undefined>} turn one turn, read to its end: how many characters came as deltas
  * @property {() => Promise<void>} close
  *
- * @typedef {(command: string) => Promise<Client>} Open connects to a server and starts a thread
+ * @typedef {(server: string) => Promise<Client>} Open starts the server at this path, or connects to the one at this
+ *   URL, and starts a thread
  */
 
 /**
@@ -20,4 +21,11 @@ export const clients = {
   'stream()': async () => (await import('./ours.mjs')).openStream,
   'text()': async () => (await import('./ours.mjs')).openText,
   'run()': async () => (await import('./ours.mjs')).openRun,
+  'websocket: ws': async () => (await import('./websocket.mjs')).open,
+  'websocket: stream({ coalesce: false })': async () => (await import('./ours.mjs')).openRemoteEvery,
+  'websocket: text()': async () => (await import('./ours.mjs')).openRemoteText,
+  'websocket: run()': async () => (await import('./ours.mjs')).openRemoteRun,
 }
+
+/** @param {string} name @returns whether the client is given the URL of a server that runs */
+export const isRemote = (name) => name.startsWith('websocket: ')

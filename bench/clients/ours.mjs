@@ -27,21 +27,35 @@ async function run(thread) {
   return undefined
 }
 
+/** @typedef {(thread: Thread) => Promise<number | undefined>} Way */
+
+/** @type {Way} */
+const every = async (thread) => readEvents((await thread.turn('go')).stream({ coalesce: false }))
+/** @type {Way} */
+const stream = async (thread) => readEvents((await thread.turn('go')).stream())
+/** @type {Way} */
+const text = async (thread) => readText((await thread.turn('go')).text())
+
 /**
- * @param {(thread: Thread) => Promise<number | undefined>} turn
+ * @param {Way} turn
+ * @param {(server: string) => import('../../index.js').CodexOptions} [options] by default of a server that it starts
  * @returns {import('./index.mjs').Open}
  */
-function way(turn) {
-  return async (command) => {
-    const codex = new Codex({ codexPath: command })
+function way(turn, options = (codexPath) => ({ codexPath })) {
+  return async (server) => {
+    const codex = new Codex(options(server))
     const thread = await codex.startThread()
     return { turn: () => turn(thread), close: () => codex.close() }
   }
 }
 
-export const openEvery = way(async (thread) =>
-  readEvents((await thread.turn('go')).stream({ coalesce: false })),
-)
-export const openStream = way(async (thread) => readEvents((await thread.turn('go')).stream()))
-export const openText = way(async (thread) => readText((await thread.turn('go')).text()))
+/** @param {string} url */
+const remote = (url) => ({ url })
+
+export const openEvery = way(every)
+export const openStream = way(stream)
+export const openText = way(text)
 export const openRun = way(run)
+export const openRemoteEvery = way(every, remote)
+export const openRemoteText = way(text, remote)
+export const openRemoteRun = way(run, remote)

@@ -1,19 +1,12 @@
-// The client that one writes by hand: child_process, JSON.parse, a map of requests, a queue per turn.
+// The client that one writes by hand over child_process.
 
 import { spawn } from 'node:child_process'
+import { HandClient } from './by-hand-client.mjs'
 
-/**
- * @typedef {{ method: string, params: any }} Event
- * @typedef {(stdout: import('node:stream').Readable, onLine: (line: string) => void) => void} Splitter
- */
+/** @typedef {(stdout: import('node:stream').Readable, onLine: (line: string) => void) => void} Splitter */
 
-export class PipeClient {
+export class PipeClient extends HandClient {
   #child
-  #nextId = 1
-  /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */
-  #pending = new Map()
-  /** @type {Map<string, EventQueue>} */
-  #turns = new Map()
 
   /**
    * @param {string} command
@@ -21,120 +14,18 @@ export class PipeClient {
    * @param {Splitter} split
    */
   constructor(command, { args = [], env = {} }, split) {
-    this.#child = spawn(command, args, {
+    const child = spawn(command, args, {
       env: { ...process.env, ...env },
       stdio: ['pipe', 'pipe', 'ignore'],
     })
-    split(this.#child.stdout, (line) => this.#message(JSON.parse(line)))
-  }
-
-  /** @param {string} method @param {unknown} params @returns {Promise<any>} */
-  request(method, params) {
-    const id = this.#nextId++
-    this.#child.stdin.write(`${JSON.stringify({ id, method, params })}\n`)
-    return new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject }))
-  }
-
-  /** @param {string} method @param {unknown} [params] */
-  notify(method, params) {
-    this.#child.stdin.write(`${JSON.stringify({ method, params })}\n`)
-  }
-
-  /**
-   * Starts a turn.
-   *
-   * @param {any} params of `turn/start`
-   * @returns {Promise<AsyncIterable<Event>>}
-   */
-  async turn(params) {
-    const { turn } = await this.request('turn/start', params)
-    return this.#turn(turn.id)
+    super((message) => child.stdin.write(`${message}\n`))
+    this.#child = child
+    split(child.stdout, (line) => this.receive(line))
   }
 
   async close() {
     const closed = new Promise((resolve) => this.#child.once('close', resolve))
     this.#child.stdin.end()
     await closed
-  }
-
-  /** @param {string} id its events may come before anybody knows of it */
-  #turn(id) {
-    let turn = this.#turns.get(id)
-    if (turn === undefined) {
-      turn = new EventQueue(() => this.#turns.delete(id))
-      this.#turns.set(id, turn)
-    }
-    return turn
-  }
-
-  /** @param {any} message */
-  #message(message) {
-    if (message.method === undefined) {
-      const call = this.#pending.get(message.id)
-      this.#pending.delete(message.id)
-      if (message.error) call?.reject(new Error(message.error.message))
-      else call?.resolve(message.result)
-    } else if (message.id === undefined) {
-      const id = message.params?.turnId ?? message.params?.turn?.id
-      if (id !== undefined) this.#turn(id).push(message)
-    }
-  }
-}
-
-/** Events of one turn, for one reader. */
-class EventQueue {
-  /** @type {Event[]} */
-  #events = []
-  #ended = false
-  #wake = () => {}
-  #forget
-
-  /** @param {() => void} forget called when everything was read */
-  constructor(forget) {
-    this.#forget = forget
-  }
-
-  /** @param {Event} event */
-  push(event) {
-    this.#events.push(event)
-    if (event.method === 'turn/completed') this.#ended = true
-    this.#wake()
-  }
-
-  async *[Symbol.asyncIterator]() {
-    for (;;) {
-      // All at once: shifting one by one out of a long array is slow.
-      const events = this.#events
-      this.#events = []
-      for (const event of events) yield event
-      if (this.#events.length > 0) continue
-      if (this.#ended) return this.#forget()
-      await new Promise((resolve) => {
-        this.#wake = () => resolve(undefined)
-      })
-    }
-  }
-}
-
-/**
- * A hand-written client as the flood drives it.
- *
- * @param {PipeClient} client
- * @returns {Promise<import('./index.mjs').Client>}
- */
-export async function reader(client) {
-  await client.request('initialize', { clientInfo: { name: 'bench', title: null, version: '0' } })
-  client.notify('initialized')
-  const { thread } = await client.request('thread/start', {})
-  return {
-    async turn() {
-      const input = [{ type: 'text', text: 'go', text_elements: [] }]
-      let characters = 0
-      for await (const event of await client.turn({ threadId: thread.id, input })) {
-        if (event.method === 'item/agentMessage/delta') characters += event.params.delta.length
-      }
-      return characters
-    },
-    close: () => client.close(),
   }
 }

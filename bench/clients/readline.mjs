@@ -1,7 +1,8 @@
 // Lines by node:readline.
 
 import { createInterface } from 'node:readline'
-import { PipeClient, reader } from './pipe.mjs'
+import { reader } from './by-hand-client.mjs'
+import { PipeClient } from './pipe.mjs'
 
 /** @type {import('./pipe.mjs').Splitter} */
 export function byReadline(stdout, onLine) {

@@ -16,6 +16,7 @@ mod script;
 mod server;
 mod speak;
 mod state;
+mod websocket;
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
@@ -24,11 +25,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::json::Json;
-use crate::output::Piece;
+use crate::output::{Piece, Stdout};
 use crate::player::Player;
 use crate::polite::Polite;
 use crate::script::{Script, VERSION};
 use crate::server::Server;
+use crate::websocket::Listener;
 
 /// Exit codes of the rig's own: a script that cannot be played, and a life that lasted too long.
 pub(crate) const BAD_SCRIPT: i32 = 70;
@@ -75,17 +77,21 @@ fn run(args: &[String]) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     polite.adapt(&script);
-    serve(SERVER.get_or_init(|| Server::new(script, polite, log)))
+    let listener = websocket::address(args).map(Listener::bind).transpose()?;
+    serve(SERVER.get_or_init(|| Server::new(script, polite, log)), listener)
 }
 
-fn serve(server: &'static Server) -> Result<ExitCode, String> {
+fn serve(server: &'static Server, listener: Option<Listener>) -> Result<ExitCode, String> {
     child::watch_sigterm(move || {
         server.log.entry([("signal", "SIGTERM".into())]);
         // On a thread of its own, so that a second signal is seen while a list plays.
         thread::spawn(move || server.end(&server.script.on_sigterm, &server.ignore_sigterm));
     })?;
-    let stdout = output::stdout_file().map_err(|error| error.to_string())?;
-    server.output.start(stdout, move || server.log.entry([("stdoutBroken", Json::Bool(true))]));
+    let on_broken = move || server.log.entry([("stdoutBroken", Json::Bool(true))]);
+    match &listener {
+        Some(listener) => server.output.start(listener.sink(), on_broken),
+        None => server.output.start(Stdout::open().map_err(|error| error.to_string())?, on_broken),
+    }
     let life = server.script.life_ms.map_or(LIFE, Duration::from_millis);
     thread::spawn(move || {
         thread::sleep(life);
@@ -101,6 +107,9 @@ fn serve(server: &'static Server) -> Result<ExitCode, String> {
     }
     if !server.script.background.is_empty() {
         thread::spawn(move || Player::new(server, 0).play(&server.script.background));
+    }
+    if let Some(listener) = listener {
+        return listener.serve(server).map_err(|error| error.to_string());
     }
     read_lines(server)?;
     server.log.entry([("eof", Json::Bool(true))]);

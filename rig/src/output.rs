@@ -1,4 +1,4 @@
-//! Standard output: a queue and the thread that writes it, so that a client that does not read stops no reader.
+//! What goes to the client: a queue and the thread that writes it, so that a client that does not read stops no reader.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -49,10 +49,16 @@ pub(crate) struct Output {
     changed: Condvar,
 }
 
+/// Where it goes.
+pub(crate) trait Sink: Write + Send + 'static {
+    /// Nothing more comes for whoever reads now.
+    fn close(&mut self);
+}
+
 impl Output {
     /// Starts the writing thread; `on_broken` is called once when nobody reads any more.
-    pub(crate) fn start(&'static self, stdout: File, on_broken: impl FnOnce() + Send + 'static) {
-        thread::spawn(move || self.write(stdout, on_broken));
+    pub(crate) fn start(&'static self, sink: impl Sink, on_broken: impl FnOnce() + Send + 'static) {
+        thread::spawn(move || self.write(sink, on_broken));
     }
 
     /// Queues a piece, and first waits for room where `wait` says so. False, and nothing queued, if `cancelled`: the
@@ -86,8 +92,7 @@ impl Output {
         }
     }
 
-    fn write(&self, stdout: File, on_broken: impl FnOnce()) {
-        let mut stdout = Some(stdout);
+    fn write(&self, mut sink: impl Sink, on_broken: impl FnOnce()) {
         let mut on_broken = Some(on_broken);
         let mut joined = Vec::new();
         loop {
@@ -113,27 +118,24 @@ impl Output {
             drop(queue);
 
             let Some(piece) = first else { continue };
-            let mut written = piece.len();
-            if let Some(out) = &mut stdout {
+            let written = if joined.is_empty() { piece.len() } else { joined.len() };
+            // Once it is broken, on_broken is gone.
+            if on_broken.is_some() {
                 let result = match piece {
-                    Piece::Bytes(bytes) if joined.is_empty() => out.write_all(&bytes),
-                    Piece::Bytes(_) => {
-                        written = joined.len();
-                        out.write_all(&joined)
-                    }
-                    Piece::Shared(block, len) => out.write_all(&block[..len]),
-                    Piece::Split { bytes, size, pause } => write_split(out, &bytes, size, pause),
+                    Piece::Bytes(bytes) if joined.is_empty() => sink.write_all(&bytes),
+                    Piece::Bytes(_) => sink.write_all(&joined),
+                    Piece::Shared(block, len) => sink.write_all(&block[..len]),
+                    Piece::Split { bytes, size, pause } => write_split(&mut sink, &bytes, size, pause),
                     Piece::Close => {
-                        stdout = None;
-                        close_stdout()
+                        sink.close();
+                        Ok(())
                     }
                 };
-                if let (Err(_), Some(on_broken)) = (result, on_broken.take_if(|_| stdout.is_some())) {
+                if result.is_err()
+                    && let Some(on_broken) = on_broken.take()
+                {
                     on_broken();
-                    stdout = None;
                 }
-            } else if !joined.is_empty() {
-                written = joined.len();
             }
             self.lock().bytes -= written;
             self.changed.notify_all();
@@ -149,7 +151,7 @@ impl Output {
     }
 }
 
-fn write_split(out: &mut File, bytes: &[u8], size: usize, pause: Duration) -> io::Result<()> {
+fn write_split(out: &mut impl Write, bytes: &[u8], size: usize, pause: Duration) -> io::Result<()> {
     for part in bytes.chunks(size) {
         out.write_all(part)?;
         if !pause.is_zero() {
@@ -159,15 +161,40 @@ fn write_split(out: &mut File, bytes: &[u8], size: usize, pause: Duration) -> io
     Ok(())
 }
 
-/// An own handle, as `std::io::Stdout` would buffer by line and cannot be closed.
+/// Standard output until it is closed, by an own handle: `std::io::Stdout` would buffer by line and cannot be closed.
+pub(crate) struct Stdout(Option<File>);
+
+impl Stdout {
+    pub(crate) fn open() -> io::Result<Self> {
+        stdout_file().map(|file| Self(Some(file)))
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.as_mut().map_or(Ok(bytes.len()), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Stdout {
+    fn close(&mut self) {
+        self.0 = None;
+        let _ = close_stdout();
+    }
+}
+
 #[cfg(unix)]
-pub(crate) fn stdout_file() -> io::Result<File> {
+fn stdout_file() -> io::Result<File> {
     use std::os::fd::AsFd;
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
 #[cfg(windows)]
-pub(crate) fn stdout_file() -> io::Result<File> {
+fn stdout_file() -> io::Result<File> {
     use std::os::windows::io::AsHandle;
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }

@@ -66,6 +66,11 @@ impl Server {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A client has come, in place of the one before it.
+    pub(crate) fn greet(&self) {
+        self.initialized.store(false, Ordering::SeqCst);
+    }
+
     /// Handles one line. False if it makes codex exit.
     pub(crate) fn receive(&'static self, line: &[u8]) -> bool {
         let line = line.trim_ascii();

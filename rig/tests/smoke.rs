@@ -1,13 +1,16 @@
-//! The rig as its users start it: a process, lines in, lines out.
+//! The rig as its users start it: a process, lines in, lines out; or frames of a websocket.
 
 #![allow(clippy::unwrap_used, reason = "clippy takes only the test functions themselves for tests")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tungstenite::{Message, WebSocket};
 
 struct Rig {
     child: Child,
@@ -227,6 +230,97 @@ fn versions_other_programs_and_bad_scripts() {
     let bad = output(command(&json!({"on": {"turn/start": [[{"replyy": {}}]]}})));
     assert_eq!(bad.status.code(), Some(70));
     assert!(String::from_utf8(bad.stderr).unwrap().contains("on.turn/start[0][0].replyy: unknown action"));
+}
+
+/// A rig that listens, and where.
+fn listening(name: &str, script: &Value) -> (Rig, String) {
+    let log = std::env::temp_dir().join(format!("codex-rig-{}-{name}.jsonl", std::process::id()));
+    let _ = fs::remove_file(&log);
+    let mut command = command(script);
+    command.args(["--listen", "ws://127.0.0.1:0"]).env("CODEX_RIG_LOG", &log);
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let url =
+        stderr.lines().find_map(|line| Some(line.unwrap().strip_prefix("  listening on: ")?.to_owned()));
+    (Rig { child, stdin: None, stdout, log }, url.unwrap())
+}
+
+struct Remote(WebSocket<TcpStream>);
+
+impl Remote {
+    fn initialized(url: &str) -> Self {
+        let tcp = TcpStream::connect(url.strip_prefix("ws://").unwrap()).unwrap();
+        tcp.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut remote = Self(tungstenite::client(url, tcp).unwrap().0);
+        let params = json!({"clientInfo": {"name": "me", "version": "1"}});
+        let answer = remote.ask(&json!({"id": 0, "method": "initialize", "params": params}));
+        assert!(answer["result"]["userAgent"].is_string(), "each client initializes: {answer}");
+        remote
+    }
+
+    fn ask(&mut self, request: &Value) -> Value {
+        self.0.send(Message::text(request.to_string())).unwrap();
+        loop {
+            let message = self.next();
+            if message["id"] == request["id"] {
+                return message;
+            }
+        }
+    }
+
+    fn next(&mut self) -> Value {
+        loop {
+            if let Message::Text(text) = self.0.read().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    fn start_turn(&mut self) {
+        self.ask(&json!({"id": 1, "method": "thread/start", "params": {}}));
+        let params = json!({"threadId": "thread-1", "input": [{"type": "text", "text": "hi"}]});
+        self.ask(&json!({"id": 2, "method": "turn/start", "params": params}));
+    }
+}
+
+#[test]
+fn a_websocket_carries_a_message_a_frame() {
+    let flood = json!({"flood": {"count": 20000, "bytes": 20, "numbered": true}});
+    let pieces = json!([{"raw": "{\"method\":"}, {"raw": "\"whole\"}\n"}]);
+    let list = json!(["turnReply", flood, pieces[0], pieces[1]]);
+    let (rig, url) = listening("frames", &json!({"on": {"turn/start": [list]}}));
+    let mut remote = Remote::initialized(&url);
+    remote.0.send(Message::Ping("here?".into())).unwrap();
+    while !matches!(remote.0.read().unwrap(), Message::Pong(_)) {}
+    remote.start_turn();
+    for index in 0..20_000 {
+        assert_eq!(remote.next()["params"]["delta"], format!("{index:08} xxxxxxxxxxx"));
+    }
+    assert_eq!(remote.next(), json!({"method": "whole"}));
+    assert_eq!(rig.log()[2]["in"]["method"], "initialize");
+}
+
+#[test]
+fn a_websocket_takes_one_client_after_the_other() {
+    let list = json!(["turnBegin", "closeStdout", {"waitFor": "thread/resume"}, "agentMessage", "turnEnd"]);
+    let (rig, url) = listening("clients", &json!({"on": {"turn/start": [list]}}));
+    let mut first = Remote::initialized(&url);
+    first.start_turn();
+    while first.0.read().is_ok() {}
+
+    let mut second = Remote::initialized(&url);
+    let params = json!({"threadId": "thread-1", "excludeTurns": true});
+    second.ask(&json!({"id": 1, "method": "thread/resume", "params": params}));
+    while second.next()["method"] != "turn/completed" {}
+    second.0.close(None).unwrap();
+    while second.0.read().is_ok() {}
+
+    Remote::initialized(&url);
+    let log = rig.log();
+    let connected: Vec<_> = log.iter().filter_map(|entry| entry.get("connected")?.as_bool()).collect();
+    assert_eq!(connected[..5], [true, false, true, false, true]);
 }
 
 #[cfg(unix)]
