@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { Codex, CodexError, retryOnOverload } from '../index.mjs'
+import { Codex, CodexError, retryOnOverload, serve, signedBearerToken } from '../index.mjs'
 import { rejection } from './support/outcomes.mjs'
 import { rig } from './support/rig.mjs'
 
@@ -111,9 +111,89 @@ const clientOptions = {
     ...wrong(/1 to 128/, 0, 129),
     ...wrong(/finite/, Number.NaN),
   ],
+  restart: [...noBoolean, ...wrong(/a boolean/, null)],
+  transport: [
+    ...noData.map(([value]) => /** @type {Wrong} */ ([value, /Duplex/])),
+    ...wrong(
+      /a Node Duplex, or \{readable, writable\}/,
+      null,
+      'stdio',
+      5,
+      true,
+      {},
+      [],
+      new ReadableStream(),
+    ),
+  ],
   logLevel: [...noWord(/`error`, `warn`, `info`, `debug`, `trace`/), ...wrong(/`error`/, null, 'INFO')],
   logger: wrong(/must be a function/, 5, 'stderr', {}, null, console),
   ...handlers,
+}
+
+/** Options of a server elsewhere: beside its address. @type {Record<string, Wrong[]>} */
+const remoteOptions = {
+  token: [...noFilledText, ...wrong(/a character that a header/, 'a\nb', 'a\0')],
+  headers: [
+    ...noData,
+    ...wrong(/an object/, 'a: b', 5, true, ['a'], null),
+    ...wrong(/\.A.*a string/, { A: 5 }, { A: null }, { A: ['x'] }),
+    ...wrong(/`a b` can't be the name/, { 'a b': 'x' }),
+    ...wrong(/`` can't be the name/, { '': 'x' }),
+    ...wrong(/set by the websocket itself/, { Host: 'x' }, { connection: 'x' }, { 'Sec-WebSocket-Key': 'x' }),
+    ...wrong(/the value of `A`.*a character/, { A: 'x\ny' }),
+  ],
+  caFile: noFilledText,
+  allowInsecure: [...noBoolean, ...wrong(/a boolean/, null)],
+  maxMessageBytes: [
+    ...noData,
+    ...wrong(/whole number/, '5', -1, 1.5, {}, null),
+    ...wrong(/finite/, Number.NaN, Number.POSITIVE_INFINITY),
+    ...wrong(/at least 1$/, 0),
+  ],
+  keepAliveMs: noMilliseconds,
+  // 0 does not try.
+  reconnectTimeoutMs: noMilliseconds.filter(([value]) => value !== 0),
+}
+const noUrl = [
+  ...noFilledText,
+  ...wrong(/ws:\/\/, wss:\/\/ or unix:\/\//, 'http://h', 'localhost:4500', 'ws:/h', 'unix:/x', 'x'),
+  ...wrong(/not a valid URL|names no host/, 'ws://', 'wss://:80', 'ws://a b'),
+  ...wrong(/user name or password.*token/, 'ws://me:secret@h', 'wss://me@h'),
+]
+
+/** @type {Record<string, Wrong[]>} */
+const serveOptions = {
+  port: [
+    ...noData,
+    ...wrong(/whole number|from 0/, '5', -1, 1.5, 65_536, {}, null),
+    ...wrong(/finite/, Number.NaN),
+  ],
+  socketPath: noFilledText,
+  codexPath: noFilledText,
+  cwd: noFilledText,
+  env: clientOptions.env ?? [],
+  inheritEnv: [...noBoolean, ...wrong(/a boolean/, null)],
+  config: [
+    ...(clientOptions.config ?? []),
+    ...wrong(/is a secret.*config\.toml/, { mcp_servers: { a: { command: 'x', env: { KEY: 'x' } } } }),
+  ],
+  configOverrides: clientOptions.configOverrides ?? [],
+  connectTimeoutMs: noMilliseconds,
+  signal: noSignal,
+}
+
+const SECRET = 'a secret of at least thirty-two bytes'
+/** @type {Record<string, Wrong[]>} */
+const tokenOptions = {
+  secret: [...noText, ...wrong(/at least 32 bytes/, '', 'short')],
+  expiresInMs: [
+    ...noData,
+    ...wrong(/whole number/, '5', -1, 1.5, {}, null),
+    ...wrong(/at least 1000/, 0, 999),
+  ],
+  issuer: [...noText, ...wrong(/empty/, '')],
+  audience: [...noText, ...wrong(/empty/, '')],
+  subject: [...noText, ...wrong(/empty/, '')],
 }
 
 const sandbox = noWord(/`read-only`, `workspace-write`, `danger-full-access`/)
@@ -293,12 +373,14 @@ function throws(call, name, says) {
  * Every wrong value of every option.
  *
  * @param {Record<string, Wrong[]>} options
+ * @param {object} [beside] what has to be there as well
  * @returns {[name: string, options: any, says: RegExp][]}
  */
-function eachOption(options) {
+function eachOption(options, beside = {}) {
   return Object.entries(options).flatMap(([name, values]) =>
     values.map(
-      ([value, says]) => /** @type {[string, any, RegExp]} */ ([`options.${name}`, { [name]: value }, says]),
+      ([value, says]) =>
+        /** @type {[string, any, RegExp]} */ ([`options.${name}`, { ...beside, [name]: value }, says]),
     ),
   )
 }
@@ -361,6 +443,40 @@ const throwing = {
 test('new Codex()', (t) => {
   const cases = [
     ...eachOption(clientOptions),
+    ...eachOption(remoteOptions, { url: 'ws://localhost:1' }),
+    ...eachOption({ url: noUrl }),
+    .../** @type {[string, any, RegExp][]} */ (
+      Object.entries({
+        token: 'a-token',
+        headers: {},
+        caFile: '/ca.pem',
+        allowInsecure: false,
+        maxMessageBytes: 5,
+        keepAliveMs: 5,
+        reconnectTimeoutMs: 5,
+      }).map(([name, value]) => [`options.${name}`, { [name]: value }, /options\.url, which is missing/])
+    ),
+    .../** @type {[string, any, RegExp][]} */ (
+      Object.entries({
+        codexPath: '/x',
+        launchArgs: [],
+        cwd: '/',
+        env: {},
+        inheritEnv: true,
+        config: {},
+        configOverrides: [],
+        baseUrl: 'http://x',
+      }).map(([name, value]) => [
+        `options.${name}`,
+        { url: 'ws://localhost', [name]: value },
+        /with options\.url none is/,
+      ])
+    ),
+    /** @type {[string, any, RegExp]} */ ([
+      'options.headers',
+      { url: 'ws://localhost', token: 'a-token', headers: { Authorization: 'x' } },
+      /options\.token exclude/,
+    ]),
     ...noOptions.map(([value, says]) => /** @type {[string, any, RegExp]} */ (['options', value, says])),
     ...unknownNames('codexPath', 'logLevel', 'onApproval', 'logger'),
     ...['config', 'configOverrides', 'baseUrl'].map(
@@ -492,6 +608,34 @@ describe('of a client', { concurrency: true }, () => {
     }
     assert.deepEqual(log.entries(), [])
   })
+})
+
+test('serve() rejects, and starts nothing', async () => {
+  const cases = /** @type {[string, any, RegExp][]} */ ([
+    ...eachOption(serveOptions),
+    ...noOptions.map(([value, says]) => ['options', value, says]),
+    ['options.url', { url: 'ws://localhost:1' }, /unknown.*`port`/],
+    ['options.onApproval', { onApproval: () => 'accept' }, /function|unknown/],
+    ['options', { port: 1, socketPath: '/x' }, /`port` and `socketPath` exclude/],
+  ])
+  for (const [name, options, says] of cases) await rejects(() => serve(options), name, says)
+})
+
+test('signedBearerToken() throws, and shows no secret', () => {
+  const cases = /** @type {[string, any, RegExp][]} */ ([
+    ...eachOption(tokenOptions, { secret: SECRET }),
+    ...noOptions.map(([value, says]) => ['options', value, says]),
+    ['options', undefined, /object|secret/],
+    ['options.secret', {}, /secret/],
+    ['options.expires', { secret: SECRET, expires: 5 }, /unknown.*`expiresInMs`/],
+  ])
+  for (const [name, options, says] of cases) {
+    throws(() => signedBearerToken(options), name, says)
+    assert.throws(
+      () => signedBearerToken(options),
+      (/** @type {Error} */ error) => !error.message.includes(SECRET),
+    )
+  }
 })
 
 describe('of a thread and a turn', { concurrency: true }, () => {
@@ -627,7 +771,9 @@ test('every option of the types has its wrong values here', () => {
     return [...body.matchAll(/^ {2}(\w+)\??: /gm)].map((match) => String(match[1]))
   }
   for (const [table, interfaces] of /** @type {[Record<string, Wrong[]>, string[]][]} */ ([
-    [clientOptions, ['ClientSettings', 'CodexOptions', 'Handlers']],
+    [{ ...clientOptions, ...remoteOptions, url: noUrl }, ['ClientSettings', 'CodexOptions', 'Handlers']],
+    [serveOptions, ['ServeSettings', 'Abortable']],
+    [tokenOptions, ['SignedTokenSettings']],
     [threadOptions, ['ThreadSettings', 'Handlers', 'Abortable']],
     [turnOptions, ['TurnSettings', 'Handlers', 'Abortable']],
   ])) {

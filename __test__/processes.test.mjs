@@ -12,6 +12,7 @@ import { startHost } from './support/host.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
 import { gone, isAlive } from './support/processes.mjs'
 import { real } from './support/real.mjs'
+import { watchConnection } from './support/remote.mjs'
 import { rig, rigEnvironment, rigPath, temporaryFolder } from './support/rig.mjs'
 
 /** The bound of C3, C4 and C10. */
@@ -231,6 +232,70 @@ describe('servers and what is below them', { concurrency: 6 }, () => {
       ['first', 'first', 'first'],
       'the conversation is still there',
     )
+  })
+
+  test('C9: restart: false: after the death of the server every call rejects as the first did', async (t) => {
+    const { codex, log } = rig(t, { on: { 'turn/start': [endless] } }, { restart: false })
+    const thread = await codex.startThread()
+    const turn = await thread.turn('go')
+    process.kill(/** @type {number} */ (codex.pid), 'SIGKILL')
+    await rejection(turn.run(), ServerExitedError)
+    for (const call of [
+      () => codex.connect(),
+      () => codex.startThread(),
+      () => codex.request('thread/list', {}),
+      () => thread.run('again'),
+      () => thread.read(),
+    ]) {
+      assert.equal((await rejection(call(), ServerExitedError)).signal, 'SIGKILL')
+    }
+    assert.equal(servers(log).length, 1)
+    await codex.close()
+    await rejection(codex.connect(), ClosedError)
+  })
+
+  test('C9: restart: false: a server that has never come up may be started again', async (t) => {
+    const { codex, log } = rig(t, { runs: [{ on: { initialize: [[{ exit: 3 }]] } }, {}] }, { restart: false })
+    await rejection(codex.connect(), ServerExitedError)
+    await codex.connect()
+    assert.equal(servers(log).length, 2)
+  })
+
+  test('C9: the connection events of a server that dies, and of the next one', async (t) => {
+    const { codex } = rig(t, { runs: [{ on: { 'x/crash': [[{ kill: 'SIGKILL' }]] } }, {}] })
+    const events = watchConnection(codex)
+    await codex.connect()
+    const error = await rejection(codex.request('x/crash', {}), ServerExitedError)
+    const closed = await events.next('closed')
+    assert.ok(closed.error instanceof ServerExitedError)
+    assert.equal(closed.error.message, error.message)
+    await codex.connect()
+    await codex.close()
+    await events.next('closed')
+    assert.deepEqual(events.types(), [
+      'connecting',
+      'connected',
+      'closed',
+      'connecting',
+      'connected',
+      'closed',
+    ])
+    assert.deepEqual(events.seen.at(-1), { type: 'closed' })
+    const attempts = events.seen.flatMap((event) => (event.type === 'connecting' ? event.attempt : []))
+    assert.deepEqual(attempts, [1, 1])
+  })
+
+  test('C13: a listener of the connection keeps no program alive', async (t) => {
+    const { env } = rigEnvironment(t)
+    const host = startHost(
+      t,
+      `const codex = new Codex(data.options)
+       codex.on('connection', (event) => tell(event.type))
+       await codex.connect()`,
+      { options: { codexPath: rigPath, env } },
+    )
+    assert.equal(await host.told(), 'connecting')
+    assert.deepEqual(await host.exited, { code: 0, signal: null, stderr: '' })
   })
 
   test('C10: real: SIGKILL of the host with an MCP server and a shell running', async (t) => {

@@ -2,6 +2,7 @@
 
 const { EventEmitter } = require('node:events')
 const { buildError } = require('./errors.js')
+const { argumentError } = require('./json.js')
 
 /**
  * Who listens to which client.
@@ -20,9 +21,11 @@ const emitters = new WeakMap()
  */
 function listen(codex, how, event, listener) {
   if (event !== 'connection') {
-    throw new TypeError(`event: there is no ${JSON.stringify(event) ?? typeof event}; it must be 'connection'`)
+    throw argumentError(
+      `event: there is no ${JSON.stringify(event) ?? typeof event}; it must be 'connection'`,
+    )
   }
-  if (typeof listener !== 'function') throw new TypeError('listener: must be a function')
+  if (typeof listener !== 'function') throw argumentError('listener: must be a function')
   const known = emitters.get(codex)
   const emitter = known ?? new EventEmitter()
   emitter[how](event, /** @type {(event: object) => void} */ (listener))

@@ -1,6 +1,7 @@
 'use strict'
 
-const { checkObject } = require('./json.js')
+const { isUint8Array } = require('node:util/types')
+const { argumentError, checkObject } = require('./json.js')
 
 /**
  * What the native side says to a transport: open it, write these bytes, close what is written.
@@ -19,9 +20,15 @@ const ACCEPTS = 'must be a Node Duplex, or {readable, writable} of Node or web s
  * @returns {{ readable: any, writable: any }}
  */
 function checkTransport(transport) {
-  const both = isReadable(transport) && isWritable(transport) ? { readable: transport, writable: transport } : transport
+  const both =
+    isReadable(transport) && isWritable(transport) ? { readable: transport, writable: transport } : transport
   if (!isReadable(both?.readable) || !isWritable(both?.writable)) {
-    throw new TypeError(`options.transport: ${ACCEPTS}`)
+    throw argumentError(`options.transport: ${ACCEPTS}`)
+  }
+  for (const name of ['readable', 'writable']) {
+    if (both[name].locked === true) {
+      throw argumentError(`options.transport: its ${name} is locked: somebody else has it already`)
+    }
   }
   return both
 }
@@ -34,7 +41,9 @@ function isReadable(stream) {
 /** @param {any} stream */
 function isWritable(stream) {
   if (typeof stream?.getWriter === 'function') return true
-  return typeof stream?.write === 'function' && typeof stream.end === 'function' && typeof stream.on === 'function'
+  return (
+    typeof stream?.write === 'function' && typeof stream.end === 'function' && typeof stream.on === 'function'
+  )
 }
 
 /**
@@ -59,7 +68,8 @@ function takeTransport(options) {
 function attachTransport({ readable, writable }, inlet) {
   /** @param {unknown} error */
   const failed = (error) => inlet.done(error instanceof Error ? error.message : String(error))
-  const sink = typeof writable.getWriter === 'function' ? webSink(writable, failed) : nodeSink(writable, failed)
+  const sink =
+    typeof writable.getWriter === 'function' ? webSink(writable, failed) : nodeSink(writable, failed)
   return (what, bytes) => {
     try {
       if (what === 'open') pump(readable, inlet, failed)
@@ -79,15 +89,23 @@ function attachTransport({ readable, writable }, inlet) {
 async function pump(readable, inlet, failed) {
   try {
     if (typeof readable[Symbol.asyncIterator] === 'function') {
-      for await (const chunk of readable) inlet.feed(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+      for await (const chunk of readable) inlet.feed(bytesOf(chunk))
     } else {
       const reader = readable.getReader()
-      for (let next = await reader.read(); !next.done; next = await reader.read()) inlet.feed(next.value)
+      for (let next = await reader.read(); !next.done; next = await reader.read())
+        inlet.feed(bytesOf(next.value))
     }
     inlet.done()
   } catch (error) {
     failed(error)
   }
+}
+
+/** @param {unknown} chunk */
+function bytesOf(chunk) {
+  if (typeof chunk === 'string') return Buffer.from(chunk)
+  if (isUint8Array(chunk)) return chunk
+  throw new TypeError(`what was read is not bytes but ${chunk === null ? 'null' : `a ${typeof chunk}`}`)
 }
 
 /**

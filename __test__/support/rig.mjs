@@ -15,7 +15,7 @@ export const rigPath = join(root, 'target/debug', name)
 /**
  * A temporary folder that goes when the test ends.
  *
- * @param {import('node:test').TestContext} t
+ * @param {{ after: (then: () => unknown) => void }} t
  */
 export function temporaryFolder(t) {
   const folder = mkdtempSync(join(tmpdir(), 'codex-node-test-'))

@@ -176,15 +176,27 @@ impl Codex {
         #[derive(Deserialize)]
         struct Identified {
             id: String,
+            status: Option<Status>,
+        }
+        #[derive(Deserialize)]
+        struct Status {
+            r#type: String,
         }
         let session = self.core.session()?;
         let options =
             CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false, long: false };
+        let known = params.get("threadId").and_then(Value::as_str).map(|id| session.router.active(id));
         let params = Value::Object(params).to_string();
         let answer = session.connection.request(method, Some(&params), options).answer().await?;
         let opened: Opened = serde_json::from_str(answer.get())
             .map_err(|error| Error::Spawn(format!("the answer to {method} has no thread id: {error}")))?;
         let thread_id = opened.thread.id;
+        if let Some(known) = known
+            && opened.thread.status.is_some_and(|status| status.r#type == "active")
+        {
+            // Another client's turn: one that is started here must wait for its end.
+            session.router.found_busy(&thread_id, &known);
+        }
         let shared = self.core.thread(&thread_id, || ThreadShared::new(&thread_id));
         shared.opened(session.number, settings);
         session.router.follow_settings(&thread_id);

@@ -79,6 +79,7 @@ impl Core {
                     let why = "options.url: options.transport goes in its place; give one of them";
                     return Err(Error::InvalidArgument(why.to_owned()));
                 }
+                settings.check_remote()?;
                 Way::Bytes(Arc::clone(transport))
             }
             None => settings.dial()?.map_or(Way::Process, Way::Dial),

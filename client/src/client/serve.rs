@@ -58,6 +58,14 @@ impl AppServer {
         }
         let (executable, environment) = locate(&as_client, &host.search_from)?;
         let path = executable.path.display().to_string();
+        if let Some(socket) = &socket
+            && is_taken(socket).await
+        {
+            return Err(Error::Spawn(format!(
+                "options.socketPath: another server listens at {}",
+                socket.display()
+            )));
+        }
         let token = random_token()?;
         let token_file = token_file(&token)?;
         let listen = match &socket {
@@ -163,13 +171,21 @@ fn listening(stderr: &str) -> Option<String> {
 }
 
 async fn wait_for_socket(path: &Path, url: String) -> String {
-    #[cfg(unix)]
-    while tokio::net::UnixStream::connect(crate::transport::socket_path(path)).await.is_err() {
+    while cfg!(unix) && !is_taken(path).await {
         tokio::time::sleep(SOCKET_POLL).await;
     }
-    #[cfg(not(unix))]
-    let _ = (path, SOCKET_POLL);
     url
+}
+
+/// Whether somebody listens at a socket.
+#[cfg(unix)]
+async fn is_taken(path: &Path) -> bool {
+    tokio::net::UnixStream::connect(crate::transport::socket_path(path)).await.is_ok()
+}
+
+#[cfg(not(unix))]
+async fn is_taken(_: &Path) -> bool {
+    false
 }
 
 fn random_token() -> Result<String, Error> {

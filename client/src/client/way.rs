@@ -114,8 +114,10 @@ impl Plan {
             Way::Bytes(transport) => {
                 let (reader, writer) = transport.open()?;
                 let run = async move {
-                    run_lines(writer, reader, to_send, closing, inbound).await;
-                    "the transport has ended".to_owned()
+                    match run_lines(writer, reader, to_send, closing, inbound).await {
+                        Ok(()) => "the transport has ended".to_owned(),
+                        Err(error) => error.to_string(),
+                    }
                 };
                 tokio::spawn(run.in_current_span())
             }

@@ -195,7 +195,8 @@ impl ClientSettings {
             ("maxMessageBytes", self.max_message_bytes),
         ] {
             if value == Some(0) {
-                return wrong(name, "must be at least 1");
+                let unit = if name.ends_with("Ms") { " (milliseconds)" } else { "" };
+                return wrong(name, &format!("must be at least 1{unit}"));
             }
         }
         if self.max_in_flight.is_some_and(|most| !(1..=MOST_IN_FLIGHT).contains(&most)) {

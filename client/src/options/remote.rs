@@ -58,7 +58,7 @@ impl ClientSettings {
     }
 
     /// Refuses what is for a server elsewhere without one, and what is for a process where none is started.
-    fn check_remote(&self) -> Result<(), Error> {
+    pub fn check_remote(&self) -> Result<(), Error> {
         let remote = [
             ("token", self.token.is_some()),
             ("headers", self.headers.is_some()),

@@ -13,6 +13,9 @@ use crate::{Error, lock};
 /// Events that come for a turn before its id is known; more than this is not a turn's beginning.
 const LONGEST_WAIT: usize = 100_000;
 
+/// Stands for a turn of which only is known that it runs.
+const UNKNOWN_TURN: &str = "";
+
 /// Takes the events of one turn.
 pub trait TurnSink: Send + Sync {
     /// One notification. True if a reader waits to be woken.
@@ -259,6 +262,15 @@ impl Router {
             .or_default()
             .active
             .send_replace(Some(turn.to_owned()));
+    }
+
+    /// What the server says of a thread: that it works on some turn. What was heard since `before` is newer.
+    pub fn found_busy(&self, thread: &str, before: &watch::Receiver<Option<String>>) {
+        let mut inner = lock(&self.inner);
+        let route = inner.threads.entry(thread.to_owned()).or_default();
+        if before.has_changed().is_ok_and(|changed| !changed) && route.active.borrow().is_none() {
+            route.active.send_replace(Some(UNKNOWN_TURN.to_owned()));
+        }
     }
 
     /// Gives up a turn that was paused.

@@ -12,6 +12,9 @@ use super::pending::{Forgotten, Pending, Waiting};
 use crate::transport::Inbound;
 use crate::{Error, Secrets, lock};
 
+/// How often a request is sent again, each time over another line.
+const MOST_REPEATS: u8 = 3;
+
 /// Takes what the server says unasked, on the reading task. Must not block.
 pub trait Inbox: Send + Sync {
     /// A notification.
@@ -200,7 +203,7 @@ impl Connection {
         let (sender, answer) = oneshot::channel();
         let mut pending = lock(&self.pending);
         let id = pending.next_id();
-        let repeats = self.reconnects && !first && is_repeatable(method);
+        let repeats = if self.reconnects && !first && is_repeatable(method) { MOST_REPEATS } else { 0 };
         let waiting =
             Waiting { method: method.to_owned(), answer: sender, long: options.long, repeats, line: None };
         let line = pending.submit(id, message(Some(id), method, params), waiting, first);

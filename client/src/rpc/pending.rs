@@ -2,6 +2,7 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::oneshot;
 
+use super::connection::only_reads;
 use super::error::RawAnswer;
 use crate::Error;
 
@@ -33,8 +34,8 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<RawAnswer>,
     /// It may take as long as it likes, so it does not count in the cap once it is sent.
     pub(super) long: bool,
-    /// Whether it is sent again after the line was lost.
-    pub(super) repeats: bool,
+    /// How many more times it is sent again after the line was lost.
+    pub(super) repeats: u8,
     /// The message, while it is on its way and may be sent again.
     pub(super) line: Option<String>,
 }
@@ -81,7 +82,7 @@ impl Pending {
             return None;
         }
         if first || (self.open && self.queue.is_empty() && self.in_flight() < self.max_in_flight) {
-            waiting.line = waiting.repeats.then(|| line.clone());
+            waiting.line = (waiting.repeats > 0).then(|| line.clone());
             self.sent(id, waiting);
             return Some(line);
         }
@@ -124,7 +125,16 @@ impl Pending {
         in_flight.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
         for (id, mut waiting) in in_flight {
             match waiting.line.take() {
-                Some(line) => self.queue.push_front(Queued { id, line, waiting }),
+                Some(line) => {
+                    waiting.repeats -= 1;
+                    self.queue.push_front(Queued { id, line, waiting });
+                }
+                // What is asked for each time the line is lost may be why: an answer that is too long.
+                None if only_reads(&waiting.method) => {
+                    let method = waiting.method;
+                    let message = format!("the connection was lost each time before {method} was answered");
+                    let _ = waiting.answer.send(Err(Error::Lost(message)));
+                }
                 None => {
                     let method = waiting.method;
                     let _ = waiting.answer.send(Err(Error::Indeterminate {
@@ -185,7 +195,7 @@ impl Pending {
         let mut lines = Vec::new();
         while self.open && self.in_flight() < self.max_in_flight {
             let Some(Queued { id, line, mut waiting }) = self.queue.pop_front() else { break };
-            waiting.line = waiting.repeats.then(|| line.clone());
+            waiting.line = (waiting.repeats > 0).then(|| line.clone());
             self.sent(id, waiting);
             lines.push(line);
         }
@@ -204,7 +214,7 @@ mod tests {
     fn submit_one(pending: &mut Pending, long: bool) -> (i64, Option<String>, oneshot::Receiver<RawAnswer>) {
         let (answer, receiver) = oneshot::channel();
         let id = pending.next_id();
-        let waiting = Waiting { method: "m".into(), answer, long, repeats: false, line: None };
+        let waiting = Waiting { method: "m".into(), answer, long, repeats: 0, line: None };
         let sent = pending.submit(id, id.to_string(), waiting, false);
         (id, sent, receiver)
     }
@@ -212,7 +222,7 @@ mod tests {
     fn submit_repeating(pending: &mut Pending) -> oneshot::Receiver<RawAnswer> {
         let (answer, receiver) = oneshot::channel();
         let id = pending.next_id();
-        let waiting = Waiting { method: "m".into(), answer, long: false, repeats: true, line: None };
+        let waiting = Waiting { method: "m".into(), answer, long: false, repeats: 2, line: None };
         pending.submit(id, id.to_string(), waiting, false);
         receiver
     }
@@ -233,6 +243,8 @@ mod tests {
         assert_eq!(pending.open(), ["1", "3", "4"]);
         pending.lose();
         assert_eq!(pending.open(), ["1", "3", "5"], "what was lost twice is sent twice again");
+        pending.lose();
+        assert!(pending.open().is_empty(), "but not for ever");
     }
 
     #[test]

@@ -11,7 +11,8 @@ use super::lines::read_lines;
 /// How long closing may take.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
 
-/// Carries messages as lines, over a child's pipes or whatever takes their place, until what is read ends.
+/// Carries messages as lines, over a child's pipes or whatever takes their place, until what is read ends, and says
+/// why where that was an error.
 ///
 /// Reading and writing are two tasks: a select of both would lose what a cancelled read had taken.
 /// `ending` closes what is written after what was queued before it.
@@ -21,12 +22,11 @@ pub async fn run_lines(
     outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
     mut inbound: impl Inbound,
-) {
+) -> std::io::Result<()> {
     let writer = tokio::spawn(write_lines(stdin, outgoing, ending).in_current_span());
-    if let Err(error) = read_lines(stdout, &mut inbound).await {
-        tracing::warn!(%error, "reading from codex failed");
-    }
+    let read = read_lines(stdout, &mut inbound).await;
     writer.abort();
+    read.inspect_err(|error| tracing::warn!(%error, "reading from codex failed"))
 }
 
 /// Writes each message as a line.

@@ -1,9 +1,12 @@
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -14,6 +17,8 @@ use tracing::Instrument;
 use super::dial::Stream;
 use super::{Inbound, WAKE_PAUSE};
 
+/// So much of what came at once is delivered between two looks at the clock.
+const LOOK_BYTES: usize = 64 * 1024;
 /// How long the server has to answer the closing handshake.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
 
@@ -54,26 +59,39 @@ async fn read(
     inbound: &mut impl Inbound,
 ) -> String {
     let mut may_wake = Instant::now();
+    let mut pause = pin!(sleep_until(may_wake));
     let mut delivered = false;
+    // How much came since the last look at the clock: a message that is here already costs no clock, timer or lock.
+    let mut unlooked = 0;
     let why = loop {
-        if delivered && Instant::now() >= may_wake {
-            inbound.idle();
-            delivered = false;
-            may_wake = Instant::now() + WAKE_PAUSE;
-        }
-        let next = stream.next();
-        let message = match delivered {
-            true => match timeout_at(may_wake, next).await {
-                Ok(message) => message,
-                Err(_) => continue,
-            },
-            false => next.await,
+        let next = poll_fn(|context| match stream.poll_next_unpin(context) {
+            Poll::Ready(message) => Poll::Ready(Some(message)),
+            Poll::Pending if unlooked > 0 => Poll::Ready(None),
+            Poll::Pending if delivered => pause.as_mut().poll(context).map(|()| None),
+            Poll::Pending => Poll::Pending,
+        });
+        let message = if unlooked < LOOK_BYTES { next.await } else { None };
+        let Some(message) = message else {
+            let now = Instant::now();
+            if unlooked > 0 {
+                heard.send_replace(now);
+                unlooked = 0;
+            }
+            if delivered && now >= may_wake {
+                inbound.idle();
+                delivered = false;
+                may_wake = Instant::now() + WAKE_PAUSE;
+                // Not reset: a timer that has run keeps its place in the wheel, and would wake for nothing.
+                pause.set(sleep_until(may_wake));
+            }
+            continue;
         };
-        heard.send_replace(Instant::now());
+        unlooked += 1;
         match message {
             Some(Ok(Message::Text(text))) => {
                 take(&text, inbound);
                 delivered = true;
+                unlooked += text.len();
             }
             Some(Ok(Message::Binary(bytes))) => inbound.garbage(&bytes),
             Some(Ok(Message::Close(Some(frame)))) if !frame.reason.is_empty() => {
@@ -166,5 +184,83 @@ impl Writing {
             }
         }
         self.sink.flush().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Seen {
+        messages: usize,
+        wakes: usize,
+    }
+
+    impl Inbound for Seen {
+        fn message(&mut self, _: &str) {
+            self.messages += 1;
+        }
+        fn garbage(&mut self, _: &[u8]) {}
+        fn idle(&mut self) {
+            self.wakes += 1;
+        }
+    }
+
+    type Heard = tokio::sync::watch::Sender<Instant>;
+
+    /// What is read of what `server` sends.
+    async fn seen<F: Future<Output = ()>>(
+        server: impl FnOnce(WebSocketStream<tokio::io::DuplexStream>) -> F,
+        heard: &Heard,
+    ) -> Seen {
+        let (here, there) = tokio::io::duplex(1024 * 1024);
+        let here: Stream = Box::new(here);
+        let client = WebSocketStream::from_raw_socket(here, Role::Client, None).await;
+        let server = server(WebSocketStream::from_raw_socket(there, Role::Server, None).await);
+        let mut seen = Seen::default();
+        let (_sink, stream) = client.split();
+        tokio::join!(server, read(stream, heard, &mut seen));
+        seen
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_wakes_nobody_for_each_of_its_messages() {
+        let flood = |mut server: WebSocketStream<_>| async move {
+            for _ in 0..1000 {
+                server.feed(Message::text(format!("{{{}}}", "x".repeat(300)))).await.unwrap();
+            }
+            server.flush().await.unwrap();
+        };
+        let seen = seen(flood, &Heard::new(Instant::now())).await;
+        assert_eq!((seen.messages, seen.wakes), (1000, 2), "at the first, and at the end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_soon_after_another_wakes_as_well() {
+        let two = |mut server: WebSocketStream<_>| async move {
+            for _ in 0..2 {
+                server.send(Message::text("{}")).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            tokio::time::sleep(2 * WAKE_PAUSE).await;
+        };
+        let seen = seen(two, &Heard::new(Instant::now())).await;
+        assert_eq!((seen.messages, seen.wakes), (2, 3), "at once, after the pause, and at the end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pong_is_a_sign_of_life() {
+        let (began, heard) = (Instant::now(), Heard::new(Instant::now()));
+        let later = Duration::from_secs(1);
+        let pong = |mut server: WebSocketStream<_>| async move {
+            tokio::time::sleep(later).await;
+            server.send(Message::Pong(Bytes::new())).await.unwrap();
+            tokio::time::sleep(later).await;
+        };
+        seen(pong, &heard).await;
+        assert_eq!(*heard.borrow() - began, later);
     }
 }

@@ -168,6 +168,12 @@ impl Collector {
         self.file_changes.get(item).map(|changes| changes.json().to_owned())
     }
 
+    /// Whether a `thread/tokenUsage/updated` says what the last one did.
+    pub(super) fn has_usage(&self, notification: &Notification<'_>) -> bool {
+        let told = params::<Usage<'_>>(notification.line);
+        told.zip(self.usage.as_ref()).is_some_and(|(told, known)| told.token_usage.get() == known.json())
+    }
+
     /// The items that came, and whether each is complete.
     pub(super) fn known(&self) -> HashMap<String, bool> {
         let complete = self.items.iter().filter_map(|item| Some((item_id(item.json())?, true)));

@@ -391,8 +391,11 @@ impl TurnSink for TurnState {
 impl Inner {
     /// Whether an event says what is known, because it was told before or found out meanwhile.
     fn has_seen(&mut self, notification: &Notification<'_>, has_started: bool) -> bool {
-        if notification.method == "turn/started" {
-            return has_started;
+        match notification.method {
+            "turn/started" => return has_started,
+            // The server tells it again to whoever resumes the thread.
+            "thread/tokenUsage/updated" => return self.collector.has_usage(notification),
+            _ => {}
         }
         let (Some(known), Some(item)) = (&mut self.known, notification.ids.item.as_deref()) else {
             return false;
