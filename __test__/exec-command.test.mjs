@@ -378,6 +378,7 @@ describe('bad input', { timeout: 60_000 }, () => {
       [() => command.write(new Uint16Array(1)), /^data: must be a string or a Uint8Array/],
       [() => command.resize(), /^size: is missing; it takes \{cols, rows\}/],
       [() => command.resize({ cols: 1 }), /^size.*missing field `rows`/],
+      [() => command.resize([80, 24]), /^size: an array is not accepted; it takes \{cols, rows\}/],
       [() => command.resize({ cols: 0, rows: 0 }), /^size: cols and rows/],
     ]
     for (const [call, message] of cases) assert.match((await rejection(call(), TypeError)).message, message)

@@ -90,14 +90,15 @@ function takeSchema(options) {
 }
 
 /**
- * Whether it is JSON Schema that can validate besides, as `z.toJSONSchema()` gives it.
+ * Whether it is JSON Schema that can validate besides, as `z.toJSONSchema()` gives it: a plain object that hides its
+ * `~standard`. A schema of Zod hides it too, once it was asked for it, but is no plain object.
  *
  * @param {object} schema
  * @returns {schema is Record<string, unknown>}
  */
 function isJsonSchema(schema) {
   const standard = Object.getOwnPropertyDescriptor(schema, '~standard')
-  return typeof schema === 'object' && standard?.enumerable === false
+  return Object.getPrototypeOf(schema) === Object.prototype && standard?.enumerable === false
 }
 
 /**

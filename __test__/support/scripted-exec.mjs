@@ -4,6 +4,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Codex } from '../../exec/index.mjs'
+import { isAlive } from './processes.mjs'
 import { rigEnvironment, rigPath, temporaryFolder } from './rig.mjs'
 
 /** The executable: for `codexPathOverride`, with the environment that `scriptedExec` gives. */
@@ -22,9 +23,16 @@ export { rigPath as execPath }
  * @param {import('../../exec/index.js').CodexOptions} [options]
  */
 export function scriptedExec(t, script, options = {}) {
+  /** @type {() => any[]} */
+  let starts = () => []
+  // Before the log goes. A turn that a failed test has left would keep Node alive.
+  t.after(() => {
+    for (const { pid } of starts()) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+  })
   const gate = join(temporaryFolder(t), 'gate')
   const text = JSON.stringify(whole(script)).replaceAll('"$GATE"', JSON.stringify(gate))
   const { folder, env, log } = rigEnvironment(t, JSON.parse(text))
+  starts = () => log.entries().filter((entry) => entry.run !== undefined)
   const everything = { .../** @type {Record<string, string>} */ (process.env), ...env, ...options.env }
   const codex = new Codex({ codexPathOverride: rigPath, ...options, env: everything })
   return {
@@ -36,7 +44,7 @@ export function scriptedExec(t, script, options = {}) {
     /** Lets those go on who wait at `atGate`, now and later. */
     open: () => writeFileSync(gate, ''),
     /** The entries of the starts so far: `argv`, `env`, `cwd`, `pid`. */
-    starts: () => log.entries().filter((entry) => entry.run !== undefined),
+    starts,
   }
 }
 

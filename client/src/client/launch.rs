@@ -32,7 +32,7 @@ pub(super) fn locate(
         )));
     }
     let executable = find_codex(&FindOptions {
-        codex_path: settings.codex_path.as_deref().map(Path::new),
+        codex_path: settings.codex_path.as_deref().map(|path| ("codexPath", Path::new(path))),
         environment: &environment,
         search_from,
     })?;

@@ -9,30 +9,12 @@ use tokio::io::AsyncReadExt;
 use super::core::Host;
 use super::launch::{exited, locate, with_stderr};
 use crate::options::ServeSettings;
-use crate::process::{Executable, Process, SpawnOptions, Spawned, config_arguments};
+use crate::process::{Lifeline, Process, SpawnOptions, Spawned, config_arguments};
 use crate::{Error, Secrets};
 
 /// How often it is looked for whether a socket is there: nothing is printed.
 const SOCKET_POLL: Duration = Duration::from_millis(10);
 const TOKEN_BYTES: usize = 32;
-
-/// A server that listens does not end with its input, so a shell stays beside it, which reads the input, and ends the
-/// server when that ends: with whoever started it, however that goes. The first signal lets turns finish, the second
-/// does not.
-const GUARD: &str = r#"
-exec 3<&0 </dev/null
-"$0" "$@" 3<&- &
-server=$!
-{
-  while read -r _ <&3; do :; done
-  kill -TERM "$server"; sleep 1; kill -TERM "$server"; sleep 1; kill -KILL "$server"
-} 2>/dev/null &
-guard=$!
-exec 3<&-
-wait "$server"; code=$?
-kill "$guard" 2>/dev/null
-exit "$code"
-"#;
 
 /// An app-server that listens for clients of several programs. It ends with [`Self::close`], when this is dropped, and
 /// with the process that started it.
@@ -41,6 +23,8 @@ pub struct AppServer {
     token: String,
     token_file: TempPath,
     process: Process,
+    /// A server that listens does not end with its input.
+    _lifeline: Option<Lifeline>,
 }
 
 impl AppServer {
@@ -81,7 +65,6 @@ impl AppServer {
         for value in config.arguments.iter().chain(settings.config_overrides.iter().flatten()) {
             arguments.extend(["--config".into(), value.into()]);
         }
-        let (executable, arguments) = guarded(executable, arguments);
         let Spawned { process, stdin, mut stdout } = Process::spawn(SpawnOptions {
             executable,
             arguments,
@@ -89,9 +72,8 @@ impl AppServer {
             environment,
             secrets: Secrets::new([token.clone()]),
         })?;
-        if cfg!(windows) {
-            process.input_over();
-        }
+        process.input_over();
+        let lifeline = Lifeline::new(process.pid(), Some(&token_file));
         let ending = process.ending();
         tokio::spawn(async move {
             let mut nothing = [0; 1024];
@@ -119,7 +101,7 @@ impl AppServer {
             }
         };
         tracing::info!(url, "codex listens");
-        Ok(Self { url, token, token_file, process })
+        Ok(Self { url, token, token_file, process, _lifeline: lifeline })
     }
 
     /// Where it listens, for the option `url`.
@@ -147,19 +129,6 @@ impl AppServer {
         self.process.end(Duration::ZERO).await;
         let _ = std::fs::remove_file(&self.token_file);
     }
-}
-
-#[cfg(unix)]
-fn guarded(executable: Executable, arguments: Vec<OsString>) -> (Executable, Vec<OsString>) {
-    let shell = Executable { path: PathBuf::from("/bin/sh"), ..executable.clone() };
-    let guard = ["-c".into(), GUARD.into(), executable.path.into_os_string()];
-    (shell, guard.into_iter().chain(arguments).collect())
-}
-
-#[cfg(not(unix))]
-fn guarded(executable: Executable, arguments: Vec<OsString>) -> (Executable, Vec<OsString>) {
-    // The job object ends with this process.
-    (executable, arguments)
 }
 
 /// The address that a server prints when it listens.

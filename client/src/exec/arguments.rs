@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config::toml_text;
 use super::options::{ExecThreadSettings, given};
@@ -19,7 +19,7 @@ pub(super) struct Arguments<'a> {
     pub(super) thread_id: Option<&'a str>,
     pub(super) output_schema: Option<&'a Path>,
     pub(super) cyber_access_program: Option<&'a str>,
-    pub(super) images: &'a [String],
+    pub(super) images: &'a [PathBuf],
 }
 
 impl Arguments<'_> {

@@ -91,7 +91,7 @@ impl ExecInput {
     /// Reads it from JSON text: a string, or an array of items.
     pub fn parse(json: Option<&str>) -> Result<Self, Error> {
         #[derive(Deserialize)]
-        #[serde(tag = "type", rename_all = "snake_case")]
+        #[serde(tag = "type", rename_all = "snake_case", expecting = "an object")]
         enum Item {
             Text { text: String },
             LocalImage { path: String },

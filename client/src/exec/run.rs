@@ -15,12 +15,12 @@ use super::arguments::Arguments;
 use super::codex::Core;
 use super::error::ExecError;
 use super::events::Lines;
-use super::files::RunFile;
+use super::files::{self, RunFile};
 use super::options::{ExecInput, ExecThreadSettings, ExecTurnSettings, given};
 use super::state::RunState;
 use super::thread::{Place, ThreadState};
 use crate::Error;
-use crate::process::{Environment, Exit, FindOptions, Process, SpawnOptions, Spawned, find_codex};
+use crate::process::{Environment, Exit, FindOptions, Lifeline, Process, SpawnOptions, Spawned, find_codex};
 use crate::transport::read_lines;
 
 /// How long what codex has written is read after its end: another process may hold its stdout open.
@@ -32,6 +32,8 @@ const LINGER_GRACE: Duration = Duration::from_secs(5);
 
 const ORIGINATOR_VARIABLE: &str = "CODEX_INTERNAL_ORIGINATOR_OVERRIDE";
 const ORIGINATOR: &str = "codex-node";
+const READING_PROMPT: &str = "Reading prompt from stdin...";
+const PROFILE_PREFIX: &str = "codex-node-secrets-";
 const PROFILE_SUFFIX: &str = ".config.toml";
 
 /// One turn: one `codex exec`, from its place in the queue to its end.
@@ -49,8 +51,9 @@ pub(super) struct Run {
 struct Running {
     process: Process,
     reading: JoinHandle<()>,
-    /// Goes with the run.
-    _schema: Option<RunFile>,
+    _lifeline: Option<Lifeline>,
+    /// They go with the run.
+    files: Vec<RunFile>,
 }
 
 impl Run {
@@ -103,9 +106,18 @@ impl Run {
         if let Some(key) = given(&settings.api_key) {
             environment.set("CODEX_API_KEY".as_ref(), key.into());
         }
-        let codex_path = given(&settings.codex_path_override).or(given(&settings.codex_path));
+        if let Some(folder) = given(&self.settings.working_directory)
+            && !Path::new(folder).is_dir()
+        {
+            return Err(Error::Spawn(format!(
+                "options.workingDirectory: {folder} is not a folder; create it or name another"
+            )));
+        }
+        let codex_path = given(&settings.codex_path_override)
+            .map(|path| ("codexPathOverride", path))
+            .or(given(&settings.codex_path).map(|path| ("codexPath", path)));
         let executable = find_codex(&FindOptions {
-            codex_path: codex_path.map(Path::new),
+            codex_path: codex_path.map(|(name, path)| (name, Path::new(path))),
             environment: &environment,
             search_from: &self.core.host.search_from,
         })?;
@@ -113,6 +125,7 @@ impl Run {
         let schema = schema
             .map(|schema| RunFile::new(&std::env::temp_dir(), "codex-output-schema-", ".json", schema.get()))
             .transpose()?;
+        let (images, copies) = self.images()?;
         let secrets = self.secret_file(&environment)?;
         let profile = secrets.as_ref().and_then(|file| file.path().file_name()?.to_str());
         let thread_id = self.thread.id();
@@ -125,7 +138,7 @@ impl Run {
             thread_id: thread_id.as_deref(),
             output_schema: schema.as_ref().map(RunFile::path),
             cyber_access_program: given(&self.turn.cyber_access_program),
-            images: &self.input.images,
+            images: &images,
         };
         let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
             executable,
@@ -136,6 +149,7 @@ impl Run {
         })?;
         // The end of its input does not end it.
         process.input_over();
+        let lifeline = Lifeline::new(process.pid(), secrets.as_ref().map(RunFile::path));
         self.state.begun(secrets);
         tokio::spawn(write(stdin, self.input.prompt.clone(), process.ending()));
         let mut lines = Lines(Arc::clone(&self.state));
@@ -144,7 +158,27 @@ impl Run {
                 tracing::warn!(%error, "reading from codex failed");
             }
         });
-        Ok(Running { process, reading, _schema: schema })
+        Ok(Running {
+            process,
+            reading,
+            _lifeline: lifeline,
+            files: schema.into_iter().chain(copies).collect(),
+        })
+    }
+
+    /// The paths of the images, and the copies that are among them: codex takes a comma for the end of a path.
+    fn images(&self) -> Result<(Vec<PathBuf>, Vec<RunFile>), Error> {
+        let (mut paths, mut copies) = (Vec::new(), Vec::new());
+        for path in &self.input.images {
+            if path.contains(',') {
+                let copy = RunFile::copy(Path::new(path), &std::env::temp_dir(), "codex-image-")?;
+                paths.push(copy.path().to_path_buf());
+                copies.push(copy);
+            } else {
+                paths.push(path.into());
+            }
+        }
+        Ok((paths, copies))
     }
 
     /// The secrets of `config`, where codex looks for a profile. Neither the argument list nor the environment shows
@@ -154,7 +188,10 @@ impl Run {
         if toml.is_empty() {
             return Ok(None);
         }
-        RunFile::new(&codex_home(environment)?, "codex-node-", PROFILE_SUFFIX, toml).map(Some)
+        let home = codex_home(environment)?;
+        // A machine that went down while codex started could not remove its own.
+        files::remove_stale(&home, PROFILE_PREFIX, PROFILE_SUFFIX);
+        RunFile::new(&home, PROFILE_PREFIX, PROFILE_SUFFIX, toml).map(Some)
     }
 }
 
@@ -167,7 +204,7 @@ impl Running {
             self.reading.abort();
             return;
         }
-        self._schema = None;
+        self.files.clear();
         tokio::spawn(async move {
             if timeout(LINGER_GRACE, exit.exited()).await.is_err() {
                 tracing::warn!(
@@ -223,9 +260,11 @@ fn exited(exit: &Exit) -> Error {
         (None, Some(code)) => format!("exited with code {code}"),
         (None, None) => "ended".to_owned(),
     };
-    let colon = if exit.stderr.is_empty() { "" } else { ": " };
+    // The first line of every run says nothing.
+    let lines: Vec<&str> = exit.stderr.lines().filter(|line| *line != READING_PROMPT).collect();
+    let colon = if lines.is_empty() { "" } else { ": " };
     Error::ServerExited {
-        message: format!("codex exec {how}{colon}{}", exit.stderr),
+        message: format!("codex exec {how}{colon}{}", lines.join("\n")),
         code: exit.code,
         signal: exit.signal.clone(),
         stderr: exit.stderr.clone(),

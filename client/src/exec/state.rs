@@ -102,7 +102,7 @@ impl RunState {
                 if let Some(usage) = usage.filter(|usage| usage.starts_with('{')) {
                     let complete = with_cache_write(usage);
                     inner.turn_usage = Usage::read(&complete).and_then(|total| self.thread.add_usage(total));
-                    passed = Some(text.replacen(usage, &complete, 1));
+                    passed = replaced(text, usage, &complete);
                     inner.usage = Some(complete);
                 } else {
                     self.thread.lose_usage();
@@ -281,14 +281,40 @@ fn join(lines: Vec<String>) -> Vec<String> {
     texts
 }
 
+/// A text with another in the place of a part of it.
+fn replaced(text: &str, part: &str, by: &str) -> Option<String> {
+    let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    Some([text.get(..start)?, by, text.get(start + part.len()..)?].concat())
+}
+
 /// The text of a usage with the field that older codex does not have.
 fn with_cache_write(usage: &str) -> String {
     let has = super::json::Fields::read(usage)
         .is_some_and(|fields| fields.get(CACHE_WRITE).is_some_and(|value| value != "null"));
-    let open = usage.trim_end_matches('}').trim_end();
+    let open = usage.strip_suffix('}').unwrap_or(usage).trim_end();
     match open {
         _ if has => usage.to_owned(),
         "{" => format!("{{\"{CACHE_WRITE}\":0}}"),
         open => format!("{open},\"{CACHE_WRITE}\":0}}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usage_without_the_newer_field_gets_it() {
+        let completed = |usage: &str| with_cache_write(usage);
+        assert_eq!(completed("{}"), r#"{"cache_write_input_tokens":0}"#);
+        assert_eq!(completed(r#"{"a":{"b":{}}}"#), r#"{"a":{"b":{}},"cache_write_input_tokens":0}"#);
+        assert_eq!(completed(r#"{"cache_write_input_tokens":7}"#), r#"{"cache_write_input_tokens":7}"#);
+    }
+
+    #[test]
+    fn a_part_is_replaced_where_it_stands() {
+        let text = r#"{"first":{},"usage":{}}"#;
+        let part = &text[20..22];
+        assert_eq!(replaced(text, part, "[]").as_deref(), Some(r#"{"first":{},"usage":[]}"#));
     }
 }

@@ -15,8 +15,8 @@ pub struct Executable {
 /// Where to look.
 #[derive(Debug)]
 pub struct FindOptions<'a> {
-    /// The `codexPath` option.
-    pub codex_path: Option<&'a Path>,
+    /// The option that names the executable, and its value.
+    pub codex_path: Option<(&'a str, &'a Path)>,
     /// The environment of the child: `CODEX_PATH` and `PATH` are read from it.
     pub environment: &'a Environment,
     /// Folders from which `node_modules/@openai/codex` is looked for, upwards.
@@ -30,9 +30,9 @@ const LONGEST_SHIM: u64 = 16 * 1024;
 /// Finds codex: the option, `CODEX_PATH`, the installed package, `PATH`.
 pub fn find_codex(options: &FindOptions<'_>) -> Result<Executable, Error> {
     let mut tried = Vec::new();
-    if let Some(path) = options.codex_path {
-        let origin = "the option codexPath";
-        return from_path(path, origin, &mut tried).ok_or_else(|| missing(Some(origin), tried));
+    if let Some((name, path)) = options.codex_path {
+        let origin = format!("the option {name}");
+        return from_path(path, &origin, &mut tried).ok_or_else(|| missing(Some(&origin), tried));
     }
     if let Some(path) = options.environment.get("CODEX_PATH").filter(|path| !path.is_empty()) {
         let origin = "the environment variable CODEX_PATH";

@@ -5,6 +5,7 @@ mod config;
 mod descendants;
 mod environment;
 mod find;
+mod lifeline;
 mod stderr;
 
 pub use child::{Exit, ExitWatch, Process, SpawnOptions, Spawned, end_all};
@@ -12,3 +13,4 @@ pub use config::{ConfigArguments, config_arguments};
 pub(crate) use config::{holds_secret, is_bare};
 pub use environment::Environment;
 pub use find::{Executable, FindOptions, find_codex};
+pub(crate) use lifeline::Lifeline;

@@ -125,7 +125,7 @@ async fn p9_paths_with_spaces_and_other_letters_work() {
     link(&path);
     let mut options = options(&json!({ "start": [{ "line": { "cwd": "$cwd" } }] }));
     options.executable = find_codex(&FindOptions {
-        codex_path: Some(&path),
+        codex_path: Some(("codexPath", &path)),
         environment: &options.environment,
         search_from: &[],
     })

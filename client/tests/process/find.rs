@@ -84,7 +84,7 @@ impl Place {
         own.extend(variable.map(|path| ("CODEX_PATH".to_owned(), path)));
         let search_from: Vec<PathBuf> = search.from.iter().map(|folder| self.root.join(folder)).collect();
         find_codex(&FindOptions {
-            codex_path: search.option,
+            codex_path: search.option.map(|path| ("codexPath", path)),
             environment: &Environment::new(&own, false),
             search_from: &search_from,
         })
