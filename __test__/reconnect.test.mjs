@@ -12,7 +12,7 @@ import {
   TransportError,
   TurnLostError,
 } from '../index.mjs'
-import { command, createGate, deltas, reply, say, waitFor } from '../testing/index.mjs'
+import { command, createGate, deltas, functionCall, reply, say, waitFor } from '../testing/index.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
 import { connect, listening, startPeer, startProxy, watchConnection } from './support/remote.mjs'
 
@@ -112,7 +112,7 @@ function checkEvents(events, result) {
 /** @param {import('../index.js').TurnResult} result */
 const types = (result) => result.items.map((item) => item.type)
 
-describe('a turn goes on', { concurrency: 4, timeout: 60_000 }, () => {
+describe('a turn goes on', { concurrency: 4, timeout: 25_000 }, () => {
   test('W2: the line drops in a command, which ends later', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
     const shell = openCommand()
@@ -361,6 +361,164 @@ describe('a turn goes on', { concurrency: 4, timeout: 60_000 }, () => {
     assert.equal((await reader).at(-1)?.method, 'turn/completed')
   })
 
+  test('W2: a review that ends in the gap', async (t) => {
+    const { codex, proxy, events } = await behindProxy(t)
+    const gate = createGate()
+    const thread = await codex.startThread({ cwd: home.workspace })
+    provider.when('look at what is left', reply([waitFor(gate), say('looks good')]))
+    const turn = await thread.review({ type: 'custom', instructions: 'look at what is left' })
+    const reader = collect(turn.stream())
+    await gate.reached
+    proxy.refuse()
+    await events.next('lost')
+    gate.open()
+    await endedOnServer(t, thread.id)
+    proxy.accept()
+    const result = await turn.run()
+    assert.equal(result.status, 'completed')
+    assert.ok(types(result).includes('exitedReviewMode'))
+    assert.equal((await reader).at(-1)?.method, 'turn/completed')
+  })
+
+  test('W2: a compaction', async (t) => {
+    const { codex, proxy, events } = await behindProxy(t)
+    const gate = createGate()
+    const thread = await scripted(codex, [say('one')])
+    await thread.run('go')
+    provider.when((request) => request.threadId === thread.id, reply([waitFor(gate), say('a summary')]))
+    const compacting = thread.compact()
+    await gate.reached
+    proxy.cut()
+    await events.next('resumed')
+    gate.open()
+    await compacting
+  })
+
+  test('W2: a tool that runs here while the line drops', async (t) => {
+    const { codex, proxy, events } = await behindProxy(t)
+    let calls = 0
+    /** @type {(value: string) => void} */
+    let finish = () => {}
+    const outcome = new Promise((resolve) => {
+      finish = resolve
+    })
+    const running = createGate()
+    const thread = await scripted(codex, [functionCall('weather', {}), say('sunny, then')], {
+      tools: [
+        {
+          name: 'weather',
+          description: 'The weather',
+          inputSchema: { type: 'object', properties: {} },
+          run: () => {
+            calls += 1
+            running.open()
+            return outcome
+          },
+        },
+      ],
+    })
+    const turn = await thread.turn('go')
+    const reader = collect(turn.stream())
+    await running.opened
+    proxy.cut()
+    await events.next('resumed')
+    finish('sunny')
+    const result = await turn.run()
+    assert.equal(result.finalResponse, 'sunny, then')
+    assert.equal(calls, 1)
+    checkEvents(await reader, result)
+    const request = provider.requests.findLast((request) => request.threadId === thread.id)
+    assert.match(JSON.stringify(request?.toolOutputs), /sunny/)
+  })
+
+  test('W2: steer and interrupt over the next line', async (t) => {
+    const { codex, proxy, events } = await behindProxy(t)
+    const shell = openCommand()
+    t.after(shell.finish)
+    const thread = await scripted(codex, [reply([say('one'), shell.step]), say('two')])
+    const turn = await thread.turn('go')
+    await proxy.message('down', (message) => message.params?.item?.type === 'commandExecution')
+    proxy.refuse()
+    await events.next('lost')
+    const steering = turn.steer('be quick')
+    proxy.accept()
+    await steering
+    await turn.interrupt()
+    const result = await turn.run()
+    assert.equal(result.status, 'interrupted')
+  })
+
+  test('W2: a flood of text', async (t) => {
+    const { codex, proxy } = await behindProxy(t)
+    const thread = await scripted(codex, [deltas(5_000, { text: 'tok ' })])
+    const turn = await thread.turn('go')
+    let cuts = 0
+    let count = 0
+    for await (const event of turn.stream()) {
+      if (event.method === 'item/agentMessage/delta' && ++count % 20 === 0 && cuts < 3) {
+        cuts += 1
+        proxy.cut()
+      }
+    }
+    assert.equal((await turn.run()).finalResponse, 'tok '.repeat(5_000))
+  })
+
+  test('W2: a thread that has had no turn yet', async (t) => {
+    const { codex, proxy, events } = await behindProxy(t)
+    const thread = await scripted(codex, [say('first')])
+    proxy.cut()
+    await events.next('resumed')
+    const turn = await thread.turn('go')
+    const reader = collect(turn.stream())
+    const result = await turn.run()
+    assert.equal(result.finalResponse, 'first')
+    checkEvents(await reader, result)
+    provider.when((request) => request.threadId === thread.id, say('second'))
+    assert.equal((await thread.run('more')).finalResponse, 'second')
+  })
+
+  test('W2: one turn waits behind another while the line drops', async (t) => {
+    const { codex, proxy, events } = await behindProxy(t)
+    const gate = createGate()
+    const thread = await scripted(codex, [reply([say('one'), waitFor(gate)])])
+    const first = thread.run('first')
+    const second = thread.run('second')
+    await gate.reached
+    proxy.refuse()
+    await events.next('lost')
+    gate.open()
+    await endedOnServer(t, thread.id)
+    proxy.accept()
+    const results = await Promise.all([first, second])
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['completed', 'completed'],
+    )
+    assert.equal(proxy.sent('turn/start').length, 2)
+  })
+
+  test('W2: another client’s turn on a thread that is followed here ends in the gap', async (t) => {
+    const { codex, proxy, events } = await behindProxy(t)
+    const thread = await scripted(codex, [say('one')])
+    await thread.run('go')
+    const other = connect(t, { url: server.url })
+    const same = await other.codex.resumeThread(thread.id)
+    const gate = createGate()
+    provider.when((request) => request.threadId === thread.id, reply([say('theirs'), waitFor(gate)]))
+    const heard = codex.notifications({ methods: ['turn/started'] })
+    const theirs = same.run('from there')
+    await heard.next()
+    await gate.reached
+    proxy.refuse()
+    await events.next('lost')
+    gate.open()
+    await theirs
+    proxy.accept()
+    await events.next('resumed')
+    provider.when((request) => request.threadId === thread.id, say('mine'))
+    assert.equal((await thread.run('from here')).finalResponse, 'mine')
+  })
+
   test('W2: a turn whose server was started anew meanwhile ends as interrupted', async (t) => {
     const own = await listening(t)
     const proxy = await startProxy(t, own.url)
@@ -418,7 +576,7 @@ async function endedOnServer(t, threadId) {
   await observer.close()
 }
 
-describe('approvals', { concurrency: 4, timeout: 60_000 }, () => {
+describe('approvals', { concurrency: 4, timeout: 25_000 }, () => {
   /**
    * A thread whose turn asks before its command runs.
    *
@@ -539,7 +697,7 @@ describe('approvals', { concurrency: 4, timeout: 60_000 }, () => {
   })
 })
 
-describe('calls', { concurrency: 4, timeout: 60_000 }, () => {
+describe('calls', { concurrency: 4, timeout: 25_000 }, () => {
   test('W2: what only reads is asked again, the rest is indeterminate and not sent again', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
     const gate = createGate()
@@ -605,6 +763,20 @@ describe('calls', { concurrency: 4, timeout: 60_000 }, () => {
     assert.equal(proxy.sent('thread/start').length, 0, 'nobody waits for it any more')
   })
 
+  test('a command that runs for this client when the line drops', async (t) => {
+    const { codex, proxy, events } = await behindProxy(t)
+    const handle = await codex.execCommand(['sh', '-c', 'echo begun; sleep 600'], { stream: true })
+    const output = handle[Symbol.asyncIterator]()
+    await output.next()
+    proxy.cut()
+    const rest = output.next()
+    const exit = await rejection(handle.exit, IndeterminateError)
+    assert.equal(exit.method, 'command/exec')
+    // Whoever reads is not left waiting.
+    await Promise.allSettled([rest])
+    await events.next('resumed')
+  })
+
   test('a call whose answer is too long for maxMessageBytes is not asked for ever', async (t) => {
     const { codex, events } = await behindProxy(t, { maxMessageBytes: 200_000 })
     const thread = await scripted(codex, [deltas(3_000, { text: 'a long answer ' }), say('short')])
@@ -618,7 +790,7 @@ describe('calls', { concurrency: 4, timeout: 60_000 }, () => {
   })
 })
 
-describe('the end', { concurrency: 4, timeout: 60_000 }, () => {
+describe('the end', { concurrency: 4, timeout: 25_000 }, () => {
   test('W2: a server that is gone for good: turns reject in time, and the next call connects anew', async (t) => {
     const { codex, proxy, events } = await behindProxy(t, { reconnectTimeoutMs: 1_000 })
     const gate = createGate()
@@ -813,7 +985,7 @@ describe('the end', { concurrency: 4, timeout: 60_000 }, () => {
   })
 })
 
-describe('listeners', { concurrency: true, timeout: 60_000 }, () => {
+describe('listeners', { concurrency: true, timeout: 25_000 }, () => {
   test('each hears what happens, in order; one that throws harms nobody', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
     /** @type {string[]} */

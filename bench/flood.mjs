@@ -96,7 +96,7 @@ function asTable(results) {
     const values = (results.get(name) ?? []).map(value)
     return values.includes(null) ? undefined : median(/** @type {number[]} */ (values))
   }
-  const baseline = middle('readline', ({ mainMs }) => mainMs)
+  const baseline = results.has('readline') ? middle('readline', ({ mainMs }) => mainMs) : undefined
   const rows = [...results].map(([name, rounds]) => {
     const main = middle(name, ({ mainMs }) => mainMs)
     const delays = rounds.map(({ delayMs }) => delayMs)

@@ -3,7 +3,7 @@
 //   npm run bench
 //   npm run bench -- --rounds 5 --sizes 16,300,20000 --turns 150 --crowds 10 --no-write
 //   npm run bench -- --clients 'readline,websocket: ws' --turns 0
-//   npm run bench -- --development --rounds 1 --no-write    not optimised: only whether it works
+//   npm run bench -- --development --rounds 1    not optimised, not written: only whether it all works
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -37,7 +37,7 @@ const parts = [about(), await flood({ addon, server, rounds: rounds ?? 0, sizes,
 if (turns) parts.push(await real({ server, turns, rounds: crowds ?? 0 }))
 const results = parts.join('\n\n')
 console.log(results)
-if (!values['no-write']) {
+if (!values['no-write'] && !values.development) {
   const text = readFileSync(readme, 'utf8')
   const [before] = text.split(BEGIN)
   const after = text.split(END)[1]
@@ -55,10 +55,16 @@ function about() {
   )
   const command = [
     'npm run bench',
-    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : []),
+    ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2).map(quoted)] : []),
   ].join(' ')
+  const builds = values.development ? 'development builds, ' : ''
   return [
-    `\`${command}\`, ${new Date().toISOString().slice(0, 10)}, ${type()} ${process.arch}, ${machine},`,
+    `\`${command}\`, ${builds}${new Date().toISOString().slice(0, 10)}, ${type()} ${process.arch}, ${machine},`,
     `Node ${process.versions.node}, Rust ${rust}, codex ${codex.version}. Medians of ${values.rounds} rounds.`,
   ].join('\n')
+}
+
+/** @param {string} word of a command */
+function quoted(word) {
+  return /^[\w,.=-]+$/.test(word) ? word : `'${word}'`
 }

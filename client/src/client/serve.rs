@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempPath;
@@ -10,7 +11,7 @@ use super::core::Host;
 use super::launch::{exited, locate, with_stderr};
 use crate::options::ServeSettings;
 use crate::process::{Lifeline, Process, SpawnOptions, Spawned, config_arguments};
-use crate::{Error, Secrets};
+use crate::{Error, Secrets, lock};
 
 /// How often it is looked for whether a socket is there: nothing is printed.
 const SOCKET_POLL: Duration = Duration::from_millis(10);
@@ -24,7 +25,7 @@ pub struct AppServer {
     token_file: TempPath,
     process: Process,
     /// A server that listens does not end with its input.
-    _lifeline: Option<Lifeline>,
+    lifeline: Mutex<Option<Lifeline>>,
 }
 
 impl AppServer {
@@ -101,7 +102,7 @@ impl AppServer {
             }
         };
         tracing::info!(url, "codex listens");
-        Ok(Self { url, token, token_file, process, _lifeline: lifeline })
+        Ok(Self { url, token, token_file, process, lifeline: Mutex::new(lifeline) })
     }
 
     /// Where it listens, for the option `url`.
@@ -127,6 +128,10 @@ impl AppServer {
     /// Ends it, and all below it.
     pub async fn close(&self) {
         self.process.end(Duration::ZERO).await;
+        let lifeline = lock(&self.lifeline).take();
+        if let Some(lifeline) = lifeline {
+            lifeline.release().await;
+        }
         let _ = std::fs::remove_file(&self.token_file);
     }
 }

@@ -18,7 +18,7 @@ kill -s KILL -- \"-$1\"";
 /// On Windows there is none: the job object does this.
 pub(crate) struct Lifeline {
     // Killed before its input ends.
-    _watcher: Child,
+    watcher: Child,
     _input: ChildStdin,
 }
 
@@ -43,6 +43,11 @@ impl Lifeline {
             }
         };
         let input = watcher.stdin.take()?;
-        Some(Self { _watcher: watcher, _input: input })
+        Some(Self { watcher, _input: input })
+    }
+
+    /// Lets go, and waits until the watcher is gone.
+    pub(crate) async fn release(mut self) {
+        let _ = self.watcher.kill().await;
     }
 }
