@@ -31,7 +31,7 @@ async function behindProxy(t, options = {}) {
 }
 
 /**
- * A thread whose turns play these steps.
+ * A thread whose turns play these steps, each from the first.
  *
  * @param {Codex} codex
  * @param {import('../testing/index.js').Step[]} steps
@@ -40,6 +40,20 @@ async function behindProxy(t, options = {}) {
 async function scripted(codex, steps, options = {}) {
   const thread = await codex.startThread({ cwd: home.workspace, ...options })
   provider.when((request) => request.threadId === thread.id, ...steps)
+  return thread
+}
+
+/**
+ * A thread whose turns play what their prompt says.
+ *
+ * @param {Codex} codex
+ * @param {Record<string, import('../testing/index.js').Step>} steps by prompt
+ */
+async function prompted(codex, steps) {
+  const thread = await codex.startThread({ cwd: home.workspace })
+  for (const [prompt, step] of Object.entries(steps)) {
+    provider.when((request) => request.threadId === thread.id && request.userText === prompt, step)
+  }
   return thread
 }
 
@@ -112,7 +126,7 @@ function checkEvents(events, result) {
 /** @param {import('../index.js').TurnResult} result */
 const types = (result) => result.items.map((item) => item.type)
 
-describe('a turn goes on', { concurrency: 4, timeout: 25_000 }, () => {
+describe('a turn goes on', { concurrency: 4, timeout: 60_000 }, () => {
   test('W2: the line drops in a command, which ends later', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
     const shell = openCommand()
@@ -383,7 +397,7 @@ describe('a turn goes on', { concurrency: 4, timeout: 25_000 }, () => {
   test('W2: a compaction', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
     const gate = createGate()
-    const thread = await scripted(codex, [say('one')])
+    const thread = await prompted(codex, { go: say('one') })
     await thread.run('go')
     provider.when((request) => request.threadId === thread.id, reply([waitFor(gate), say('a summary')]))
     const compacting = thread.compact()
@@ -465,7 +479,7 @@ describe('a turn goes on', { concurrency: 4, timeout: 25_000 }, () => {
 
   test('W2: a thread that has had no turn yet', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
-    const thread = await scripted(codex, [say('first')])
+    const thread = await prompted(codex, { go: say('first'), more: say('second') })
     proxy.cut()
     await events.next('resumed')
     const turn = await thread.turn('go')
@@ -473,7 +487,6 @@ describe('a turn goes on', { concurrency: 4, timeout: 25_000 }, () => {
     const result = await turn.run()
     assert.equal(result.finalResponse, 'first')
     checkEvents(await reader, result)
-    provider.when((request) => request.threadId === thread.id, say('second'))
     assert.equal((await thread.run('more')).finalResponse, 'second')
   })
 
@@ -499,12 +512,15 @@ describe('a turn goes on', { concurrency: 4, timeout: 25_000 }, () => {
 
   test('W2: another client’s turn on a thread that is followed here ends in the gap', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
-    const thread = await scripted(codex, [say('one')])
+    const gate = createGate()
+    const thread = await prompted(codex, {
+      go: say('one'),
+      'from there': reply([say('theirs'), waitFor(gate)]),
+      'from here': say('mine'),
+    })
     await thread.run('go')
     const other = connect(t, { url: server.url })
     const same = await other.codex.resumeThread(thread.id)
-    const gate = createGate()
-    provider.when((request) => request.threadId === thread.id, reply([say('theirs'), waitFor(gate)]))
     const heard = codex.notifications({ methods: ['turn/started'] })
     const theirs = same.run('from there')
     await heard.next()
@@ -515,7 +531,6 @@ describe('a turn goes on', { concurrency: 4, timeout: 25_000 }, () => {
     await theirs
     proxy.accept()
     await events.next('resumed')
-    provider.when((request) => request.threadId === thread.id, say('mine'))
     assert.equal((await thread.run('from here')).finalResponse, 'mine')
   })
 
@@ -576,7 +591,7 @@ async function endedOnServer(t, threadId) {
   await observer.close()
 }
 
-describe('approvals', { concurrency: 4, timeout: 25_000 }, () => {
+describe('approvals', { concurrency: 4, timeout: 60_000 }, () => {
   /**
    * A thread whose turn asks before its command runs.
    *
@@ -697,7 +712,7 @@ describe('approvals', { concurrency: 4, timeout: 25_000 }, () => {
   })
 })
 
-describe('calls', { concurrency: 4, timeout: 25_000 }, () => {
+describe('calls', { concurrency: 4, timeout: 60_000 }, () => {
   test('W2: what only reads is asked again, the rest is indeterminate and not sent again', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
     const gate = createGate()
@@ -790,7 +805,7 @@ describe('calls', { concurrency: 4, timeout: 25_000 }, () => {
   })
 })
 
-describe('the end', { concurrency: 4, timeout: 25_000 }, () => {
+describe('the end', { concurrency: 4, timeout: 60_000 }, () => {
   test('W2: a server that is gone for good: turns reject in time, and the next call connects anew', async (t) => {
     const { codex, proxy, events } = await behindProxy(t, { reconnectTimeoutMs: 1_000 })
     const gate = createGate()
@@ -985,7 +1000,7 @@ describe('the end', { concurrency: 4, timeout: 25_000 }, () => {
   })
 })
 
-describe('listeners', { concurrency: true, timeout: 25_000 }, () => {
+describe('listeners', { concurrency: true, timeout: 60_000 }, () => {
   test('each hears what happens, in order; one that throws harms nobody', async (t) => {
     const { codex, proxy, events } = await behindProxy(t)
     /** @type {string[]} */

@@ -185,9 +185,21 @@ impl Codex {
         let session = self.core.session()?;
         let options =
             CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false, long: false };
-        let known = params.get("threadId").and_then(Value::as_str).map(|id| session.router.active(id));
+        let resumes = params.get("threadId").filter(|_| method == "thread/resume").and_then(Value::as_str);
+        let resumes = resumes.map(str::to_owned);
+        let known = resumes.as_deref().map(|id| session.router.active(id));
+        if let (Some(id), Some(handlers)) = (&resumes, &handlers) {
+            // What waits for an answer is asked again as soon as the thread is followed.
+            self.core.dispatcher.set_thread(id, handlers);
+        }
         let params = Value::Object(params).to_string();
-        let answer = session.connection.request(method, Some(&params), options).answer().await?;
+        let answer = session.connection.request(method, Some(&params), options).answer().await;
+        let answer = answer.inspect_err(|_| {
+            let before = resumes.and_then(|id| self.core.known_thread(&id)?.handlers().map(|old| (id, old)));
+            if let Some((id, old)) = before {
+                self.core.dispatcher.set_thread(&id, &old);
+            }
+        })?;
         let opened: Opened = serde_json::from_str(answer.get())
             .map_err(|error| Error::Spawn(format!("the answer to {method} has no thread id: {error}")))?;
         let thread_id = opened.thread.id;

@@ -65,7 +65,9 @@ fn identified(turn: &RawValue) -> Option<Identified> {
 
 /// Whether the server has nothing on disk of a thread: it had no turn yet, or is ephemeral.
 pub(super) fn is_unwritten(error: &Error) -> bool {
-    matches!(error, Error::Rpc(error) if error.message.contains("no rollout found"))
+    // Its file is made a moment before its first line is written, and that before its first turn.
+    let signs = ["no rollout found", ".jsonl is empty", "list_turns is not supported yet"];
+    matches!(error, Error::Rpc(error) if signs.iter().any(|sign| error.message.contains(sign)))
 }
 
 impl Thread {

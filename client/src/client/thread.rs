@@ -99,6 +99,10 @@ impl ThreadShared {
         *lock(&self.handlers) = Some(handlers);
     }
 
+    pub(super) fn handlers(&self) -> Option<Arc<dyn Handlers>> {
+        lock(&self.handlers).clone()
+    }
+
     pub(super) fn settings(&self) -> ThreadSettings {
         lock(&self.opened).settings.clone()
     }
