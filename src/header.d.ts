@@ -129,7 +129,11 @@ export interface AuthTokens {
  * no handler answers, or one that fails, is declined in the shape of its method.
  */
 export interface Handlers {
-  /** Commands and file changes. */
+  /**
+   * Commands and file changes. A new thread asks it where it is an option of the client or of that thread; a turn,
+   * and a thread that is resumed or forked, keep the reviewer that there is: with `auto_review` it is not asked, unless
+   * `approvalsReviewer: 'user'` stands beside it.
+   */
   onApproval?: Handler<ApprovalRequest, ApprovalDecision>
   /** Questions to the user. */
   onUserInput?: Handler<UserInputRequest, UserInputAnswer>
@@ -156,8 +160,7 @@ export type ServerRequestRecord = HandledRequest & {
 }
 
 /** A reader of the requests from the server. */
-export interface ServerRequestStream
-  extends Omit<TurnStream<ServerRequestRecord>, 'continuation' | typeof Symbol.asyncIterator> {
+export interface ServerRequestStream extends Reader<ServerRequestRecord> {
   /** How many were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): ServerRequestStream
@@ -246,11 +249,22 @@ export interface CommandOutput {
   capReached: boolean
 }
 
-/** Options of a turn. Aborting `signal` interrupts the turn. */
+/**
+ * Options of a turn. Aborting `signal` interrupts the turn.
+ *
+ * Its handlers are asked before the thread's and the client's, and change nothing of when codex asks, nor whom:
+ * `onApproval` of a turn alone is asked where the thread's `approvalsReviewer` is `user`, or the turn's is.
+ */
 export interface TurnOptions<S extends Schema | undefined = Schema | undefined>
   extends Omit<TurnSettings, 'outputSchema'>,
     WithOutputSchema<S>,
     Handlers,
+    Abortable {}
+
+/** Options of `continueTurn`. Aborting `signal` interrupts the turn. */
+export interface ContinueTurnOptions<S extends Schema | undefined = Schema | undefined>
+  extends Omit<ContinueSettings, 'outputSchema'>,
+    WithOutputSchema<S>,
     Abortable {}
 
 /** Options of `Codex.run`: those of the fresh thread, and those of its turn. */
@@ -361,19 +375,23 @@ export interface TurnResult<Parsed = unknown> {
   durationMs: number | null
 }
 
-/** A reader of a turn. It may be left early, by `break` or `return()`. */
-export interface TurnStream<T> extends AsyncIterableIterator<T> {
+/** A reader of what comes. It may be left early, by `break` or `return()`. */
+export interface Reader<T> extends AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T, undefined>>
   return(): Promise<IteratorResult<T, undefined>>
-  /** Where the reader stands, as plain JSON: `codex.continueTurn()` goes on from there. */
-  continuation(): TurnContinuation
-  [Symbol.asyncIterator](): TurnStream<T>
+  [Symbol.asyncIterator](): Reader<T>
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** A reader of a turn. */
+export interface TurnStream<T> extends Reader<T> {
+  /** Where the reader stands, as plain JSON: `codex.continueTurn()` goes on from there. */
+  continuation(): TurnContinuation
+  [Symbol.asyncIterator](): TurnStream<T>
+}
+
 /** A reader of notifications. */
-export interface NotificationStream
-  extends Omit<TurnStream<Protocol.Notification>, 'continuation' | typeof Symbol.asyncIterator> {
+export interface NotificationStream extends Reader<Protocol.Notification> {
   /** How many notifications were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): NotificationStream

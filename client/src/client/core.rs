@@ -14,12 +14,12 @@ use super::overload::{only_reads, retry_overload};
 use super::session::Session;
 use super::thread::ThreadShared;
 use crate::options::{ClientInfo, ClientSettings};
-use crate::process::{ConfigArguments, config_arguments};
+use crate::process::{ConfigArguments, config_arguments, secret_variables};
 use crate::requests::{Dispatcher, Handlers};
 use crate::routing::Ring;
 use crate::rpc::{CallOptions, RawAnswer};
 use crate::turn::TurnState;
-use crate::{Error, lock};
+use crate::{Error, Secrets, lock};
 
 /// What the program around the client gives it.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Host {
 pub(super) struct Core {
     pub(super) settings: ClientSettings,
     pub(super) config: ConfigArguments,
+    /// What neither logs nor errors may show.
+    pub(super) secrets: Secrets,
     pub(super) host: Host,
     pub(super) ring: Arc<Ring>,
     pub(super) dispatcher: Arc<Dispatcher>,
@@ -65,9 +67,13 @@ impl Core {
     ) -> Result<Arc<Self>, Error> {
         settings.check()?;
         let config = settings.config.as_ref().map(config_arguments).transpose()?.unwrap_or_default();
+        let variables = settings.env.as_ref().map(secret_variables).unwrap_or_default();
+        let secrets =
+            Secrets::new(config.secret_texts().into_iter().chain(variables).chain(settings.api_key.clone()));
         Ok(Arc::new(Self {
             settings,
             config,
+            secrets,
             host,
             ring: Arc::default(),
             dispatcher: Dispatcher::new(handlers),

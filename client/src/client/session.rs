@@ -65,9 +65,7 @@ impl Session {
             dispatcher: Arc::clone(&core.dispatcher),
             requests,
         });
-        let secrets =
-            Secrets::new(core.config.secret_texts().into_iter().chain(core.settings.api_key.clone()));
-        let connection = Connection::new(outgoing, inbox, core.settings.in_flight(), secrets.clone());
+        let connection = Connection::new(outgoing, inbox, core.settings.in_flight(), core.secrets.clone());
         let (ready_sender, ready) = watch::channel(None);
         let session = Arc::new(Self {
             number,
@@ -83,7 +81,7 @@ impl Session {
         let plan = Plan {
             settings: core.settings.clone(),
             config: core.config.arguments.clone(),
-            secrets: secrets.clone(),
+            secrets: core.secrets.clone(),
             search_from: core.host.search_from.clone(),
             initialize: initialize(core),
         };
@@ -216,7 +214,7 @@ impl Session {
             CallOptions { timeout: plan.settings.connect_timeout() * 2, indeterminate: false, long: false };
         let call = self.connection.handshake("initialize", Some(&plan.initialize), options);
         let metadata = Metadata::read(call.answer().await?.get(), path)?;
-        self.connection.notify("initialized", None)?;
+        self.connection.notify_handshake("initialized", None);
         if let Some(key) = &plan.settings.api_key {
             let login = json!({ "type": "apiKey", "apiKey": key }).to_string();
             self.connection.handshake("account/login/start", Some(&login), options).answer().await?;
@@ -307,7 +305,7 @@ fn find(plan: &Plan) -> Result<(Executable, Environment), Error> {
         )));
     }
     let executable = find_codex(&FindOptions {
-        codex_path: settings.codex_path.as_deref().map(Path::new),
+        codex_path: settings.codex_path.as_deref().map(|path| ("codexPath", Path::new(path))),
         environment: &environment,
         search_from: &plan.search_from,
     })?;

@@ -10,6 +10,7 @@ mod defaults;
 mod goal;
 mod history;
 mod input;
+mod object;
 mod review;
 mod run;
 mod thread;
@@ -31,7 +32,8 @@ pub use history::{
     TurnItemsView, TurnQuery,
 };
 pub use input::{Input, InputItem};
-pub use review::{CompactSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
+pub(crate) use object::only_objects;
+pub use review::{CompactSettings, ContinueSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
 pub use run::RunSettings;
 pub(crate) use thread::Opening;
 pub use thread::{
