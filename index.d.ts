@@ -19,11 +19,11 @@ export type ConfigValue =
  * succeeds in time, `closed`. After `closed` a call may connect anew.
  */
 export type ConnectionEvent =
-  | { type: 'connecting'; /** Counts the tries, from 1. */ attempt: number }
+  | { type: 'connecting' /** Counts the tries, from 1. */; attempt: number }
   | { type: 'connected' }
   | { type: 'lost'; error: CodexError }
   | { type: 'resumed' }
-  | { type: 'closed'; /** Absent where the client was closed. */ error?: CodexError }
+  | { type: 'closed' /** Absent where the client was closed. */; error?: CodexError }
 
 /**
  * Bytes to and from a codex app-server that somebody else started and connected to, one JSON message a line: the
@@ -40,7 +40,11 @@ export type ByteReadable =
 /** A web or Node stream that is written to. */
 export type ByteWritable =
   | { getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> } }
-  | { write(bytes: Uint8Array): unknown; end(): unknown; on(event: 'error', listener: (error: Error) => void): unknown }
+  | {
+      write(bytes: Uint8Array): unknown
+      end(): unknown
+      on(event: 'error', listener: (error: Error) => void): unknown
+    }
 
 /** A JSON Schema. */
 export type JsonSchema = { [keyword: string]: unknown }
@@ -157,7 +161,11 @@ export interface AuthTokens {
  * no handler answers, or one that fails, is declined in the shape of its method.
  */
 export interface Handlers {
-  /** Commands and file changes. */
+  /**
+   * Commands and file changes. A new thread asks it where it is an option of the client or of that thread; a turn,
+   * and a thread that is resumed or forked, keep the reviewer that there is: with `auto_review` it is not asked, unless
+   * `approvalsReviewer: 'user'` stands beside it.
+   */
   onApproval?: Handler<ApprovalRequest, ApprovalDecision>
   /** Questions to the user. */
   onUserInput?: Handler<UserInputRequest, UserInputAnswer>
@@ -184,8 +192,7 @@ export type ServerRequestRecord = HandledRequest & {
 }
 
 /** A reader of the requests from the server. */
-export interface ServerRequestStream
-  extends Omit<TurnStream<ServerRequestRecord>, 'continuation' | typeof Symbol.asyncIterator> {
+export interface ServerRequestStream extends Reader<ServerRequestRecord> {
   /** How many were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): ServerRequestStream
@@ -282,11 +289,22 @@ export interface CommandOutput {
   capReached: boolean
 }
 
-/** Options of a turn. Aborting `signal` interrupts the turn. */
+/**
+ * Options of a turn. Aborting `signal` interrupts the turn.
+ *
+ * Its handlers are asked before the thread's and the client's, and change nothing of when codex asks, nor whom:
+ * `onApproval` of a turn alone is asked where the thread's `approvalsReviewer` is `user`, or the turn's is.
+ */
 export interface TurnOptions<S extends Schema | undefined = Schema | undefined>
   extends Omit<TurnSettings, 'outputSchema'>,
     WithOutputSchema<S>,
     Handlers,
+    Abortable {}
+
+/** Options of `continueTurn`. Aborting `signal` interrupts the turn. */
+export interface ContinueTurnOptions<S extends Schema | undefined = Schema | undefined>
+  extends Omit<ContinueSettings, 'outputSchema'>,
+    WithOutputSchema<S>,
     Abortable {}
 
 /** Options of `Codex.run`: those of the fresh thread, and those of its turn. */
@@ -397,19 +415,23 @@ export interface TurnResult<Parsed = unknown> {
   durationMs: number | null
 }
 
-/** A reader of a turn. It may be left early, by `break` or `return()`. */
-export interface TurnStream<T> extends AsyncIterableIterator<T> {
+/** A reader of what comes. It may be left early, by `break` or `return()`. */
+export interface Reader<T> extends AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T, undefined>>
   return(): Promise<IteratorResult<T, undefined>>
-  /** Where the reader stands, as plain JSON: `codex.continueTurn()` goes on from there. */
-  continuation(): TurnContinuation
-  [Symbol.asyncIterator](): TurnStream<T>
+  [Symbol.asyncIterator](): Reader<T>
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** A reader of a turn. */
+export interface TurnStream<T> extends Reader<T> {
+  /** Where the reader stands, as plain JSON: `codex.continueTurn()` goes on from there. */
+  continuation(): TurnContinuation
+  [Symbol.asyncIterator](): TurnStream<T>
+}
+
 /** A reader of notifications. */
-export interface NotificationStream
-  extends Omit<TurnStream<Protocol.Notification>, 'continuation' | typeof Symbol.asyncIterator> {
+export interface NotificationStream extends Reader<Protocol.Notification> {
   /** How many notifications were dropped because this reader was too slow. */
   readonly dropped: number
   [Symbol.asyncIterator](): NotificationStream
@@ -1037,10 +1059,15 @@ export interface TurnSettings {
   sandbox?: SandboxMode
   /** The same in full. Excludes `sandbox`. */
   sandboxPolicy?: SandboxPolicy | null
-  /** Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy`. */
+  /** Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy` and `approvalsReviewer`. */
   approvalMode?: ApprovalMode
   /** When codex asks before it acts. Excludes `approvalMode`. */
   approvalPolicy?: ApprovalPolicy | null
+  /**
+   * Who is asked, for this turn and later ones. `user` has handlers asked: on a thread whose reviewer is
+   * `auto_review` the turn's `onApproval` alone is not. Excludes `approvalMode`.
+   */
+  approvalsReviewer?: ApprovalsReviewer | null
   /** Tone of the agent. Deprecated by codex. */
   personality?: Personality | null
   /** Service tier of the model provider, for this turn and later ones. */
@@ -1316,6 +1343,18 @@ export interface CompactSettings {
    * @default the client's `inactivityTimeoutMs`
    */
   inactivityTimeoutMs?: number
+}
+
+/** How a turn is continued. */
+export interface ContinueSettings {
+  /**
+   * How long the turn may be silent before it rejects with `TurnInactiveError` again, in milliseconds.
+   *
+   * @default the client's `inactivityTimeoutMs`
+   */
+  inactivityTimeoutMs?: number
+  /** JSON Schema that the final message follows. It was sent with the turn. */
+  outputSchema?: JsonSchema
 }
 
 /**
@@ -1682,6 +1721,9 @@ export declare class Codex {
   /**
    * A thread that was started before, by this process or another.
    *
+   * Its settings are taken when codex loads it. Of a thread that this client has open already codex ignores them;
+   * handlers and `tools` count all the same. `updateDefaults()` changes the settings of an open thread.
+   *
    * Wire: `thread/resume`.
    */
   resumeThread<Schemas extends readonly Schema[]>(id: string, options?: ResumeThreadOptions<Schemas>): Promise<Thread>
@@ -1697,8 +1739,9 @@ export declare class Codex {
    *
    * @throws {CodexError} `code: 'CONTINUATION_INVALID'`: it is of another client, thread or turn, or too old
    * (the last 64 turns that have one are kept)
+   * @throws {AbortError} `signal` was aborted before; the turn was left alone
    */
-  continueTurn(continuation: TurnContinuation): Promise<Turn>
+  continueTurn<S extends Schema | undefined = undefined>(continuation: TurnContinuation, options?: ContinueTurnOptions<S>): Promise<Turn<Parsed<S>>>
   /**
    * Interrupts the turn of a continuation, if it still runs, waits for its end, and gives what was not read.
    *
@@ -2181,7 +2224,7 @@ export declare class Turn<Parsed = unknown> {
    * each with its own `threadId`, from the first. They never end or change this turn. Ends when the turn has
    * ended and none of them works any more; leaving it early changes nothing.
    */
-  subAgents(): TurnStream<TurnEvent>
+  subAgents(): Reader<TurnEvent>
   /**
    * Where the reader stands that was made last, as plain JSON: `codex.continueTurn()` goes on from there, also
    * when this object is gone. A reader has a `continuation()` of its own.

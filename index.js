@@ -8,7 +8,7 @@ const { abortable, ofTurn, ties } = require('./glue/abort.js')
 const { listen } = require('./glue/events.js')
 const { handlerCaller, takeHandlers } = require('./glue/handlers.js')
 const { classes, makeError } = require('./glue/errors.js')
-const { BatchIterator, continuationOf } = require('./glue/iterator.js')
+const { continuationOf, iterate } = require('./glue/iterator.js')
 const { encode, encodeOptions } = require('./glue/json.js')
 const { takeOutput, withOutput, withOutputOf } = require('./glue/output.js')
 const { pages } = require('./glue/pages.js')
@@ -41,6 +41,20 @@ function encodeHandled(options, what, apart) {
   return [...encoded, caller && kinds, caller, tools && [...tools.keys()], output, transport]
 }
 
+/**
+ * Options of a turn that runs already: their JSON, the signal, and how the final message is read.
+ *
+ * @param {unknown} options
+ * @param {string} what
+ */
+function encodeOutput(options, what) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    return encodeOptions(options, what, 'signal')
+  }
+  const { rest, output } = takeOutput(/** @type {Record<string, unknown>} */ (options), what)
+  return [...encodeOptions(rest, what, 'signal'), output]
+}
+
 native.initialize({
   folder: __dirname,
   version: require('./package.json').version,
@@ -49,6 +63,7 @@ native.initialize({
   encode,
   encodeOptions,
   encodeHandled,
+  encodeOutput,
   abortable,
   /** @type {(promise: Promise<any>, turn: object) => Promise<any>} */
   ofTurn: (promise, turn) => ofTurn(withOutputOf(promise, turn, ties.get(turn)?.signal), turn),
@@ -58,8 +73,7 @@ native.initialize({
   continuationOf,
   listen,
   attachTransport,
-  /** @type {(reader: any, options: any) => any} */
-  iterate: (reader, options) => new BatchIterator(reader, options),
+  iterate,
 })
 
 // process.exit() and uncaught exceptions run no destructors; a codex that ignores the end of its input would

@@ -85,6 +85,8 @@ const clientOptions = {
     ...wrong(/an object/, null),
     ...wrong(/`a\.b`.*null/, { a: { b: null } }),
     ...wrong(/`a\[0\]`.*null/, { a: [undefined] }),
+    ...wrong(/`a\.b`.*9223372036854775807/, { a: { b: 2 ** 63 } }, { a: { b: -1e19 } }, { a: { b: 1e20 } }),
+    ...wrong(/`a\[1\]`.*whole numbers/, { a: [1, 2 ** 64] }),
     ...wrong(/empty/, { '': 1 }),
   ],
   configOverrides: [...noTexts, ...wrong(/key=value/, ['model']), ...wrong(/NUL/, ['a=\0'])],
@@ -92,7 +94,7 @@ const clientOptions = {
   baseUrl: noFilledText,
   clientInfo: [
     ...noData,
-    ...wrong(/`name`, `version`/, 'me', 5, ['me', '1'], null),
+    ...wrong(/`name`, `version`/, 'me', 5, [], ['me', '1'], ['me', 'Me', '1'], null),
     ...wrong(/missing.*`version`/, { name: 'me' }),
     ...wrong(/missing.*`name`/, { version: '1' }),
     ...wrong(/\.url.*`title`/, { name: 'me', version: '1', url: 'x' }),
@@ -247,7 +249,7 @@ const turnOptions = {
   sandbox: [...sandbox, ...wrong(/`read-only`/, null)],
   sandboxPolicy: [
     ...noData,
-    ...wrong(/an object with a `type`/, 'readOnly', 5, true),
+    ...wrong(/an object with a `type`/, 'readOnly', 5, true, ['readOnly'], ['dangerFullAccess', {}]),
     ...wrong(/`type`/, {}),
     ...wrong(/`dangerFullAccess`, `readOnly`, `externalSandbox`, `workspaceWrite`/, { type: 'read-only' }),
     ...wrong(/`writableRoots`.*`networkAccess`/, { type: 'readOnly', writableRoots: [] }),
@@ -257,6 +259,7 @@ const turnOptions = {
   ],
   approvalMode,
   approvalPolicy,
+  approvalsReviewer: noWord(/`user`, `auto_review`, `guardian_subagent`/),
   personality,
   serviceTier: noString,
   serviceTierForTurn: noString,
@@ -308,6 +311,18 @@ const inputs = [
     { type: 'external', toolName: 't', content: 'x' },
   ]),
   ...wrong(/^input\[1\].*missing.*`text`/, [{ type: 'text', text: 'go' }, { type: 'text' }]),
+  ...wrong(
+    /^input\[1\]: an image takes either/,
+    [{ type: 'text', text: 'go' }, { type: 'image' }],
+    [
+      { type: 'text', text: 'go' },
+      { type: 'image', url: undefined, data: undefined, mimeType: 'image/png' },
+    ],
+    [
+      { type: 'text', text: 'go' },
+      { type: 'image', url: 'https://x', data: bytes, mimeType: 'image/png' },
+    ],
+  ),
   ...wrong(/^input\[2\].*`picture`/, [
     { type: 'text', text: 'a' },
     { type: 'text', text: 'b' },
@@ -419,6 +434,11 @@ const turnExclusive = /** @type {[string, any, RegExp][]} */ ([
     /`sandbox` and `sandboxPolicy` exclude/,
   ],
   ['options', { sandbox: 'read-only', sandboxPolicy: null }, /`sandbox` and `sandboxPolicy` exclude/],
+  [
+    'options',
+    { approvalMode: 'deny_all', approvalsReviewer: 'user' },
+    /`approvalMode` and `approvalsReviewer` exclude/,
+  ],
 ])
 
 /** Names that are no options. @param {string[]} known some of those that are named instead */
@@ -550,6 +570,40 @@ describe('of a client', { concurrency: true }, () => {
         ...noOptions.map(([value, says]) => ['options', value, says]),
         ['options.timeout', { timeout: 5 }, /unknown.*`timeoutMs`.*`signal`/],
       ].map(([name, options, says]) => [() => codex.request('thread/list', {}, options), name, says]),
+    ],
+    continueTurn: (codex) => [
+      ...[
+        undefined,
+        null,
+        5,
+        'turn-1',
+        {},
+        { threadId: 5 },
+        ['thread-1', 'turn-1', 0, 'run'],
+        { threadId: 'thread-1', turnId: 'turn-1', cursor: -1, mode: 'run' },
+      ].map((continuation) => [
+        () => codex.continueTurn(continuation),
+        'continuation',
+        /threadId, turnId, cursor, mode/,
+      ]),
+      ...[
+        ...eachOption({
+          inactivityTimeoutMs: turnOptions.inactivityTimeoutMs ?? [],
+          outputSchema: turnOptions.outputSchema ?? [],
+          signal: noSignal,
+        }),
+        ...noOptions.map(([value, says]) => ['options', value, says]),
+        ['options.model', { model: 'm' }, /unknown.*`inactivityTimeoutMs`.*`outputSchema`.*`signal`/],
+        ['options.onApproval', { onApproval: () => 'accept' }, /a function is not accepted/],
+      ].map(([name, options, says]) => [
+        () =>
+          codex.continueTurn(
+            { threadId: 'thread-1', turnId: 'turn-1', cursor: 0, mode: 'run' },
+            /** @type {any} */ (options),
+          ),
+        name,
+        says,
+      ]),
     ],
     notify: (codex) => [
       ...[...noMethod, ...emptyMethod].map(([method, says]) => [() => codex.notify(method), 'method', says]),

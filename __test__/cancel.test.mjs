@@ -410,12 +410,23 @@ describe('cancelling', { concurrency: true }, () => {
 
   test('C7: an aborted turn that the server will not interrupt is given up', async (t) => {
     const refusal = { error: { code: -32603, message: 'not today' } }
-    const { codex } = rig(t, { on: { 'turn/start': [endless], 'turn/interrupt': [[refusal]] } })
+    /** @type {import('../index.js').LogRecord[]} */
+    const records = []
+    const { codex } = rig(
+      t,
+      { on: { 'turn/start': [endless], 'turn/interrupt': [[refusal]] } },
+      { logger: (record) => records.push(record), logLevel: 'warn' },
+    )
     const { signal, abort } = abortable()
     const turn = await (await codex.startThread()).turn('go', { signal })
     const result = turn.run()
     abort()
     assert.equal((await assertAborted(result)).result?.status, 'interrupted')
+    await codex.close()
+    assert.deepEqual(
+      records.map(({ message, fields }) => [message, fields.turn, /not today/.test(String(fields.error))]),
+      [['codex did not interrupt the turn', turn.id, true]],
+    )
   })
 
   test('C7: interrupt() of a turn that the server will not interrupt tells why', async (t) => {

@@ -137,6 +137,7 @@ describe('config', { concurrency: true, timeout: 60_000 }, () => {
       [() => config.batchWrite(), /^edits: is missing/],
       [() => config.batchWrite({}), /^edits: an object is not accepted/],
       [() => config.batchWrite([]), /^edits is empty/],
+      [() => config.batchWrite([['a', 1, 'upsert']]), /^edits\[0\].*an object with `keyPath`/],
       [
         () => config.batchWrite([{ keyPath: 'a', value: 1 }, { keyPath: 'b' }]),
         /^edits\[1\].*missing field `value`/,

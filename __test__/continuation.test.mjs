@@ -1,12 +1,25 @@
 // Steps, and turns that are picked up where their reader stood.
 
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { CodexError, TurnInactiveError } from '../index.mjs'
-import { command, createGate, deltas, reasoning, reply, say, waitFor } from '../testing/index.mjs'
+import { z } from 'zod'
+import { AbortError, CodexError, OutputValidationError, TurnInactiveError } from '../index.mjs'
+import {
+  addFile,
+  command,
+  createGate,
+  deltas,
+  functionCall,
+  reasoning,
+  reply,
+  say,
+  waitFor,
+} from '../testing/index.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
 import { real } from './support/real.mjs'
-import { rig } from './support/rig.mjs'
+import { rig, temporaryFolder } from './support/rig.mjs'
 
 const ten = { flood: { count: 10, bytes: 16, numbered: true } }
 
@@ -47,6 +60,28 @@ describe('steps', { concurrency: true, timeout: 60_000 }, () => {
     for (const step of steps) {
       assert.deepEqual([step.threadId, step.turnId, step.itemId], [thread.id, turn.id, step.data.id])
     }
+  })
+})
+
+describe('steps of other kinds', { timeout: 60_000 }, () => {
+  test('tools and file changes are steps of their own kinds, with what a person is shown of them', async (t) => {
+    const { codex, provider, home } = await real(t)
+    provider.when('go', functionCall('weather', {}), addFile('new.txt', 'text\n'), say('Done.'))
+    const thread = await codex.startThread({
+      cwd: home.workspace,
+      approvalMode: 'deny_all',
+      tools: [{ name: 'weather', description: 'w', inputSchema: { type: 'object' }, run: () => 'rain' }],
+    })
+    const steps = await collect((await thread.turn('go')).steps())
+    assert.deepEqual(
+      steps.map(({ stepType, itemType, text }) => [stepType, itemType, text]),
+      [
+        ['userMessage', 'userMessage', 'go'],
+        ['tool', 'dynamicToolCall', 'weather'],
+        ['file', 'fileChange', join(home.workspace, 'new.txt')],
+        ['codex', 'agentMessage', 'Done.'],
+      ],
+    )
   })
 })
 
@@ -120,6 +155,105 @@ describe('continuation', { concurrency: true, timeout: 60_000 }, () => {
     let text = ''
     for await (const part of turn.text()) text += part
     assert.equal(text, 'the answer')
+  })
+
+  for (const [library, outputSchema] of /** @type {const} */ ([
+    ['Zod', z.object({ answer: z.number().transform((number) => number + 1) })],
+    ['JSON Schema', { type: 'object', properties: { answer: { type: 'number' } } }],
+  ])) {
+    test(`T9: with the outputSchema given again the message is parsed: ${library}`, async (t) => {
+      const { codex, provider } = await real(t)
+      const gate = createGate()
+      provider.when('silent', reply([waitFor(gate), '{"answer":41}']))
+      const thread = await codex.startThread()
+      const silent = thread.run('silent', { inactivityTimeoutMs: 500, outputSchema })
+      const { continuation } = await rejection(silent, TurnInactiveError)
+      const turn = await codex.continueTurn(continuation, { outputSchema })
+      const plain = await codex.continueTurn(continuation)
+      gate.open()
+      const { parsed } = await turn.run()
+      assert.deepEqual(parsed, { answer: library === 'Zod' ? 42 : 41 })
+      assert.ok(!('parsed' in (await plain.run())))
+    })
+  }
+
+  test('T9: a message that does not fit the outputSchema given again rejects', async (t) => {
+    const { codex, provider } = await real(t)
+    const gate = createGate()
+    const outputSchema = z.object({ answer: z.number() })
+    provider.when('silent', reply([waitFor(gate), '{"answer":"many"}']))
+    const silent = (await codex.startThread()).run('silent', { inactivityTimeoutMs: 500, outputSchema })
+    const { continuation } = await rejection(silent, TurnInactiveError)
+    const turn = await codex.continueTurn(continuation, { outputSchema })
+    gate.open()
+    const error = await rejection(turn.run(), OutputValidationError)
+    assert.deepEqual([error.text, error.issues[0]?.path], ['{"answer":"many"}', ['answer']])
+  })
+
+  test('T9: the signal of a continued turn interrupts it, with the reason as the cause', async (t) => {
+    const { codex, provider } = await real(t)
+    provider.when('silent', reply([waitFor(createGate()), 'never']))
+    const thread = await codex.startThread()
+    const silent = thread.run('silent', { inactivityTimeoutMs: 500 })
+    const { continuation } = await rejection(silent, TurnInactiveError)
+    const controller = new AbortController()
+    const turn = await codex.continueTurn(continuation, { signal: controller.signal })
+    const run = rejection(turn.run(), AbortError)
+    const read = rejection(collect(turn), AbortError)
+    controller.abort('enough')
+    for (const error of [await run, await read]) {
+      assert.deepEqual([error.cause, error.result?.status], ['enough', 'interrupted'])
+    }
+    assert.equal((await thread.run('next')).status, 'completed')
+  })
+
+  test('T9: a signal that was aborted before leaves the turn alone', async (t) => {
+    const { codex, provider } = await real(t)
+    const gate = createGate()
+    provider.when('silent', reply([waitFor(gate), 'the answer']))
+    const silent = (await codex.startThread()).run('silent', { inactivityTimeoutMs: 500 })
+    const { continuation } = await rejection(silent, TurnInactiveError)
+    const refused = codex.continueTurn(continuation, { signal: AbortSignal.abort('no') })
+    assert.equal((await rejection(refused, AbortError)).cause, 'no')
+    const turn = await codex.continueTurn(continuation)
+    gate.open()
+    assert.equal((await turn.run()).finalResponse, 'the answer')
+  })
+
+  test('T9: a continued turn has an inactivity timeout of its own', async (t) => {
+    const { codex, provider } = await real(t)
+    provider.when('silent', reply(['the beginning', waitFor(createGate())]))
+    const thread = await codex.startThread()
+    const silent = thread.run('silent', { inactivityTimeoutMs: 500 })
+    const { continuation } = await rejection(silent, TurnInactiveError)
+    const turn = await codex.continueTurn(continuation, { inactivityTimeoutMs: 100 })
+    const again = await rejection(turn.run(), TurnInactiveError)
+    assert.deepEqual(again.continuation, continuation)
+    assert.ok(again.idleMs >= 100)
+    await codex.cancelTurn(again.continuation)
+  })
+
+  test('C7: cancelTurn waits for the end for a bounded time, and the thread stays usable', async (t) => {
+    const gate = join(temporaryFolder(t), 'gate')
+    const { codex } = rig(t, {
+      on: {
+        'turn/start': [['turnBegin', { waitForFile: gate }, 'threadIdle'], ['default']],
+        'turn/interrupt': [['never']],
+      },
+    })
+    const thread = await codex.startThread()
+    const turn = await thread.turn('go')
+    const started = performance.now()
+    const cancelled = await codex.cancelTurn(turn.continuation())
+    assert.deepEqual([cancelled.wasCompleted, cancelled.wasInterrupted], [false, true])
+    assert.deepEqual(
+      cancelled.events.map(({ method }) => method),
+      ['turn/started', 'item/started', 'item/completed'],
+    )
+    const took = performance.now() - started
+    assert.ok(took < 8_000, `it took ${took} ms`)
+    writeFileSync(gate, '')
+    assert.equal((await thread.run('next')).status, 'completed')
   })
 
   test('cancelTurn interrupts, gives what was not read, and leaves the thread usable', async (t) => {

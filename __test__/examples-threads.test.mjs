@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { command, createCodexHome, say, startScriptedProvider } from '../testing/index.mjs'
+import { rigEnvironment, rigPath } from './support/rig.mjs'
 
 /**
  * @param {import('node:test').TestContext} t
@@ -21,7 +22,7 @@ async function stage(t, options) {
     await provider.close()
     await home.remove()
   })
-  /** @param {string[]} args @param {Record<string, string>} [env] @param {string} [input] */
+  /** @param {string[]} args @param {Record<string, string | undefined>} [env] @param {string} [input] */
   const run = async (args, env = {}, input = '') => {
     const [name, ...rest] = args
     const file = fileURLToPath(new URL(`../examples/${name}.mjs`, import.meta.url))
@@ -81,6 +82,32 @@ test('login: with an API key', async (t) => {
   const out = await run(['login'], { OPENAI_API_KEY: 'sk-of-the-test' })
   assert.match(out, /^Logged in\./)
   assert.match(readFileSync(join(home.codexHome, 'auth.json'), 'utf8'), /sk-of-the-test/)
+})
+
+test('login: with a ChatGPT account and a code', async (t) => {
+  const { run } = await stage(t)
+  const login = {
+    type: 'chatgptDeviceCode',
+    loginId: 'login-1',
+    verificationUrl: 'https://example.com/device',
+    userCode: 'ABCD-1234',
+  }
+  const completed = { loginId: 'login-1', success: true, error: null }
+  const account = { type: 'chatgpt', email: 'a@example.com', planType: 'plus' }
+  const { env } = rigEnvironment(t, {
+    on: {
+      'account/login/start': [
+        [{ reply: login }, { notify: { method: 'account/login/completed', params: completed } }],
+      ],
+      'account/read': { reply: { account, requiresOpenaiAuth: true } },
+    },
+  })
+  // The real codex would have to leave the machine for it.
+  const out = await run(['login'], { ...env, CODEX_PATH: rigPath, OPENAI_API_KEY: undefined })
+  assert.equal(
+    out,
+    'Open https://example.com/device in a browser and enter ABCD-1234\nLogged in. Codex works with: chatgpt\n',
+  )
 })
 
 test('threads: list, show and fork', async (t) => {

@@ -130,12 +130,13 @@ describe('execCommand', { concurrency: true, timeout: 60_000, skip: windows }, (
       on: { initialize: [[{ waitForFile: '/no/such/file' }]], 'command/exec': 'never' },
     })
     const controller = new AbortController()
+    // Listened to from the start: the second may reject while the first is looked at.
     const calls = [false, true].map((stream) =>
-      codex.execCommand(['true'], { stream, signal: controller.signal }),
+      rejection(codex.execCommand(['true'], { stream, signal: controller.signal }), AbortError),
     )
     await log.message('initialize')
     controller.abort('enough')
-    for (const call of calls) assert.equal((await rejection(call, AbortError)).cause, 'enough')
+    for (const error of await Promise.all(calls)) assert.equal(error.cause, 'enough')
     assert.deepEqual(log.messages('command/exec'), [])
   })
 

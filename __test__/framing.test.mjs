@@ -82,6 +82,8 @@ describe('framing', { concurrency: true }, () => {
       { raw: '\u001b[1;32mgreen\u001b[0m\n' },
       { rawBase64: Buffer.from([0xff, 0xfe, 0x0a, 0xc3, 0x28, 0x0a]).toString('base64') },
       { raw: '\r\n\n[1,2]\n"text"\n42\nnull\n' },
+      // Without an end of its line: the next message begins behind it.
+      { raw: '\u001b[0m\u001b]0;a title\u0007' },
     ]
     /** @type {import('../index.js').LogRecord[]} */
     const records = []

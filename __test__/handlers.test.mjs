@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { Codex } from '../index.mjs'
 import {
   addFile,
   command,
@@ -328,6 +329,55 @@ describe('against the real codex', { timeout: 90_000 }, () => {
     )
   })
 
+  test("a turn's own onApproval is asked where the reviewer is the user, not where it is the agent", async (t) => {
+    const { codex, provider, home } = await real(t, {}, { sandboxMode: 'read-only' })
+    const ask = { sandbox_permissions: /** @type {const} */ ('require_escalated'), justification: 'to see' }
+    provider.when('touch', command('touch made', ask), say('Done.'))
+    const thread = await codex.startThread({ cwd: home.workspace })
+    let asked = 0
+    const onApproval = () => {
+      asked++
+      return /** @type {const} */ ('accept')
+    }
+    /** @param {import('../index.js').TurnOptions<undefined>} options */
+    const outcome = async (options) => {
+      const { items } = await thread.run('touch', options)
+      return [asked, items.find((item) => item.type === 'commandExecution')?.status]
+    }
+    // The reviewing agent, which says nothing that can be read here, allows nothing.
+    assert.deepEqual(await outcome({ onApproval }), [0, 'declined'])
+    assert.deepEqual(await outcome({ onApproval, approvalsReviewer: 'user' }), [1, 'completed'])
+    assert.equal(thread.defaults.approvalsReviewer, 'user')
+    assert.deepEqual(await outcome({ onApproval }), [2, 'completed'])
+    await thread.updateDefaults({ approvalsReviewer: 'auto_review' })
+    assert.deepEqual(await outcome({ onApproval }), [2, 'declined'])
+  })
+
+  test('a thread that is resumed keeps its reviewer, whatever handler it gets', async (t) => {
+    const { codex, provider, home } = await real(t, {}, { sandboxMode: 'read-only' })
+    const ask = { sandbox_permissions: /** @type {const} */ ('require_escalated'), justification: 'to see' }
+    provider.when('touch', command('touch made', ask), say('Done.'))
+    const thread = await codex.startThread({ cwd: home.workspace })
+    await thread.run('hello')
+    await codex.close()
+    let asked = 0
+    const onApproval = () => {
+      asked++
+      return /** @type {const} */ ('accept')
+    }
+    for (const [options, expected] of /** @type {const} */ ([
+      [{ onApproval }, 0],
+      [{ onApproval, approvalsReviewer: 'user' }, 1],
+    ])) {
+      // Each loads it anew.
+      const other = new Codex({ env: home.env })
+      t.after(() => other.close())
+      await (await other.resumeThread(thread.id, options)).run('touch')
+      await other.close()
+      assert.equal(asked, expected)
+    }
+  })
+
   test('a file change shows its changes to the handler', async (t) => {
     const { codex, provider, home } = await real(t, {}, { sandboxMode: 'read-only' })
     provider.when('patch', addFile('new.txt', 'text\n'), say('Done.'))
@@ -384,6 +434,74 @@ describe('against the real codex', { timeout: 90_000 }, () => {
     const result = await thread.run('probe')
     const call = result.items.find((item) => item.type === 'mcpToolCall')
     assert.deepEqual([kinds, call?.status], [['mcpToolCall'], 'completed'])
+  })
+
+  test('a question of an MCP server is answered by its handler, with content', async (t) => {
+    const server = new URL('./support/mcp-server.mjs', import.meta.url).pathname
+    const { codex, provider, home } = await real(t)
+    const file = join(home.home, 'mcp.json')
+    provider.when('ask', mcpCall('probe', 'ask', {}), say('Thanks.'))
+    const thread = await codex.startThread({
+      cwd: home.workspace,
+      config: { mcp_servers: { probe: { command: process.execPath, args: [server, file] } } },
+      onApproval: () => 'accept',
+    })
+    /** @type {unknown[]} */
+    const asked = []
+    const told = () => JSON.stringify(provider.requests.at(-1)?.toolOutputs.at(-1)?.output)
+    await thread.run('ask', {
+      onElicitation: ({ kind, params }) => {
+        asked.push([kind, params.serverName, 'message' in params && params.message])
+        return { action: 'accept', content: { colour: 'blue' } }
+      },
+    })
+    assert.deepEqual(asked, [['form', 'probe', 'Which colour?']])
+    assert.match(told(), /accept.*colour.*blue/)
+    await thread.run('ask', { onElicitation: () => 'decline' })
+    assert.match(told(), /decline/)
+  })
+
+  test('wider permissions are what its handler grants', async (t) => {
+    const { codex, provider, home } = await real(t, {}, { features: { request_permissions_tool: true } })
+    const permissions = { network: { enabled: true } }
+    const call = functionCall('request_permissions', { reason: 'to look', permissions })
+    provider.when('look', call, say('Thanks.'))
+    const thread = await codex.startThread({
+      cwd: home.workspace,
+      sandbox: 'read-only',
+      onApproval: () => 'accept',
+      onPermissions: ({ params }) => ({ permissions: { network: params.permissions.network ?? undefined } }),
+    })
+    const told = () =>
+      JSON.parse(provider.requests.at(-1)?.toolOutputs.at(-1)?.output ?? '').permissions.network
+    await thread.run('look')
+    assert.deepEqual(told(), { enabled: true })
+    await thread.run('look', { onPermissions: () => 'decline' })
+    assert.equal(told(), null)
+  })
+
+  test('onServerRequest takes what no other handler does, and serverRequests() tells of all', async (t) => {
+    const { codex, provider, home } = await real(t, {}, { sandboxMode: 'read-only' })
+    const ask = { sandbox_permissions: /** @type {const} */ ('require_escalated'), justification: 'to see' }
+    provider.when('touch', command('touch made', ask), say('Done.'))
+    const watched = codex.serverRequests()
+    const thread = await codex.startThread({
+      cwd: home.workspace,
+      approvalPolicy: 'on-request',
+      approvalsReviewer: 'user',
+    })
+    await thread.run('touch')
+    await thread.run('touch', { onServerRequest: () => ({ decision: 'accept' }) })
+    const records = [(await watched.next()).value, (await watched.next()).value]
+    const method = 'item/commandExecution/requestApproval'
+    assert.deepEqual(
+      records.map((record) => [record?.method, record?.answeredBy, record?.answer]),
+      [
+        [method, 'nobody', null],
+        [method, 'turn', { decision: 'accept' }],
+      ],
+    )
+    assert.equal(existsSync(join(home.workspace, 'made')), true)
   })
 
   test('a question to the user is answered by its handler', async (t) => {

@@ -134,26 +134,30 @@ test('the README names every export, method, error code and option', () => {
     const body = types.match(new RegExp(`^export interface ${name} .*?\\{\\n(.*?)^\\}`, 'ms'))?.[1] ?? ''
     return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field ?? '')
   }
-  const options = [
-    'ClientSettings',
-    'ThreadSettings',
-    'TurnSettings',
-    'ReaderSettings',
-    'RetryOptions',
-  ].flatMap((name) => {
-    const found = fields(name)
-    assert.ok(found.length > 0, `index.d.ts has no interface ${name}`)
-    return found
-  })
+  const options = [...types.matchAll(/^export interface (\w+(?:Settings|Options|Query)) /gm)].flatMap(
+    ([, name = '']) => {
+      const found = fields(name)
+      assert.ok(found.length > 0 || !name.endsWith('Settings'), `${name} has no fields`)
+      return found
+    },
+  )
+  assert.ok(options.includes('maxAttempts') && options.includes('itemsView') && options.length > 100)
   const codes = [...types.matchAll(/`code: '([A-Z_]+)'`/g)].map(([, code]) => code ?? '')
   const builders = Object.keys(testing).filter((name) => /^[a-z]/.test(name))
   // Building bricks of a raw kind: testing/index.d.ts is enough for them.
   const raw = ['customCall', 'rawItem', 'rawEvent', 'rawSse', 'sleep']
   const classes = Object.keys(codexNode).filter((name) => name !== 'default')
-  const methods = [codexNode.Codex, codexNode.Thread, codexNode.Turn].flatMap((native) =>
-    Object.getOwnPropertyNames(native.prototype).filter((name) => name !== 'constructor'),
-  )
-  assert.ok(methods.includes('startThread') && methods.includes('usage'))
+  const methods = [
+    codexNode.Codex,
+    codexNode.Thread,
+    codexNode.Turn,
+    codexNode.Goal,
+    codexNode.Account,
+    codexNode.Login,
+    codexNode.Config,
+    codexNode.CommandProcess,
+  ].flatMap((native) => Object.getOwnPropertyNames(native.prototype).filter((name) => name !== 'constructor'))
+  assert.ok(methods.includes('startThread') && methods.includes('usage') && methods.includes('closeStdin'))
   const names = [
     ...classes,
     ...methods,

@@ -94,6 +94,42 @@ describe('requests', { concurrency: true }, () => {
     )
   })
 
+  for (const when of ['before the connection is up', 'on a connection']) {
+    test(`calls of every kind are on the wire in their order: ${when}`, async (t) => {
+      const { codex, log } = rig(t, { on: { '*': [{ reply: {} }] } })
+      if (when === 'on a connection') await codex.connect()
+      /** @type {[string, () => Promise<unknown>][]} */
+      const kinds = [
+        ['thread/start', () => codex.startThread()],
+        ['test/request', () => codex.request('test/request', {})],
+        ['test/notify', () => codex.notify('test/notify')],
+        ['thread/resume', () => codex.resumeThread('thread-1')],
+        ['thread/read', () => codex.readThread('thread-1')],
+        ['thread/fork', () => codex.forkThread('thread-1')],
+        ['account/logout', () => codex.account.logout()],
+        ['config/value/write', () => codex.config.write('model', 'm')],
+        ['command/exec', () => codex.execCommand(['true'])],
+      ]
+      // No more than may be on the wire at once.
+      const calls = Array.from({ length: 60 }, (_, n) => kinds[n % kinds.length] ?? assert.fail())
+      await Promise.allSettled(calls.map(([, call]) => call()))
+      assert.deepEqual(
+        methodsOf(log),
+        calls.map(([method]) => method),
+      )
+    })
+  }
+
+  test('turns of several threads are started in the order of their calls', async (t) => {
+    const { codex, log } = rig(t)
+    const threads = await Promise.all(Array.from({ length: 20 }, () => codex.startThread()))
+    await Promise.all(threads.map((thread, n) => (n % 2 === 0 ? thread.run('go') : thread.turn('go'))))
+    assert.deepEqual(
+      log.messages('turn/start').map(({ params }) => params.threadId),
+      threads.map(({ id }) => id),
+    )
+  })
+
   test('undefined leaves parameters and fields out, null is sent', async (t) => {
     const { codex, log } = rig(t, { on: { '*': [{ reply: null }] } })
     assert.equal(await codex.request('test/none'), null)

@@ -225,6 +225,7 @@ describe('review', { concurrency: true, timeout: 60_000 }, () => {
     const cases = [
       [[], /^target: is missing; it takes \{type: 'uncommittedChanges'\}/],
       [['uncommittedChanges'], /^target: /],
+      [[['uncommittedChanges', {}]], /^target: an array is not accepted; it takes/],
       [[{ type: 'branch', branch: 'x' }], /^target.*unknown variant `branch`.*baseBranch/],
       [[{ type: 'baseBranch' }], /^target.*missing field `branch`/],
       [[{ type: 'baseBranch', branch: ' ' }], /^target\.branch: must not be empty/],

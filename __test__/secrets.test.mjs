@@ -7,8 +7,8 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Codex, JsonRpcError, ServerExitedError, TimeoutError } from '../index.mjs'
-import { say } from '../testing/index.mjs'
+import { Codex, JsonRpcError, ServerExitedError, TimeoutError, TurnFailedError } from '../index.mjs'
+import { httpError, say } from '../testing/index.mjs'
 import { appears } from './support/files.mjs'
 import { rejection } from './support/outcomes.mjs'
 import { argumentsOf, withArgument } from './support/processes.mjs'
@@ -220,6 +220,88 @@ describe('secrets', { concurrency: true }, () => {
     await codex.close()
     const garbage = records.filter((record) => JSON.stringify(record).includes('[secret]'))
     assert.equal(garbage.length, 2, 'it is reported')
+    assertWithout(records)
+  })
+
+  for (const [what, own] of /** @type {[string, Config][]} */ ([
+    ['nested', { mcp_servers: { a: { command: 'x', env: { A: secret('mcp "quoted"') } } } }],
+    ['dotted', { 'mcp_servers.a.env.A': secret('mcp "quoted"') }],
+    [
+      'under a name that no dotted key can have',
+      { mcp_servers: { 'a b': { env: { A: secret('mcp "quoted"') } } } },
+    ],
+    ['by its name', { some: { list: [{ password: secret('mcp "quoted"') }] } }],
+  ])) {
+    for (const method of /** @type {const} */ (['startThread', 'resumeThread', 'forkThread', 'run'])) {
+      test(`P6: a secret in the configuration of a thread is struck out: ${what}, ${method}`, async (t) => {
+        const { records, options } = everything()
+        const refusal = { error: { code: -32600, message: told, data: { told } } }
+        const script = {
+          on: { 'x/tell': [[refusal]], 'x/die': [[{ raw: told }, { stderr: told }, { exit: 3 }]] },
+        }
+        const { codex, log } = rig(t, script, { ...options, env: { SOME_TOKEN: secret('api-key') } })
+        if (method === 'startThread') await codex.startThread({ config: own })
+        else if (method === 'run') await codex.run('go', { config: own })
+        else await codex[method]('thread-1', { config: own })
+        const sent = log.messages().find(({ method: name }) => /^thread\/(start|resume|fork)$/.test(name))
+        assert.deepEqual(sent.params.config, own)
+        const refused = await rejection(codex.request('x/tell', {}), JsonRpcError)
+        assert.match(refused.message, /it is \[secret\] and \[secret\]/)
+        assertWithout(refused)
+        const died = await rejection(codex.request('x/die', {}), ServerExitedError)
+        assert.equal(died.stderr, 'it is [secret] and [secret], really')
+        assertWithout(died)
+        await codex.close()
+        assert.ok(records.some((record) => record.target === 'codex::stderr'))
+        assertWithout(records)
+      })
+    }
+  }
+
+  test('P6: what was learned from a thread is struck out of a server that was started anew, too', async (t) => {
+    const refusal = { error: { code: -32600, message: told } }
+    const on = { 'x/tell': [[refusal]], 'turn/start': [['turnBegin', { kill: 'SIGKILL' }], ['default']] }
+    const { codex } = rig(t, { runs: [{ on }, { on: { 'x/tell': [[refusal]] } }] })
+    const thread = await codex.startThread({ config })
+    await rejection(thread.run('go'), ServerExitedError)
+    await codex.account.loginApiKey(apiKey).catch(() => {})
+    assertWithout(await rejection(codex.request('x/tell', {}), JsonRpcError))
+  })
+
+  test('P6: a key that logs in, and values that are written, are struck out', async (t) => {
+    const refusal = {
+      error: { code: -32600, message: told, data: { config_write_error_code: 'configValidationError' } },
+    }
+    const methods = ['account/login/start', 'config/value/write', 'config/batchWrite']
+    const { codex } = rig(t, { on: Object.fromEntries(methods.map((method) => [method, [[refusal]]])) })
+    const quoted = secret('mcp "quoted"')
+    const first = await rejection(codex.account.loginApiKey(apiKey), JsonRpcError)
+    assert.match(first.message, /it is \[secret\]/)
+    assertWithout(await rejection(codex.config.write('mcp_servers.a.env.A', quoted), JsonRpcError))
+    const edits = [{ keyPath: 'mcp_servers.a', value: { env: { A: quoted } } }]
+    assertWithout(await rejection(codex.config.batchWrite(edits), JsonRpcError))
+  })
+
+  test('P6: real: a provider that tells secrets in its refusal', async (t) => {
+    const { records, options } = everything()
+    const { codex, provider } = await real(t, options)
+    const thread = await codex.startThread({
+      config: { model_providers: { scripted: { experimental_bearer_token: secret('bearer') } } },
+    })
+    /** @type {string | undefined} */
+    let got
+    provider.onRequest(({ headers }) => {
+      got = headers.authorization
+    })
+    provider.enqueue(
+      httpError(400, { body: { error: { message: `no such key: Bearer ${secret('bearer')}` } } }),
+    )
+    const turn = await thread.turn('go')
+    const error = await rejection(turn.run(), TurnFailedError)
+    assert.equal(got, `Bearer ${secret('bearer')}`)
+    assert.match(error.message, /no such key: Bearer \[secret\]/)
+    assertWithout(error)
+    await codex.close()
     assertWithout(records)
   })
 

@@ -236,6 +236,18 @@ describe('readers of a turn', inTime, () => {
     assert.deepEqual(log.messages('turn/interrupt'), [])
   })
 
+  test('a reader has what its type says, and nothing else', async (t) => {
+    const { codex } = rig(t)
+    const turn = await (await codex.startThread()).turn('go')
+    const has = (/** @type {object} */ reader) => ['continuation', 'dropped'].filter((name) => name in reader)
+    for (const reader of [turn.stream(), turn.text(), turn.steps(), turn[Symbol.asyncIterator]()]) {
+      assert.deepEqual(has(reader), ['continuation'])
+    }
+    assert.deepEqual(has(turn.subAgents()), [])
+    assert.deepEqual(has(codex.notifications()), ['dropped'])
+    assert.deepEqual(has(codex.serverRequests()), ['dropped'])
+  })
+
   test('Symbol.asyncDispose leaves like break', async (t) => {
     const { codex, log } = rig(t, { on: { 'turn/start': [['turnBegin']] } })
     const stream = (await (await codex.startThread()).turn('go')).stream()

@@ -246,13 +246,13 @@ describe('a schema that cannot be is refused by its path, and nothing is sent', 
     test(what, async (t) => {
       const { codex } = rig(t)
       const thread = await codex.startThread()
+      /** @type {Promise<unknown>[]} */
       const calls = [
         thread.run('go', { outputSchema }),
         thread.turn('go', { outputSchema }),
         codex.run('go', { outputSchema }),
       ]
-      for (const promise of calls) {
-        const error = await rejection(/** @type {Promise<unknown>} */ (promise), TypeError)
+      for (const error of await Promise.all(calls.map((call) => rejection(call, TypeError)))) {
         assert.match(error.message, message)
         assert.equal(Reflect.get(error, 'code'), 'INVALID_ARGUMENT')
       }

@@ -1,7 +1,7 @@
 // Sub-agents, and commands that go on in the background.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { command, createGate, functionCall, reply, say, waitFor } from '../testing/index.mjs'
@@ -114,6 +114,57 @@ describe('sub-agents', { timeout: 60_000 }, () => {
 })
 
 describe('background commands', { timeout: 60_000 }, () => {
+  test('what comes for a turn after its end is among the notifications, and never in its stream', async (t) => {
+    const late = notify('item/commandExecution/outputDelta', {
+      threadId: '$threadId',
+      turnId: '$turnId',
+      itemId: 'c',
+      delta: 'late',
+    })
+    const { codex } = rig(t, {
+      on: { 'turn/start': [['turnBegin', 'agentMessage', 'turnEnd', late, late, late]] },
+    })
+    const watched = codex.notifications({ methods: ['item/commandExecution/outputDelta'] })
+    const thread = await codex.startThread()
+    for (let round = 0; round < 10; round++) {
+      const turn = await thread.turn('go')
+      assert.equal((await collect(turn)).at(-1)?.method, 'turn/completed')
+      for (let n = 0; n < 3; n++) {
+        const { value } = await watched.next()
+        assert.ok(value?.method === 'item/commandExecution/outputDelta')
+        assert.deepEqual([value.params.turnId, value.params.delta], [turn.id, 'late'])
+      }
+      assert.equal((await collect(turn)).at(-1)?.method, 'turn/completed')
+    }
+  })
+
+  test('the output of a command that outlives its interrupted turn is among the notifications', async (t) => {
+    const { codex, provider, home } = await real(t)
+    const second = createGate()
+    const go = join(home.workspace, 'go')
+    provider.when(
+      'run',
+      command(`until test -e ${go}; do sleep 0.05; done; echo late output`, { yield_time_ms: 250 }),
+      reply([waitFor(second), 'never']),
+    )
+    const watched = codex.notifications({ methods: ['item/completed'] })
+    const thread = await codex.startThread({ cwd: home.workspace })
+    const turn = await thread.turn('run')
+    const run = turn.run()
+    await second.reached
+    await turn.interrupt()
+    await run
+    writeFileSync(go, '')
+    const { value } = await watched.next()
+    assert.ok(value?.method === 'item/completed' && value.params.item.type === 'commandExecution')
+    assert.deepEqual([value.params.turnId, value.params.item.aggregatedOutput], [turn.id, 'late output\n'])
+    assert.ok(
+      !(await collect(turn)).some(
+        (event) => event.method === 'item/completed' && event.params.item.type === 'commandExecution',
+      ),
+    )
+  })
+
   for (const terminateCommands of [false, true]) {
     test(`a command of an interrupted turn ${terminateCommands ? 'is ended when asked' : 'goes on'}`, async (t) => {
       const { codex, provider, home } = await real(t)

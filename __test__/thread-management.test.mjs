@@ -230,6 +230,35 @@ describe('lists', { concurrency: true, timeout: 60_000 }, () => {
   })
 })
 
+describe('models', { concurrency: true, timeout: 60_000 }, () => {
+  test('are those that codex knows, with the hidden ones if asked', async (t) => {
+    const { codex } = await real(t)
+    const names = (/** @type {{ model: string }[]} */ models) => models.map(({ model }) => model)
+    const models = await codex.models()
+    assert.ok(names(models).includes('gpt-5.5'), names(models).join())
+    assert.ok(models.every(({ hidden }) => !hidden))
+    const all = await codex.models({ includeHidden: true })
+    assert.ok(all.length > models.length && all.some(({ hidden }) => hidden))
+    // A page of the server's own holds one of them.
+    const page = await codex.request('model/list', { limit: 1, includeHidden: true })
+    assert.deepEqual([names(page.data), typeof page.nextCursor], [names(all.slice(0, 1)), 'string'])
+  })
+
+  test('are those of all pages', async (t) => {
+    const page = (/** @type {string[]} */ ids, /** @type {string | null} */ nextCursor) => ({
+      reply: { data: ids.map((id) => ({ id })), nextCursor },
+    })
+    const { codex, log } = rig(t, {
+      on: { 'model/list': [page(['a', 'b'], 'one'), page([], 'two'), page(['c'], null)] },
+    })
+    assert.deepEqual(await codex.models({ includeHidden: true }), [{ id: 'a' }, { id: 'b' }, { id: 'c' }])
+    assert.deepEqual(
+      log.messages('model/list').map(({ params }) => params),
+      [undefined, 'one', 'two'].map((cursor) => JSON.parse(JSON.stringify({ includeHidden: true, cursor }))),
+    )
+  })
+})
+
 describe('stored threads', { concurrency: true, timeout: 60_000 }, () => {
   test('read, name, archive, take back, delete by id', async (t) => {
     const { codex, provider, home } = await real(t)

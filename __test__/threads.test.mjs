@@ -214,6 +214,11 @@ describe('the options of a turn', () => {
     [{ approvalMode: 'deny_all' }, { approvalPolicy: 'never' }],
     [{ approvalPolicy: granular }, { approvalPolicy: granular }],
     [{ approvalPolicy: null }, { approvalPolicy: null }],
+    [
+      { approvalPolicy: 'untrusted', approvalsReviewer: 'user' },
+      { approvalPolicy: 'untrusted', approvalsReviewer: 'user' },
+    ],
+    [{ approvalsReviewer: null }, { approvalsReviewer: null }],
     [{ personality: 'none' }, { personality: 'none' }],
     [{ personality: null }, { personality: null }],
     [
@@ -346,6 +351,39 @@ describe('input', () => {
 })
 
 describe('the real codex', { concurrency: true, timeout: 60_000 }, () => {
+  test('a thread that codex has loaded already keeps its settings when it is resumed', async (t) => {
+    const { codex, provider, home } = await real(t)
+    /** The effort that the model was asked for last. @returns {unknown} */
+    const asked = () => /** @type {any} */ (provider.requests.at(-1)?.body)?.reasoning.effort
+    const thread = await codex.startThread({ effort: 'low' })
+    await thread.run('one')
+    const again = await codex.resumeThread(thread.id, { effort: 'high' })
+    await again.run('two')
+    assert.equal(asked(), 'low')
+    // They are changed by this, and by whoever loads it anew.
+    await again.updateDefaults({ effort: 'medium' })
+    await again.run('three')
+    assert.equal(asked(), 'medium')
+    await codex.close()
+    const other = new Codex({ env: home.env })
+    t.after(() => other.close())
+    await (await other.resumeThread(thread.id, { effort: 'high' })).run('four')
+    assert.equal(asked(), 'high')
+  })
+
+  test('a loaded thread that was resumed is loaded as it was when codex is started anew', async (t) => {
+    const runs = [{ on: { 'turn/start': [['turnBegin', { kill: 'SIGKILL' }]] } }, {}]
+    const { codex, log } = rig(t, { runs })
+    const thread = await codex.startThread({ model: 'first' })
+    const again = await codex.resumeThread(thread.id, { model: 'second' })
+    await assert.rejects(again.run('go'))
+    await again.run('go')
+    assert.deepEqual(
+      log.messages('thread/resume').map(({ params }) => params.model),
+      ['second', 'first'],
+    )
+  })
+
   test('another process resumes the thread and goes on with the conversation', async (t) => {
     const { codex, provider, home } = await real(t)
     provider.enqueue(say('One.'), say('Two.'))

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { JsonRpcError, TurnFailedError, TurnInactiveError, TurnLostError } from '../index.mjs'
+import { AbortError, JsonRpcError, TurnFailedError, TurnInactiveError, TurnLostError } from '../index.mjs'
 import { createGate, hang, rawEvent, reply, say, waitFor } from '../testing/index.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
 import { real } from './support/real.mjs'
@@ -134,6 +134,26 @@ describe('turns', { concurrency: true, timeout: 60_000 }, () => {
       assert.equal(error.result?.finalResponse, 'Hello from the rig.')
     })
   }
+
+  test('T2: an abort does not wait for a thread/read that is not answered', async (t) => {
+    const { codex, log } = rig(t, {
+      on: {
+        'turn/start': [['turnBegin', 'agentMessage', 'threadIdle']],
+        'thread/read': [['never']],
+        'turn/interrupt': [['never']],
+      },
+    })
+    const controller = new AbortController()
+    const turn = await (await codex.startThread()).turn('go', { signal: controller.signal })
+    const run = rejection(turn.run(), AbortError)
+    await log.message('thread/read')
+    const started = performance.now()
+    controller.abort('enough')
+    const error = await run
+    assert.deepEqual([error.cause, error.result?.finalResponse], ['enough', 'Hello from the rig.'])
+    const took = performance.now() - started
+    assert.ok(took < 8_000, `it took ${took} ms`)
+  })
 
   test('T2: a thread that was idle for a moment, but works on, does not end the turn', async (t) => {
     const go = join(temporaryFolder(t), 'go')

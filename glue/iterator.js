@@ -44,8 +44,14 @@ const lastReaders = new WeakMap()
  * @param {object} none what it is before there was a reader
  */
 function continuationOf(turn, none) {
-  return lastReaders.get(turn)?.continuation() ?? none
+  const last = lastReaders.get(turn)
+  return (last && standing(last)) ?? none
 }
+
+/** @type {(iterator: BatchIterator<any>) => any} */
+let standing
+/** @type {(iterator: BatchIterator<any>) => number} */
+let lost
 
 /**
  * An async iterator over the batches of a native reader. It answers from the batch it holds, and crosses only
@@ -89,14 +95,9 @@ class BatchIterator {
     }
   }
 
-  /** Where this reader stands: what was handed out before counts as read. */
-  continuation() {
-    return this.#reader.continuation?.(this.#taken)
-  }
-
-  /** How many notifications were lost because this reader was too slow; turns lose none. */
-  get dropped() {
-    return this.#reader.dropped?.() ?? 0
+  static {
+    standing = (iterator) => iterator.#reader.continuation?.(iterator.#taken)
+    lost = (iterator) => iterator.#reader.dropped?.() ?? 0
   }
 
   /** @returns {Promise<IteratorResult<T, undefined>>} */
@@ -211,6 +212,42 @@ class BatchIterator {
   }
 }
 
+/**
+ * A reader of a turn, which can be continued.
+ * @template T
+ * @extends {BatchIterator<T>}
+ */
+class TurnIterator extends BatchIterator {
+  /** Where this reader stands: what was handed out before counts as read. */
+  continuation() {
+    return standing(this)
+  }
+}
+
+/**
+ * A reader of what is kept within bounds.
+ * @template T
+ * @extends {BatchIterator<T>}
+ */
+class BoundedIterator extends BatchIterator {
+  /** How much was lost because this reader was too slow. */
+  get dropped() {
+    return lost(this)
+  }
+}
+
+/**
+ * The iterator over a native reader, with what the reader can tell of itself.
+ *
+ * @param {NativeReader} reader
+ * @param {{ text?: boolean, leaveRunning?: boolean, turn?: object }} options
+ */
+function iterate(reader, options) {
+  if (reader.continuation !== undefined) return new TurnIterator(reader, options)
+  if (reader.dropped !== undefined) return new BoundedIterator(reader, options)
+  return new BatchIterator(reader, options)
+}
+
 /** Deltas of one item: events that differ in their text and time alone, made when they are asked for. */
 class Deltas {
   #template
@@ -240,4 +277,4 @@ class Deltas {
   }
 }
 
-module.exports = { BatchIterator, continuationOf }
+module.exports = { BatchIterator, iterate, continuationOf }

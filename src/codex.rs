@@ -5,7 +5,8 @@ use std::sync::Arc;
 use codex_client::Error;
 use codex_client::client::{ByteTransport, Host};
 use codex_client::options::{
-    ClientInfo, ClientSettings, NotificationSettings, RequestSettings, RunSettings, ThreadSettings,
+    ClientInfo, ClientSettings, ContinueSettings, NotificationSettings, RequestSettings, RunSettings,
+    ThreadSettings,
 };
 use codex_client::requests::Handlers;
 use codex_client::turn::Continuation;
@@ -125,6 +126,9 @@ impl Codex {
 
     /// A thread that was started before, by this process or another.
     ///
+    /// Its settings are taken when codex loads it. Of a thread that this client has open already codex ignores them;
+    /// handlers and `tools` count all the same. `updateDefaults()` changes the settings of an open thread.
+    ///
     /// Wire: `thread/resume`.
     #[napi(
         ts_generic_types = "Schemas extends readonly Schema[]",
@@ -185,12 +189,29 @@ impl Codex {
     ///
     /// @throws {CodexError} `code: 'CONTINUATION_INVALID'`: it is of another client, thread or turn, or too old
     /// (the last 64 turns that have one are kept)
-    #[napi(ts_args_type = "continuation: TurnContinuation", ts_return_type = "Promise<Turn>")]
-    pub fn continue_turn<'env>(&self, env: &'env Env, continuation: Unknown<'env>) -> Result<Unknown<'env>> {
+    /// @throws {AbortError} `signal` was aborted before; the turn was left alone
+    #[napi(
+        ts_generic_types = "S extends Schema | undefined = undefined",
+        ts_args_type = "continuation: TurnContinuation, options?: ContinueTurnOptions<S>",
+        ts_return_type = "Promise<Turn<Parsed<S>>>"
+    )]
+    pub fn continue_turn<'env>(
+        &self,
+        env: &'env Env,
+        continuation: Unknown<'env>,
+        options: Unknown<'env>,
+    ) -> Result<Unknown<'env>> {
         let go_on = || {
+            let (settings, signal, output) =
+                Hooks::of(env)?.output_settings::<ContinueSettings>(env, options)?;
             let continuation = continuation_argument(env, continuation)?;
-            let turn = self.codex.continue_turn(&continuation).map_err(|error| to_js(env, &error))?;
-            promise(env, async move { Ok(turn) }, |_, turn| Ok(Turn::new(turn)))
+            let cancel = CancellationToken::new();
+            if is_aborted(signal.as_ref())? {
+                cancel.cancel();
+            }
+            let turn = self.codex.continue_turn(&continuation, &settings, cancel.clone());
+            let promise = promise(env, async move { turn }, |_, turn| Ok(Turn::new(turn)))?;
+            abortable(env, parsing(env, promise, output, signal)?, signal, cancel)
         };
         or_reject(env, go_on())
     }

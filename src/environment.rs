@@ -29,6 +29,7 @@ pub(crate) struct Hooks {
     encode: FunctionRef<FnArgs<(Unknown<'static>, String)>, Option<String>>,
     encode_options: FunctionRef<FnArgs<(Unknown<'static>, String, String)>, Object<'static>>,
     encode_handled: FunctionRef<FnArgs<(Unknown<'static>, String, String)>, Object<'static>>,
+    encode_output: FunctionRef<FnArgs<(Unknown<'static>, String)>, Object<'static>>,
     abortable: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     of_turn: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     with_output:
@@ -97,6 +98,7 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
         encode: function!("encode"),
         encode_options: function!("encodeOptions"),
         encode_handled: function!("encodeHandled"),
+        encode_output: function!("encodeOutput"),
         abortable: function!("abortable"),
         of_turn: function!("ofTurn"),
         with_output: function!("withOutput"),
@@ -203,6 +205,21 @@ impl Hooks {
             transport: parts.get_element(6)?,
             beside,
         })
+    }
+
+    /// Options with a signal and the schema of a final message among them: what is data, the signal, and how the
+    /// message is read.
+    pub(crate) fn output_settings<T: DeserializeOwned + Default>(
+        &self,
+        env: &Env,
+        options: Unknown<'_>,
+    ) -> Result<(T, Option<Unknown<'static>>, Option<Unknown<'static>>)> {
+        let parts =
+            self.encode_output.borrow_back(env)?.call((extend(options), "options".to_owned()).into())?;
+        let json = parts.get_element::<Option<String>>(0)?;
+        let settings = parse_beside(json.as_deref(), "options", &["signal"]);
+        let settings = settings.map_err(|error| to_js(env, &error))?;
+        Ok((settings, parts.get_element(1)?, parts.get_element(2)?))
     }
 
     /// Ties a promise to an abort signal.

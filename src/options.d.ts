@@ -282,10 +282,15 @@ export interface TurnSettings {
   sandbox?: SandboxMode
   /** The same in full. Excludes `sandbox`. */
   sandboxPolicy?: SandboxPolicy | null
-  /** Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy`. */
+  /** Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy` and `approvalsReviewer`. */
   approvalMode?: ApprovalMode
   /** When codex asks before it acts. Excludes `approvalMode`. */
   approvalPolicy?: ApprovalPolicy | null
+  /**
+   * Who is asked, for this turn and later ones. `user` has handlers asked: on a thread whose reviewer is
+   * `auto_review` the turn's `onApproval` alone is not. Excludes `approvalMode`.
+   */
+  approvalsReviewer?: ApprovalsReviewer | null
   /** Tone of the agent. Deprecated by codex. */
   personality?: Personality | null
   /** Service tier of the model provider, for this turn and later ones. */
@@ -561,6 +566,18 @@ export interface CompactSettings {
    * @default the client's `inactivityTimeoutMs`
    */
   inactivityTimeoutMs?: number
+}
+
+/** How a turn is continued. */
+export interface ContinueSettings {
+  /**
+   * How long the turn may be silent before it rejects with `TurnInactiveError` again, in milliseconds.
+   *
+   * @default the client's `inactivityTimeoutMs`
+   */
+  inactivityTimeoutMs?: number
+  /** JSON Schema that the final message follows. It was sent with the turn. */
+  outputSchema?: JsonSchema
 }
 
 /**

@@ -1,4 +1,6 @@
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll, Waker};
 
 use codex_client::Error;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, ToNapiValue, Unknown};
@@ -10,6 +12,8 @@ use crate::error::{Describe, to_js};
 use crate::runtime::runtime;
 
 /// Runs a future on the runtime and gives the promise of its outcome, converted on the JavaScript thread.
+///
+/// Its first step is taken before this returns, so that what it sends has its place in the order of the calls.
 pub(crate) fn promise<'env, T, V>(
     env: &'env Env,
     future: impl Future<Output = std::result::Result<T, Error>> + Send + 'static,
@@ -35,18 +39,29 @@ where
 {
     let (deferred, promise) = env.create_deferred::<V, _>()?;
     let runtime = runtime()?;
-    // A task of its own, so that a panic of this library rejects and does not hang.
-    let task = runtime.spawn(future);
+    let mut future = Box::pin(future);
+    let within = runtime.enter();
+    // A panic of this library rejects, and neither hangs nor ends the host.
+    let first =
+        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
+    drop(within);
+    let task = match first {
+        Ok(Poll::Ready(outcome)) => runtime.spawn(std::future::ready(outcome)),
+        Ok(Poll::Pending) => runtime.spawn(future),
+        Err(_) => runtime.spawn(async { Err(failed_inside("it panicked")) }),
+    };
     runtime.spawn(async move {
-        let outcome = task.await.unwrap_or_else(|error| {
-            Err(Error::Closed(format!("codex-node failed inside, please report it: {error}")).into())
-        });
+        let outcome = task.await.unwrap_or_else(|error| Err(failed_inside(error)));
         deferred.resolve(move |env| match outcome {
             Ok(value) => convert(&env, value),
             Err(error) => Err(to_js(&env, &error)),
         });
     });
     Ok(promise.to_unknown())
+}
+
+fn failed_inside<E: From<Error>>(why: impl std::fmt::Display) -> E {
+    Error::Closed(format!("codex-node failed inside, please report it: {why}")).into()
 }
 
 /// A promise that an `AbortSignal` can cancel, where one is given.

@@ -16,10 +16,21 @@ const FEW: usize = 32;
 
 /// A reader of one turn as the object behind the iterators that JavaScript sees: `nextBatch()` gives what is ready,
 /// or null at the end, or a promise that is settled when there is something to ask for again; `leave()` gives up
-/// the reader's place, and interrupts a turn that nobody follows any more.
+/// the reader's place, and interrupts a turn that nobody follows any more; `continuation()` is where it stands.
 pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<Object<'env>> {
     let reader = Arc::new(reader);
-    let (leaving, standing) = (Arc::clone(&reader), Arc::clone(&reader));
+    let mut object = bare_reader_object(env, &reader)?;
+    let continuation = env.create_function_from_closure::<u32, _, _>("continuation", move |context| {
+        let taken = context.get::<u32>(0)?;
+        continuation_object(context.env, &reader.continuation(taken as usize)).map(Returned::from)
+    })?;
+    object.set_named_property("continuation", continuation)?;
+    Ok(object)
+}
+
+/// The same for a reader that can't be continued.
+pub(crate) fn bare_reader_object<'env>(env: &'env Env, reader: &Arc<TurnReader>) -> Result<Object<'env>> {
+    let (reader, leaving) = (Arc::clone(reader), Arc::clone(reader));
     let mut object = Object::new(env)?;
     let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
         next_batch(context.env, &reader).map(Returned::from)
@@ -30,11 +41,6 @@ pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<
         promise(context.env, async move { reader.leave(leave_running).await }, |_, ()| Ok(()))
             .map(Returned::from)
     })?;
-    let continuation = env.create_function_from_closure::<u32, _, _>("continuation", move |context| {
-        let taken = context.get::<u32>(0)?;
-        continuation_object(context.env, &standing.continuation(taken as usize)).map(Returned::from)
-    })?;
-    object.set_named_property("continuation", continuation)?;
     object.set_named_property("nextBatch", next)?;
     object.set_named_property("leave", leave)?;
     Ok(object)

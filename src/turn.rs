@@ -9,7 +9,7 @@ use napi_derive::napi;
 use crate::environment::Hooks;
 use crate::error::to_js;
 use crate::promise::{or_reject, parsed, promise};
-use crate::reader::{continuation_object, reader_object};
+use crate::reader::{bare_reader_object, continuation_object, reader_object};
 use crate::thread::input_argument;
 
 /// One turn: what the agent does with one input. Made by `Thread.turn`.
@@ -100,9 +100,9 @@ impl Turn {
     /// What the agents do that this turn spawned, and those that they spawned: every notification of their threads,
     /// each with its own `threadId`, from the first. They never end or change this turn. Ends when the turn has
     /// ended and none of them works any more; leaving it early changes nothing.
-    #[napi(ts_return_type = "TurnStream<TurnEvent>")]
+    #[napi(ts_return_type = "Reader<TurnEvent>")]
     pub fn sub_agents<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        let reader = reader_object(env, self.turn.agents_reader())?;
+        let reader = bare_reader_object(env, &Arc::new(self.turn.agents_reader()))?;
         let mut how = Object::new(env)?;
         how.set_named_property("leaveRunning", true)?;
         Hooks::of(env)?.iterate(env, reader.to_unknown(), how.to_unknown())

@@ -10,7 +10,7 @@ writeFileSync(`${file}.new`, JSON.stringify({ pid: process.pid, ppid: process.pp
 renameSync(`${file}.new`, file)
 setInterval(() => {}, 60_000)
 
-/** @type {Record<string, (params: any) => object>} */
+/** @type {Record<string, (params: any) => object | Promise<object>>} */
 const methods = {
   initialize: ({ protocolVersion }) => ({
     protocolVersion,
@@ -18,19 +18,47 @@ const methods = {
     serverInfo: { name: 'probe', version: '1.0.0' },
   }),
   'tools/list': () => ({
-    tools: [{ name: 'probe', description: 'Nothing', inputSchema: { type: 'object' } }],
+    tools: [
+      { name: 'probe', description: 'Nothing', inputSchema: { type: 'object' } },
+      // Nobody is asked whether it may be called.
+      {
+        name: 'ask',
+        description: 'Asks',
+        inputSchema: { type: 'object' },
+        annotations: { readOnlyHint: true },
+      },
+    ],
   }),
-  'tools/call': () => ({ content: [{ type: 'text', text: 'probed' }] }),
+  'tools/call': async ({ name }) => {
+    const text = name === 'ask' ? JSON.stringify(await elicit()) : 'probed'
+    return { content: [{ type: 'text', text }] }
+  },
   ping: () => ({}),
 }
 
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const { id, method, params } = JSON.parse(line)
+/** @type {((answer: unknown) => void) | undefined} */
+let answered
+
+/** What the user answers to a question. */
+function elicit() {
+  const requestedSchema = { type: 'object', properties: { colour: { type: 'string' } }, required: ['colour'] }
+  const params = { mode: 'form', message: 'Which colour?', requestedSchema }
+  process.stdout.write(
+    `${JSON.stringify({ jsonrpc: '2.0', id: 'e', method: 'elicitation/create', params })}\n`,
+  )
+  return new Promise((resolve) => {
+    answered = resolve
+  })
+}
+
+createInterface({ input: process.stdin }).on('line', async (line) => {
+  const { id, method, params, result } = JSON.parse(line)
   if (id === undefined) return
+  if (method === undefined) return answered?.(result)
   const answer = methods[method]
   const outcome =
     answer === undefined
       ? { error: { code: -32601, message: `no method ${method}` } }
-      : { result: answer(params) }
+      : { result: await answer(params) }
   process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id, ...outcome })}\n`)
 })

@@ -124,6 +124,14 @@ async function output() {
   // @ts-expect-error an interrupted turn has none
   fresh.parsed.town
 
+  // A turn that is continued has what it is asked for then.
+  const continuation = (await thread.turn('hi')).continuation()
+  const continued = await codex.continueTurn(continuation, { outputSchema: place, inactivityTimeoutMs: 5 })
+  is<Equal<typeof continued, Turn<Place>>>()
+  is<Equal<Awaited<ReturnType<(typeof continued)['run']>>['parsed'], Place | undefined>>()
+  const { parsed: none } = await (await codex.continueTurn(continuation)).run()
+  is<Equal<typeof none, undefined>>()
+
   // A JSON Schema has no type here.
   const untyped = await thread.run('hi', { outputSchema: json })
   is<Equal<typeof untyped.parsed, unknown>>()
@@ -155,6 +163,13 @@ async function wrongOutput() {
   await thread.run('hi', { outputSchema: 3 })
   // @ts-expect-error no such option
   await thread.run('hi', { outputSchema: place, schema: place })
+  const continuation = (await thread.turn('hi')).continuation()
+  // @ts-expect-error the turn has its model already
+  await codex.continueTurn(continuation, { outputSchema: place, model: 'gpt-5.5' })
+  // @ts-expect-error what its agents do can't be continued
+  ;(await thread.turn('hi')).subAgents().continuation()
+  // @ts-expect-error neither can the notifications
+  codex.notifications().continuation()
 }
 
 function failed(error: unknown): string | undefined {

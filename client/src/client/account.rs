@@ -55,6 +55,7 @@ impl Codex {
         if key.trim().is_empty() {
             return Err(Error::InvalidArgument("key is empty; it must be an API key".to_owned()));
         }
+        self.core.secrets.learn([key.to_owned()]);
         let params =
             Map::from_iter([("type".to_owned(), json!("apiKey")), ("apiKey".to_owned(), json!(key))]);
         self.core.ask("account/login/start", params).await.map(drop)
@@ -121,7 +122,7 @@ impl Login {
         match end.error {
             None => Ok(end.completed),
             Some(error) => Err(Error::LoginFailed {
-                message: format!("login {} failed: {error}", self.id()),
+                message: self.core.secrets.strike(format!("login {} failed: {error}", self.id())),
                 login_id: self.id().to_owned(),
             }),
         }

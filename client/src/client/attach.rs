@@ -35,7 +35,7 @@ impl Thread {
         let resumed = self.resume_with_turns(&session).await?;
         self.shared.loaded(session.number);
         let Some((turn_id, stored)) = resumed.running() else { return Ok(None) };
-        let state = TurnState::new(self.id(), &turn_id, true);
+        let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, true);
         self.shared.runs(&state);
         state.recover(stored);
         session.router.found_active(self.id(), &turn_id);

@@ -12,6 +12,7 @@ use super::events::Observer;
 use super::metadata::Metadata;
 use super::thread::{Thread, ThreadShared};
 use crate::options::{ClientSettings, Input, RunSettings, ThreadSettings, id};
+use crate::process::secret_texts;
 use crate::requests::{HandlerKind, Handlers};
 use crate::routing::RingReader;
 use crate::rpc::{CallOptions, RawAnswer};
@@ -85,12 +86,13 @@ impl Codex {
         self.core.request(method, params, timeout)
     }
 
-    /// Sends a notification. Wire: any client notification.
+    /// Sends a notification; it has its place among the requests with the first step of this. Wire: any client
+    /// notification.
     pub async fn notify(&self, method: &str, params: Option<String>) -> Result<(), Error> {
         check_method(method)?;
         let session = self.core.session()?;
-        session.ready().await?;
-        session.connection.notify(method, params.as_deref())
+        session.connection.notify(method, params.as_deref())?;
+        session.ready().await.map(drop)
     }
 
     /// Follows the notifications that belong to no turn, from now on.
@@ -183,6 +185,9 @@ impl Codex {
             r#type: String,
         }
         let session = self.core.session()?;
+        if let Some(Some(config)) = &settings.config {
+            self.core.secrets.learn(secret_texts(config));
+        }
         let options =
             CallOptions { timeout: self.core.settings.request_timeout(), indeterminate: false, long: false };
         let resumes = params.get("threadId").filter(|_| method == "thread/resume").and_then(Value::as_str);

@@ -1,10 +1,11 @@
 //! Codex's configuration.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::codex::Codex;
 use crate::Error;
 use crate::options::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings};
+use crate::process::secret_texts;
 use crate::rpc::RawAnswer;
 
 impl Codex {
@@ -25,6 +26,7 @@ impl Codex {
                 "value: undefined is no value; give null to remove what is there".to_owned(),
             ));
         };
+        self.hide(key_path, &value);
         self.core.ask("config/value/write", settings.wire(key_path, value)?).await
     }
 
@@ -34,11 +36,20 @@ impl Codex {
         edits: &[ConfigEdit],
         settings: &ConfigBatchSettings,
     ) -> RawAnswer {
+        for edit in edits {
+            self.hide(&edit.key_path, &edit.value);
+        }
         self.core.ask("config/batchWrite", settings.wire(edits)?).await
     }
 
     /// What an administrator requires of the configuration, as JSON. Wire: `configRequirements/read`.
     pub async fn config_requirements(&self) -> RawAnswer {
         self.core.request("configRequirements/read", None, None)?.await
+    }
+
+    /// The server quotes what it does not like.
+    fn hide(&self, key_path: &str, value: &Value) {
+        let config = Map::from_iter([(key_path.to_owned(), value.clone())]);
+        self.core.secrets.learn(secret_texts(&config));
     }
 }

@@ -1,9 +1,13 @@
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
 use super::codex::Codex;
 use super::thread::{Thread, ThreadShared};
 use super::turn::Turn;
 use crate::Error;
+use crate::options::ContinueSettings;
 use crate::turn::{Batch, Continuation, Piece, ReaderKind, TurnStatus};
 
 /// What was left of a turn that was cancelled.
@@ -42,8 +46,27 @@ fn joined(texts: &[String]) -> String {
 }
 
 impl Codex {
-    /// The turn of a continuation; its readers begin where that one stood. Nothing is sent.
-    pub fn continue_turn(&self, continuation: &Continuation) -> Result<Turn, Error> {
+    /// The turn of a continuation; its readers begin where that one stood. Nothing is sent, unless `cancel` ends the
+    /// turn. Wire: `turn/interrupt`.
+    pub fn continue_turn(
+        &self,
+        continuation: &Continuation,
+        settings: &ContinueSettings,
+        cancel: CancellationToken,
+    ) -> Result<Turn, Error> {
+        let silence = settings.inactivity_timeout()?;
+        let turn = self.turn_of(continuation)?;
+        if cancel.is_cancelled() {
+            return Err(Error::Aborted { result: None });
+        }
+        if let Some(limit) = silence.or(self.core.settings.inactivity_timeout()) {
+            turn.watch_silence(limit);
+        }
+        self.core.host.runtime.spawn(turn.aborted_by(cancel).instrument(self.core.span.clone()));
+        Ok(turn)
+    }
+
+    fn turn_of(&self, continuation: &Continuation) -> Result<Turn, Error> {
         let Continuation { thread_id, turn_id, cursor, mode } = continuation;
         let wrong = |why: String| Err(Error::Continuation(format!("continuation: {why}")));
         if !["stream", "text", "steps", "run"].contains(&mode.as_str()) {
@@ -67,7 +90,7 @@ impl Codex {
     /// Interrupts the turn of a continuation if it runs, and gives what was not read of it. Wire:
     /// `turn/interrupt`.
     pub async fn cancel_turn(&self, continuation: &Continuation) -> Result<Cancelled, Error> {
-        let turn = self.continue_turn(continuation)?;
+        let turn = self.turn_of(continuation)?;
         let was_completed = turn.state().end().is_some();
         if !was_completed {
             turn.interrupt(false).await?;

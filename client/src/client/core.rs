@@ -16,12 +16,12 @@ use super::session::Session;
 use super::thread::ThreadShared;
 use super::way::{ByteTransport, Way};
 use crate::options::{ClientInfo, ClientSettings};
-use crate::process::{ConfigArguments, config_arguments};
+use crate::process::{ConfigArguments, config_arguments, secret_variables};
 use crate::requests::{Dispatcher, Handlers};
 use crate::routing::Ring;
 use crate::rpc::{CallOptions, RawAnswer, only_reads};
 use crate::turn::TurnState;
-use crate::{Error, lock};
+use crate::{Error, Secrets, lock};
 
 /// What the program around the client gives it.
 #[derive(Clone)]
@@ -40,6 +40,8 @@ pub struct Host {
 pub(super) struct Core {
     pub(super) settings: ClientSettings,
     pub(super) config: ConfigArguments,
+    /// What neither logs nor errors may show.
+    pub(super) secrets: Secrets,
     pub(super) host: Host,
     pub(super) ring: Arc<Ring>,
     pub(super) dispatcher: Arc<Dispatcher>,
@@ -84,9 +86,13 @@ impl Core {
             }
             None => settings.dial()?.map_or(Way::Process, Way::Dial),
         };
+        let variables = settings.env.as_ref().map(secret_variables).unwrap_or_default();
+        let own = settings.api_key.clone().into_iter().chain(way.secrets());
+        let secrets = Secrets::new(config.secret_texts().into_iter().chain(variables).chain(own));
         Ok(Arc::new_cyclic(|me| Self {
             settings,
             config,
+            secrets,
             host,
             events: Arc::default(),
             way,

@@ -18,7 +18,7 @@ use crate::requests::Dispatcher;
 use crate::routing::{Commands, Logins, Router};
 use crate::rpc::{Connection, Inbox, Notification, ServerRequest};
 use crate::transport::run_lines;
-use crate::{Error, Secrets, lock};
+use crate::{Error, lock};
 
 /// How long answers that are on the way are waited for when the client closes.
 const FINISH_GRACE: Duration = Duration::from_millis(500);
@@ -59,10 +59,8 @@ impl Session {
             events: Arc::clone(&core.events),
             requests,
         });
-        let own = core.settings.api_key.clone().into_iter().chain(core.way.secrets());
-        let secrets = Secrets::new(core.config.secret_texts().into_iter().chain(own));
         let reconnects = core.way.reconnects(&core.settings);
-        let connection = Connection::new(inbox, core.settings.in_flight(), secrets.clone(), reconnects);
+        let connection = Connection::new(inbox, core.settings.in_flight(), core.secrets.clone(), reconnects);
         let (ready_sender, ready) = watch::channel(None);
         let closing = CancellationToken::new();
         let session = Arc::new(Self {
@@ -82,7 +80,7 @@ impl Session {
             way: core.way.clone(),
             settings: core.settings.clone(),
             config: core.config.arguments.clone(),
-            secrets: secrets.clone(),
+            secrets: core.secrets.clone(),
             search_from: core.host.search_from.clone(),
             initialize: initialize(core),
         };

@@ -96,7 +96,8 @@ impl Thread {
         // The first poll takes the place.
         let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         let thread = self.clone();
-        Ok(async move {
+        let span = self.core.span.clone();
+        let begun = async move {
             let started = async {
                 let permit = match first {
                     Poll::Ready(permit) => permit,
@@ -111,7 +112,8 @@ impl Thread {
                 () = cancel.cancelled() => Err(Error::Aborted { result: None }),
                 turn = &mut started => turn,
             }
-        })
+        };
+        Ok(begun.instrument(span))
     }
 
     async fn start(&self, beginning: Beginning, cancel: &CancellationToken) -> Result<Turn, Error> {
@@ -154,7 +156,7 @@ impl Thread {
             watch_turn(watch).await;
             dispatcher.ended(&turn_id);
         };
-        tokio::spawn(send.in_current_span());
+        spawn_begun(send.in_current_span());
         receiver.await.unwrap_or_else(|_| Err(closed()))
     }
 
@@ -191,7 +193,7 @@ impl Thread {
         } else {
             self.next_started(session, &mut started, method).await?
         };
-        let state = TurnState::new(self.id(), &turn_id, keep_log);
+        let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, keep_log);
         self.shared.runs(&state);
         if is_followed {
             expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
@@ -220,6 +222,15 @@ impl Thread {
                 method: method.to_owned(),
             }),
         }
+    }
+}
+
+/// Runs a future on a task of its own that goes on where its first step, taken now, leaves it: what that step sends has
+/// its place before whatever comes after this call.
+fn spawn_begun(future: impl Future<Output = ()> + Send + 'static) {
+    let mut future = Box::pin(future);
+    if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        tokio::spawn(future);
     }
 }
 

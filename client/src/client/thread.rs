@@ -63,7 +63,11 @@ impl ThreadShared {
     pub(super) fn opened(&self, session: u64, settings: ThreadSettings) {
         // Where the thread was cut off when it was forked says nothing about how it is loaded again.
         let settings = ThreadSettings { last_turn_id: None, ..settings };
-        *lock(&self.opened) = Opened { session, settings };
+        let mut opened = lock(&self.opened);
+        // The server takes settings when it loads a thread; of one that it has loaded it ignores them.
+        if opened.session != session {
+            *opened = Opened { session, settings };
+        }
     }
 
     /// The session that has the thread loaded.

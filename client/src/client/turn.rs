@@ -1,13 +1,15 @@
+use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::core::Core;
 use super::interrupt::interrupt;
 use super::thread::Thread;
-use super::watch::watch_silence;
+use super::watch::{abort, watch_silence};
 use crate::Error;
 use crate::options::Input;
 use crate::rpc::Connection;
@@ -32,11 +34,18 @@ impl Turn {
         state: Arc<TurnState>,
         events: u64,
     ) -> Self {
-        let turn = Self { thread, connection, view: View::after(state, events) };
-        if let Some(limit) = turn.thread.core.settings.inactivity_timeout() {
-            turn.watch_silence(limit);
+        Self { thread, connection, view: View::after(state, events) }
+    }
+
+    /// Aborts the turn when it is told to before the turn ends.
+    pub(super) fn aborted_by(&self, cancel: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+        let (connection, state) = (Arc::clone(&self.connection), Arc::clone(self.state()));
+        async move {
+            tokio::select! {
+                _ = state.ended() => {}
+                () = cancel.cancelled() => abort(connection, state).await,
+            }
         }
-        turn
     }
 
     /// Gives the turn up to this handle when it is silent for too long.

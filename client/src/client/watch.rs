@@ -48,23 +48,29 @@ pub(super) async fn watch_turn(watch: Watch) {
             _ = phase.changed() => {}
             () = watch.cancel.cancelled(), if !aborted => {
                 aborted = true;
-                state.abort();
-                let (connection, state) = (Arc::clone(&watch.connection), Arc::clone(state));
-                let give_up = async move {
-                    if let Err(error) = interrupt(&connection, &state).await {
-                        tracing::warn!(turn = state.turn_id, %error, "codex did not interrupt the turn");
-                        state.finish(Ok(state.partial(TurnStatus::Interrupted)));
-                    }
-                };
-                tokio::spawn(give_up.in_current_span());
+                tokio::spawn(abort(Arc::clone(&watch.connection), Arc::clone(state)).in_current_span());
             }
             () = sleep_until(doubtful_since.unwrap_or_else(Instant::now) + GRACE), if doubtful_since.is_some() => {
                 doubtful_since = None;
-                watch.settle().await;
+                // Neither an abort nor an end waits for a server that says nothing.
+                tokio::select! {
+                    () = watch.settle() => {}
+                    () = watch.cancel.cancelled(), if !aborted => {}
+                    _ = phase.wait_for(|phase| phase.ended) => {}
+                }
             }
         }
     }
     watch.router.forget(&state.thread_id, &state.turn_id);
+}
+
+/// Ends a turn as aborted, by the server or else here.
+pub(super) async fn abort(connection: Arc<Connection>, state: Arc<TurnState>) {
+    state.abort();
+    if let Err(error) = interrupt(&connection, &state).await {
+        tracing::warn!(turn = state.turn_id, %error, "codex did not interrupt the turn");
+        state.finish(Ok(state.partial(TurnStatus::Interrupted)));
+    }
 }
 
 /// Gives a turn up to a view of it when it is silent for too long. It goes on, and can be continued.

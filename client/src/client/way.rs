@@ -138,7 +138,7 @@ impl Plan {
             CallOptions { timeout: self.settings.connect_timeout() * 2, indeterminate: false, long: false };
         let call = connection.handshake("initialize", Some(&self.initialize), options);
         let metadata = Metadata::read(call.answer().await?.get(), name)?;
-        connection.notify("initialized", None)?;
+        connection.notify_handshake("initialized", None);
         if let Some(key) = &self.settings.api_key {
             let login = json!({ "type": "apiKey", "apiKey": key }).to_string();
             connection.handshake("account/login/start", Some(&login), options).answer().await?;

@@ -147,7 +147,7 @@ pub struct ClientSettings {
 
 /// Who a client is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `name`, `version` and perhaps `title`")]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ClientInfo {
     /// Short name, valid in an HTTP header.
@@ -158,6 +158,8 @@ pub struct ClientInfo {
     /// Version of the program.
     pub version: String,
 }
+
+super::only_objects!(ClientInfo, "an object with `name`, `version` and perhaps `title`");
 
 /// How severe a log record is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

@@ -55,7 +55,7 @@ pub struct CommandSettings {
 
 /// Size of a terminal in characters.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `cols` and `rows`")]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TerminalSize {
     /// Columns.
@@ -63,6 +63,8 @@ pub struct TerminalSize {
     /// Rows.
     pub rows: u16,
 }
+
+super::only_objects!(TerminalSize, "an object with `cols` and `rows`");
 
 /// How long codex lets a command run unless it is told otherwise.
 const CODEX_TIMEOUT: Duration = Duration::from_secs(10);

@@ -66,11 +66,7 @@ pub struct ConfigBatchSettings {
 
 /// One value of several that are written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    deny_unknown_fields,
-    expecting = "an object with `keyPath`, `value` and perhaps `mergeStrategy`"
-)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ConfigEdit {
     /// Where it stands: `model`, `mcp_servers.docs.command`.
@@ -85,6 +81,8 @@ pub struct ConfigEdit {
     #[cfg_attr(test, ts(optional, type = "Protocol.MergeStrategy"))]
     pub merge_strategy: Option<MergeStrategy>,
 }
+
+super::only_objects!(ConfigEdit, "an object with `keyPath`, `value` and perhaps `mergeStrategy`");
 
 wire_enum! {
     /// What becomes of a table that is there.

@@ -10,6 +10,7 @@ mod defaults;
 mod goal;
 mod history;
 mod input;
+mod object;
 mod remote;
 mod review;
 mod run;
@@ -33,7 +34,8 @@ pub use history::{
     TurnItemsView, TurnQuery,
 };
 pub use input::{Input, InputItem};
-pub use review::{CompactSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
+pub(crate) use object::only_objects;
+pub use review::{CompactSettings, ContinueSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
 pub use run::RunSettings;
 pub use serve::{ServeSettings, SignedTokenSettings};
 pub(crate) use thread::Opening;

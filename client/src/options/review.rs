@@ -14,7 +14,7 @@ use crate::Error;
     rename_all = "camelCase",
     rename_all_fields = "camelCase",
     deny_unknown_fields,
-    expecting = "an object with a `type`"
+    remote = "Self"
 )]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub enum ReviewTarget {
@@ -41,6 +41,8 @@ pub enum ReviewTarget {
     },
 }
 
+super::only_objects!(ReviewTarget, "an object with a `type`");
+
 /// How a review runs.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -66,6 +68,23 @@ wire_enum! {
         /// On the thread itself.
         Inline,
     }
+}
+
+/// How a turn is continued.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct ContinueSettings {
+    /// How long the turn may be silent before it rejects with `TurnInactiveError` again, in milliseconds.
+    ///
+    /// @default the client's `inactivityTimeoutMs`
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub inactivity_timeout_ms: Option<u64>,
+    /// JSON Schema that the final message follows. It was sent with the turn.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "JsonSchema"))]
+    pub output_schema: Option<Value>,
 }
 
 /// How a thread is compacted.
@@ -113,6 +132,13 @@ impl ReviewSettings {
 
     pub(crate) fn inactivity_timeout(&self) -> Option<Duration> {
         self.inactivity_timeout_ms.map(Duration::from_millis)
+    }
+}
+
+impl ContinueSettings {
+    pub(crate) fn inactivity_timeout(&self) -> Result<Option<Duration>, Error> {
+        silence(self.inactivity_timeout_ms)?;
+        Ok(self.inactivity_timeout_ms.map(Duration::from_millis))
     }
 }
 

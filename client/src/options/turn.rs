@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::thread::{put, wire_enum};
 use super::{
-    ApprovalMode, ApprovalPolicy, Maybe, Personality, SandboxMode, ThreadSettings, exclusive, not_empty,
-    present,
+    ApprovalMode, ApprovalPolicy, ApprovalsReviewer, Maybe, Personality, SandboxMode, ThreadSettings,
+    exclusive, not_empty, present,
 };
 use crate::Error;
 
@@ -40,12 +40,16 @@ pub struct TurnSettings {
     /// The same in full. Excludes `sandbox`.
     #[serde(deserialize_with = "present")]
     pub sandbox_policy: Maybe<SandboxPolicy>,
-    /// Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy`.
+    /// Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy` and `approvalsReviewer`.
     #[serde(deserialize_with = "present")]
     pub approval_mode: Option<ApprovalMode>,
     /// When codex asks before it acts. Excludes `approvalMode`.
     #[serde(deserialize_with = "present")]
     pub approval_policy: Maybe<ApprovalPolicy>,
+    /// Who is asked, for this turn and later ones. `user` has handlers asked: on a thread whose reviewer is
+    /// `auto_review` the turn's `onApproval` alone is not. Excludes `approvalMode`.
+    #[serde(deserialize_with = "present")]
+    pub approvals_reviewer: Maybe<ApprovalsReviewer>,
     /// Tone of the agent. Deprecated by codex.
     #[serde(deserialize_with = "present")]
     pub personality: Maybe<Personality>,
@@ -95,7 +99,7 @@ wire_enum! {
     rename_all = "camelCase",
     rename_all_fields = "camelCase",
     deny_unknown_fields,
-    expecting = "an object with a `type`"
+    remote = "Self"
 )]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub enum SandboxPolicy {
@@ -130,12 +134,19 @@ pub enum SandboxPolicy {
     },
 }
 
+super::only_objects!(SandboxPolicy, "an object with a `type`");
+
 impl TurnSettings {
     pub(crate) fn check(&self) -> Result<(), Error> {
         exclusive(
             "options",
             ("approvalMode", self.approval_mode.is_some()),
             ("approvalPolicy", self.approval_policy.is_some()),
+        )?;
+        exclusive(
+            "options",
+            ("approvalMode", self.approval_mode.is_some()),
+            ("approvalsReviewer", self.approvals_reviewer.is_some()),
         )?;
         exclusive(
             "options",
@@ -170,6 +181,7 @@ impl TurnSettings {
         put(&mut wire, "cwd", &self.cwd);
         put(&mut wire, "sandboxPolicy", &self.sandbox_policy);
         put(&mut wire, "approvalPolicy", &self.approval_policy);
+        put(&mut wire, "approvalsReviewer", &self.approvals_reviewer);
         put(&mut wire, "personality", &self.personality);
         put(&mut wire, "serviceTier", &self.service_tier);
         put(&mut wire, "serviceTierForTurn", &self.service_tier_for_turn);

@@ -58,6 +58,7 @@ fn render() -> String {
     add::<ReviewTarget>(&mut file);
     add::<ReviewSettings>(&mut file);
     add::<CompactSettings>(&mut file);
+    add::<ContinueSettings>(&mut file);
     add::<DefaultSettings>(&mut file);
     add::<GoalSettings>(&mut file);
     add::<AccountSettings>(&mut file);

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::Error;
@@ -17,18 +19,42 @@ pub struct ConfigArguments {
 impl ConfigArguments {
     /// Every text in [`Self::secrets`].
     pub fn secret_texts(&self) -> Vec<String> {
-        fn collect(value: &Value, texts: &mut Vec<String>) {
+        let mut texts = Vec::new();
+        self.secrets.values().for_each(|value| collect_texts(value, &mut texts));
+        texts
+    }
+}
+
+fn collect_texts(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.len() >= SHORTEST_SECRET => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(table) => table.values().for_each(|item| collect_texts(item, texts)),
+        _ => {}
+    }
+}
+
+/// Every text in a configuration object, dotted or nested, that would not go into arguments.
+pub(crate) fn secret_texts(config: &Map<String, Value>) -> Vec<String> {
+    fn walk(table: &Map<String, Value>, prefix: &str, texts: &mut Vec<String>) {
+        for (key, value) in table {
+            let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
             match value {
-                Value::String(text) if text.len() >= SHORTEST_SECRET => texts.push(text.clone()),
-                Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
-                Value::Object(table) => table.values().for_each(|item| collect(item, texts)),
+                _ if holds_secret(&path, value) => collect_texts(value, texts),
+                Value::Object(inner) => walk(inner, &path, texts),
                 _ => {}
             }
         }
-        let mut texts = Vec::new();
-        self.secrets.values().for_each(|value| collect(value, &mut texts));
-        texts
     }
+    let mut texts = Vec::new();
+    walk(config, "", &mut texts);
+    texts
+}
+
+/// The values of the environment variables whose names say that they are secrets.
+pub(crate) fn secret_variables(variables: &BTreeMap<String, String>) -> Vec<String> {
+    let is_secret = |(name, value): &(&String, &String)| names_secret(name) && value.len() >= SHORTEST_SECRET;
+    variables.iter().filter(is_secret).map(|(_, value)| value.clone()).collect()
 }
 
 /// Flattens a configuration object to `--config` values, keeping secrets out of them.
@@ -69,10 +95,13 @@ fn toml_value(value: &Value, path: &str) -> Result<toml::Value, Error> {
         Value::Bool(value) => toml::Value::Boolean(*value),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(integer), _) => toml::Value::Integer(integer),
-            (None, Some(float)) => toml::Value::Float(float),
-            (None, None) => {
+            (None, Some(float)) if number.is_f64() && !is_written_whole(float) => toml::Value::Float(float),
+            // It would silently become a number of another kind.
+            _ => {
                 return Err(Error::InvalidArgument(format!(
-                    "options.config: `{path}` is {number}, which TOML can't hold"
+                    "options.config: `{path}` is {number}, and whole numbers of TOML are from {} to {}",
+                    i64::MIN,
+                    i64::MAX
                 )));
             }
         },
@@ -91,6 +120,11 @@ fn toml_value(value: &Value, path: &str) -> Result<toml::Value, Error> {
                 .collect::<Result<_, Error>>()?,
         ),
     })
+}
+
+/// Whether JavaScript writes a number, which is more than an i64 holds, without a fraction or an exponent.
+fn is_written_whole(float: f64) -> bool {
+    float.fract() == 0.0 && (-(i64::MIN as f64)..1e21).contains(&float.abs())
 }
 
 /// Whether a key can be a segment of a dotted path.

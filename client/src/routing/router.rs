@@ -114,13 +114,7 @@ impl Router {
 
     /// Forgets a turn that has ended; what still comes for it goes to the ring.
     pub fn forget(&self, thread: &str, turn: &str) {
-        let mut inner = lock(&self.inner);
-        if let Some(route) = inner.threads.get_mut(thread) {
-            route.turns.remove(turn);
-            route.paused.remove(turn);
-            route.aliases.retain(|_, known| known != turn);
-        }
-        inner.last = None;
+        lock(&self.inner).forget(thread, turn);
     }
 
     /// Follows which turn the server works on in a thread.
@@ -314,6 +308,15 @@ impl Router {
 }
 
 impl Inner {
+    fn forget(&mut self, thread: &str, turn: &str) {
+        if let Some(route) = self.threads.get_mut(thread) {
+            route.turns.remove(turn);
+            route.paused.remove(turn);
+            route.aliases.retain(|_, known| known != turn);
+        }
+        self.last = None;
+    }
+
     fn give_turn(&mut self, thread: &str, turn: &str, notification: &Notification<'_>) -> bool {
         if let Some((last_thread, last_turn, sink)) = &self.last
             && last_turn == turn
@@ -332,7 +335,12 @@ impl Inner {
             let sink = Arc::clone(sink);
             let turn = turn.to_owned();
             self.deliver(&sink, notification);
-            self.last = Some((thread.to_owned(), turn, sink));
+            if notification.method == "turn/completed" {
+                // What still comes for it, such as the output of a command that goes on, comes after its end.
+                self.forget(thread, &turn);
+            } else {
+                self.last = Some((thread.to_owned(), turn, sink));
+            }
             return true;
         }
         if let Some(paused) = route.paused.get_mut(turn) {

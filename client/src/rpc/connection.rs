@@ -137,18 +137,20 @@ impl Connection {
         self.send(lines);
     }
 
-    /// Sends a notification.
+    /// Sends a notification; it takes its place among the requests before this returns.
     pub fn notify(&self, method: &str, params: Option<&str>) -> Result<(), Error> {
-        // Under the lock, so that it keeps its place among the requests.
-        let pending = lock(&self.pending);
+        let mut pending = lock(&self.pending);
         if let Some(error) = pending.ended() {
             return Err(error.clone());
         }
-        if lock(&self.outgoing).is_none() {
-            return Err(Error::Lost(format!("{method} was not sent: the connection is lost at the moment")));
-        }
-        self.send([message(None, method, params)]);
+        let line = pending.notify(message(None, method, params));
+        self.send(line);
         Ok(())
+    }
+
+    /// Sends a notification of the handshake, before [`Self::open`].
+    pub fn notify_handshake(&self, method: &str, params: Option<&str>) {
+        self.send([message(None, method, params)]);
     }
 
     /// Answers a request from the server: a result as JSON text, or a JSON-RPC error code and message.

@@ -23,9 +23,9 @@ pub(super) struct Pending {
 
 #[derive(Debug)]
 struct Queued {
-    id: i64,
     line: String,
-    waiting: Waiting,
+    /// Who waits for the answer of which request; nobody does for a notification.
+    request: Option<(i64, Waiting)>,
 }
 
 #[derive(Debug)]
@@ -86,14 +86,30 @@ impl Pending {
             self.sent(id, waiting);
             return Some(line);
         }
-        self.queue.push_back(Queued { id, line, waiting });
+        self.queue.push_back(Queued { line, request: Some((id, waiting)) });
+        None
+    }
+
+    /// Takes a notification; the line comes back where it is to be sent at once. It waits for the handshake, in its
+    /// place among the requests, and for no answers.
+    pub(super) fn notify(&mut self, line: String) -> Option<String> {
+        if self.open {
+            return Some(line);
+        }
+        self.queue.push_back(Queued { line, request: None });
         None
     }
 
     /// The handshake is done: what waited may go.
     pub(super) fn open(&mut self) -> Vec<String> {
         self.open = true;
-        self.sendable()
+        let mut lines = self.sendable();
+        // Notifications behind more requests than may be on the wire.
+        let (notifications, requests) =
+            self.queue.drain(..).partition::<VecDeque<_>, _>(|queued| queued.request.is_none());
+        self.queue = requests;
+        lines.extend(notifications.into_iter().map(|queued| queued.line));
+        lines
     }
 
     /// Takes the request that an answer is for; a late answer finds none.
@@ -107,7 +123,8 @@ impl Pending {
         if self.answered(id).is_some() {
             return (Forgotten::Sent, self.sendable());
         }
-        match self.queue.iter().position(|queued| queued.id == id) {
+        let is_it = |queued: &Queued| queued.request.as_ref().is_some_and(|(queued, _)| *queued == id);
+        match self.queue.iter().position(is_it) {
             Some(at) => {
                 self.queue.remove(at);
                 (Forgotten::Unsent, Vec::new())
@@ -127,7 +144,7 @@ impl Pending {
             match waiting.line.take() {
                 Some(line) => {
                     waiting.repeats -= 1;
-                    self.queue.push_front(Queued { id, line, waiting });
+                    self.queue.push_front(Queued { line, request: Some((id, waiting)) });
                 }
                 // What is asked for each time the line is lost may be why: an answer that is too long.
                 None if only_reads(&waiting.method) => {
@@ -156,7 +173,7 @@ impl Pending {
         self.ended = Some(error.clone());
         self.long = 0;
         let waiting = self.in_flight.drain().map(|(_, waiting)| waiting);
-        let queued = self.queue.drain(..).map(|queued| queued.waiting);
+        let queued = self.queue.drain(..).filter_map(|queued| Some(queued.request?.1));
         for waiting in waiting.chain(queued) {
             let _ = waiting.answer.send(Err(error.clone()));
         }
@@ -166,8 +183,8 @@ impl Pending {
     /// Refuses what has not left yet and all that comes, and leaves what is on the wire to be answered.
     pub(super) fn refuse_queued(&mut self, error: &Error) {
         self.open = false;
-        for queued in self.queue.drain(..) {
-            let _ = queued.waiting.answer.send(Err(error.clone()));
+        for (_, waiting) in self.queue.drain(..).filter_map(|queued| queued.request) {
+            let _ = waiting.answer.send(Err(error.clone()));
         }
     }
 
@@ -193,10 +210,15 @@ impl Pending {
 
     fn sendable(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
-        while self.open && self.in_flight() < self.max_in_flight {
-            let Some(Queued { id, line, mut waiting }) = self.queue.pop_front() else { break };
-            waiting.line = (waiting.repeats > 0).then(|| line.clone());
-            self.sent(id, waiting);
+        while self.open
+            && let Some(Queued { request, .. }) = self.queue.front()
+            && (request.is_none() || self.in_flight() < self.max_in_flight)
+            && let Some(Queued { line, request }) = self.queue.pop_front()
+        {
+            if let Some((id, mut waiting)) = request {
+                waiting.line = (waiting.repeats > 0).then(|| line.clone());
+                self.sent(id, waiting);
+            }
             lines.push(line);
         }
         lines
@@ -262,6 +284,19 @@ mod tests {
         assert_eq!(pending.settle(1).1, ["3"]);
         assert_eq!(pending.forget(third.0), (Forgotten::Sent, vec!["5".to_owned()]));
         assert!(pending.settle(third.0).0.is_none(), "a late answer is ignored");
+    }
+
+    #[test]
+    fn a_notification_waits_for_the_handshake_in_its_place_and_for_no_answers() {
+        let mut pending = Pending::new(2);
+        let first = submit(&mut pending);
+        assert_eq!(pending.notify("a".to_owned()), None, "nothing leaves before the handshake");
+        let _second = submit(&mut pending);
+        let _third = submit(&mut pending);
+        assert_eq!(pending.notify("b".to_owned()), None);
+        assert_eq!(pending.open(), ["1", "a", "2", "b"]);
+        assert_eq!(pending.notify("c".to_owned()).as_deref(), Some("c"));
+        assert_eq!(pending.settle(first.0).1, ["3"]);
     }
 
     #[test]

@@ -58,9 +58,33 @@ fn deliver(line: &[u8], inbound: &mut impl Inbound) {
     if line.is_empty() {
         return;
     }
-    match std::str::from_utf8(line) {
+    let text = if line.starts_with(b"{") { line } else { without_colours(line) };
+    match std::str::from_utf8(text) {
         Ok(text) if text.starts_with('{') => inbound.message(text),
         _ => inbound.garbage(line),
+    }
+}
+
+/// A line without the escape sequences that it begins with: who coloured the line before may end that here.
+fn without_colours(mut line: &[u8]) -> &[u8] {
+    while let Some(rest) = after_sequence(line) {
+        line = rest.trim_ascii_start();
+    }
+    line
+}
+
+/// What follows the escape sequence that a line begins with.
+fn after_sequence(line: &[u8]) -> Option<&[u8]> {
+    let sequence = line.strip_prefix(b"\x1b")?;
+    let after = |last: usize| sequence.get(last + 1..);
+    match sequence.first()? {
+        b'[' => after(1 + sequence[1..].iter().position(|byte| (0x40..=0x7e).contains(byte))?),
+        // A title, a link: to the bell, or to an escape and a backslash.
+        b']' => match sequence.iter().position(|byte| matches!(byte, 0x07 | 0x1b))? {
+            end if sequence[end] == 0x1b => after(end + 1),
+            end => after(end),
+        },
+        _ => after(sequence.iter().position(|byte| !(0x20..=0x2f).contains(byte))?),
     }
 }
 
@@ -125,6 +149,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn f3_colours_before_a_message_are_skipped() {
+        let input =
+            b"\x1b[32mready\n\x1b[0m\x1b[2K {\"a\":1}\n\x1b]0;title\x07\x1b]8;;\x1b\\\x1b(B{\"b\":2}\n\
+                      \x1b\n\x1b[\n\x1b]0;\n\x1b[1m[2]\n";
+        let seen = read(input, 3).await;
+        assert_eq!((seen.messages, seen.garbage), (vec!["{\"a\":1}".to_owned(), "{\"b\":2}".to_owned()], 5));
+    }
+
+    #[tokio::test]
     async fn f8_a_last_line_without_its_end_counts() {
         assert_eq!(read(b"{\"a\":1}\n{\"b\":2}", 64).await.messages.len(), 2);
     }
@@ -148,6 +181,8 @@ mod tests {
             tokio::time::sleep(2 * WAKE_PAUSE).await;
         };
         tokio::select! {
+            // The message is there before the reader looks, and each before the next.
+            biased;
             () = writing => {}
             ended = read_lines(input, &mut seen) => panic!("{ended:?}"),
         }

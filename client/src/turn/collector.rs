@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::result::{Slice, TurnResult, TurnStatus};
 use crate::rpc::Notification;
-use crate::{Error, TurnFailure};
+use crate::{Error, Secrets, TurnFailure};
 
 /// Gathers a turn's result from its notifications; `turn/completed` itself holds only a summary.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Collector {
     fatal: Option<Box<RawValue>>,
     /// The items that have begun and are not complete.
     open: HashSet<Box<str>>,
+    /// What no error may show: providers quote what they were sent.
+    secrets: Secrets,
 }
 
 /// What a notification means to its turn.
@@ -107,6 +109,10 @@ struct WireError {
 }
 
 impl Collector {
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self { secrets, ..Self::default() }
+    }
+
     /// Reads the few notifications that make up a result.
     pub(super) fn read(&mut self, notification: &Notification<'_>) -> Meaning {
         let mut meaning = Meaning::default();
@@ -241,7 +247,7 @@ impl Collector {
         result.completed_at = number(&turn.completed_at);
         result.duration_ms = number(&turn.duration_ms);
         match status {
-            TurnStatus::Failed => Err(failure(turn.error.as_deref().or(self.fatal.as_deref()), result)),
+            TurnStatus::Failed => Err(self.failure(turn.error.as_deref().or(self.fatal.as_deref()), result)),
             _ => Ok(result),
         }
     }
@@ -249,7 +255,12 @@ impl Collector {
     /// The failure of a turn that said it would not retry, and then nothing.
     pub(super) fn fatal(&self, thread_id: &str, turn_id: &str) -> Option<Error> {
         let error = self.fatal.as_deref()?;
-        Some(failure(Some(error), self.result(thread_id, turn_id, TurnStatus::Failed)))
+        Some(self.failure(Some(error), self.result(thread_id, turn_id, TurnStatus::Failed)))
+    }
+
+    fn failure(&self, error: Option<&RawValue>, result: TurnResult) -> Error {
+        let error = error.map(|error| self.secrets.strike(error.get().to_owned()));
+        failure(error.as_deref(), result)
     }
 }
 
@@ -282,8 +293,8 @@ fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-fn failure(error: Option<&RawValue>, result: TurnResult) -> Error {
-    let wire: WireError = error.and_then(|error| serde_json::from_str(error.get()).ok()).unwrap_or_default();
+fn failure(error: Option<&str>, result: TurnResult) -> Error {
+    let wire: WireError = error.and_then(|error| serde_json::from_str(error).ok()).unwrap_or_default();
     let text = |raw: Option<Box<RawValue>>| raw.as_deref().and_then(string).map(Cow::into_owned);
     let message = text(wire.message).unwrap_or_default();
     let info = wire.codex_error_info.filter(|info| info.get() != "null").map(|info| info.get().to_owned());

@@ -120,7 +120,9 @@ pub struct Continuation {
 impl Continuation {
     /// Reads one from JSON text.
     pub fn read(json: Option<&str>) -> Result<Self, Error> {
-        serde_json::from_str(json.unwrap_or("null")).map_err(|_| {
+        // It could be read from an array as well, which nobody means.
+        let object = json.filter(|json| json.starts_with('{'));
+        serde_json::from_str(object.unwrap_or("null")).map_err(|_| {
             Error::InvalidArgument(
                 "continuation: must be what `continuation()` or a TurnInactiveError gave: \
                  {threadId, turnId, cursor, mode}"

@@ -16,7 +16,7 @@ use super::recovery::{ending, missed};
 use super::result::{Continuation, TurnResult, TurnStatus};
 use crate::routing::TurnSink;
 use crate::rpc::Notification;
-use crate::{Error, lock};
+use crate::{Error, Secrets, lock};
 
 /// How a turn ended.
 #[derive(Debug, Clone)]
@@ -74,6 +74,11 @@ pub(super) struct Inner {
 impl TurnState {
     /// A turn whose log is kept for as long as there is a [`View`] or a reader.
     pub fn new(thread_id: &str, turn_id: &str, keep_log: bool) -> Arc<Self> {
+        Self::hiding(Secrets::default(), thread_id, turn_id, keep_log)
+    }
+
+    /// The same for a turn whose errors show none of `secrets`.
+    pub fn hiding(secrets: Secrets, thread_id: &str, turn_id: &str, keep_log: bool) -> Arc<Self> {
         Arc::new(Self {
             thread_id: thread_id.to_owned(),
             turn_id: turn_id.to_owned(),
@@ -84,7 +89,7 @@ impl TurnState {
                 next_reader: 0,
                 wakers: Vec::new(),
                 waiting_runs: 0,
-                collector: Collector::default(),
+                collector: Collector::new(secrets),
                 aborted: false,
                 alias: None,
                 held: None,
