@@ -143,7 +143,7 @@ test('every example has a test and a line in examples/README.md', () => {
   const names = readdirSync(folder).filter((name) => name.endsWith('.mjs'))
   assert.ok(names.length >= 4)
   for (const name of names) {
-    const isRun = new RegExp(`run\\(\\[?'${name.replace('.mjs', '')}'`).test(tests)
+    const isRun = new RegExp(`(?:run|start)\\(\\[?'${name.replace('.mjs', '')}'`).test(tests)
     assert.ok(isRun, `no test runs ${name}`)
     assert.ok(readme.includes(`](${name})`), `examples/README.md does not name ${name}`)
   }

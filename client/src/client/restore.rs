@@ -54,6 +54,11 @@ impl Resumed {
         (status == "inProgress").then_some((id, last))
     }
 
+    /// Whether a turn is stored as interrupted.
+    pub(super) fn is_interrupted(&self, id: &str) -> bool {
+        self.turn(id).and_then(identified).is_some_and(|turn| turn.status == "interrupted")
+    }
+
     fn is_idle(&self) -> bool {
         self.thread.status.as_ref().is_some_and(|status| status.r#type != "active")
     }

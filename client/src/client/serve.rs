@@ -66,6 +66,7 @@ impl AppServer {
         for value in config.arguments.iter().chain(settings.config_overrides.iter().flatten()) {
             arguments.extend(["--config".into(), value.into()]);
         }
+        let mut lifeline = Lifeline::new(Some(&token_file));
         let Spawned { process, stdin, mut stdout } = Process::spawn(SpawnOptions {
             executable,
             arguments,
@@ -74,7 +75,9 @@ impl AppServer {
             secrets: Secrets::new([token.clone()]),
         })?;
         process.input_over();
-        let lifeline = Lifeline::new(process.pid(), Some(&token_file));
+        if let Some(lifeline) = &mut lifeline {
+            lifeline.hold(process.pid()).await;
+        }
         let ending = process.ending();
         tokio::spawn(async move {
             let mut nothing = [0; 1024];

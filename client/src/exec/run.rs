@@ -63,7 +63,7 @@ impl Run {
             () = self.cancel.cancelled() => return Err(ExecError::Aborted { result: None }),
             permit = place => permit.map_err(|_| Error::Closed("the thread is gone".to_owned()))?,
         };
-        let mut running = self.spawn()?;
+        let mut running = self.spawn().await?;
         let over = &self.state.turn_over;
         let exit = running.process.exit_watch();
         tokio::select! {
@@ -96,7 +96,7 @@ impl Run {
         Ok(())
     }
 
-    fn spawn(&self) -> Result<Running, Error> {
+    async fn spawn(&self) -> Result<Running, Error> {
         let settings = &self.core.settings;
         let mut environment =
             Environment::new(settings.env.as_ref().unwrap_or(&BTreeMap::new()), settings.env.is_none());
@@ -140,6 +140,7 @@ impl Run {
             cyber_access_program: given(&self.turn.cyber_access_program),
             images: &images,
         };
+        let mut lifeline = Lifeline::new(secrets.as_ref().map(RunFile::path));
         let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
             executable,
             arguments: arguments.list(),
@@ -149,7 +150,9 @@ impl Run {
         })?;
         // The end of its input does not end it.
         process.input_over();
-        let lifeline = Lifeline::new(process.pid(), secrets.as_ref().map(RunFile::path));
+        if let Some(lifeline) = &mut lifeline {
+            lifeline.hold(process.pid()).await;
+        }
         self.state.begun(secrets);
         tokio::spawn(write(stdin, self.input.prompt.clone(), process.ending()));
         let mut lines = Lines(Arc::clone(&self.state));
