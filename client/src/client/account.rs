@@ -19,6 +19,8 @@ pub struct Login {
     core: Arc<Core>,
     /// The login ends with the server that it was begun at.
     session: Arc<Session>,
+    /// How many lines to the server had been lost when it was begun.
+    lost: u64,
     wire: WireLogin,
 }
 
@@ -71,9 +73,10 @@ impl Codex {
         let params = json!({ "type": kind }).to_string();
         let options = call_options(&self.core);
         let method = "account/login/start";
+        let lost = session.logins.lost();
         let answer = session.connection.request(method, Some(&params), options).answer().await?;
         let wire = serde_json::from_str(answer.get()).map_err(|error| unreadable(method, &error))?;
-        Ok(Login { core: Arc::clone(&self.core), session, wire })
+        Ok(Login { core: Arc::clone(&self.core), session, lost, wire })
     }
 
     /// Logs out. Wire: `account/logout`.
@@ -110,7 +113,7 @@ impl Login {
 
     /// Waits for the end, also one that has come already: the parameters of `account/login/completed` as JSON.
     pub async fn wait(&self, timeout: Option<Duration>) -> Result<String, Error> {
-        let ended = self.session.logins.ended(self.id());
+        let ended = self.session.logins.ended(self.id(), self.lost);
         let end = match timeout {
             None => ended.await?,
             Some(timeout) => tokio::time::timeout(timeout, ended).await.map_err(|_| Error::Timeout {

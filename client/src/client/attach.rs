@@ -1,14 +1,13 @@
 //! Turns whose beginning was missed: another client's, or those of a thread that was not followed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::core::closed;
-use super::restore::{Resumed, is_unwritten};
+use super::restore::{AGAIN, Resumed, is_unwritten};
 use super::session::Session;
 use super::thread::Thread;
 use super::turn::Turn;
@@ -16,9 +15,6 @@ use super::watch::{Watch, watch_turn};
 use crate::Error;
 use crate::routing::{Expected, TurnSink};
 use crate::turn::TurnState;
-
-/// A thread is written to disk a moment after its first turn was accepted. It is looked for again after this.
-const AGAIN: Duration = Duration::from_millis(25);
 
 impl Thread {
     /// The turn that runs in the thread, whoever started it. What it has completed comes as events first, then what

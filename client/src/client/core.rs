@@ -94,7 +94,7 @@ impl Core {
             config,
             secrets,
             host,
-            events: Arc::default(),
+            events: Arc::new(Events::new(span.clone())),
             way,
             me: Weak::clone(me),
             ring: Arc::default(),

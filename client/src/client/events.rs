@@ -30,24 +30,29 @@ pub enum ConnectionEvent {
 pub type Observer = Arc<dyn Fn(&ConnectionEvent) + Send + Sync>;
 
 /// Who hears of it.
-#[derive(Default)]
 pub(super) struct Events {
     observers: Mutex<Vec<Observer>>,
+    /// The client's: some of it happens on tasks of nobody.
+    span: tracing::Span,
 }
 
 impl Events {
+    pub(super) fn new(span: tracing::Span) -> Self {
+        Self { observers: Mutex::default(), span }
+    }
+
     pub(super) fn add(&self, observer: Observer) {
         lock(&self.observers).push(observer);
     }
 
     pub(super) fn emit(&self, event: &ConnectionEvent) {
-        match event {
+        self.span.in_scope(|| match event {
             ConnectionEvent::Connecting { attempt } => tracing::debug!(attempt, "connecting"),
             ConnectionEvent::Connected => tracing::debug!("connected"),
             ConnectionEvent::Lost { error } => tracing::warn!(%error, "the connection was lost"),
             ConnectionEvent::Resumed => tracing::info!("the connection is back"),
             ConnectionEvent::Closed { .. } => tracing::debug!("the connection is closed"),
-        }
+        });
         let observers = lock(&self.observers).clone();
         for observer in observers {
             observer(event);

@@ -1,6 +1,7 @@
 //! How a thread comes back whose events were missed, and its running turns with it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
@@ -9,6 +10,11 @@ use super::thread::Thread;
 use crate::Error;
 use crate::routing::Router;
 use crate::rpc::{Call, Connection};
+
+/// A thread is written to disk a moment after its first turn was accepted. It is looked for again after this.
+pub(super) const AGAIN: Duration = Duration::from_millis(25);
+/// How often, for a turn that waits: an ephemeral thread is never written.
+const MOST_TRIES: u32 = 40;
 
 /// The answer to `thread/resume`, as far as it is needed here.
 #[derive(Deserialize)]
@@ -83,7 +89,17 @@ impl Thread {
         let paused = router.paused(self.id());
         let active = router.active(self.id()).borrow().clone();
         let ask = |method, params: String| connection.handshake(method, Some(&params), self.call_options());
-        let resumed = ask("thread/resume", self.resume_params(!paused.is_empty())).answer().await;
+        let mut tries = 0;
+        let resumed = loop {
+            match ask("thread/resume", self.resume_params(!paused.is_empty())).answer().await {
+                // Its first turn may have begun a moment ago.
+                Err(error) if !paused.is_empty() && tries < MOST_TRIES && is_unwritten(&error) => {
+                    tries += 1;
+                    tokio::time::sleep(AGAIN).await;
+                }
+                resumed => break resumed,
+            }
+        };
         let resumed = match resumed {
             Ok(answer) => Resumed::read(&answer)?,
             Err(error @ Error::Rpc(_)) => {
@@ -103,7 +119,9 @@ impl Thread {
         }
         self.hear_usage(ask("thread/read", json!({ "threadId": self.id() }).to_string())).await?;
         for turn in paused {
-            router.resume(self.id(), &turn, resumed.turn(&turn));
+            // One that is about to begin is stored as interrupted: which of both it is turns out later.
+            let is_clear = resumed.is_idle() || !resumed.is_interrupted(&turn);
+            router.resume(self.id(), &turn, resumed.turn(&turn).filter(|_| is_clear));
         }
         Ok(())
     }

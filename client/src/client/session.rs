@@ -269,6 +269,7 @@ impl Inbox for SessionInbox {
 
     fn lost(&self) {
         self.router.pause();
+        self.logins.lose();
     }
 
     fn ended(&self, error: &Error) {

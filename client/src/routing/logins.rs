@@ -19,6 +19,8 @@ pub struct Logins {
 struct Log {
     completed: VecDeque<(String, LoginEnd)>,
     connection_ended: Option<Error>,
+    /// How many lines were lost.
+    lost: u64,
 }
 
 /// How a login ended.
@@ -65,14 +67,31 @@ impl Logins {
         self.log.send_modify(|log| log.connection_ended = Some(error.clone()));
     }
 
-    /// Waits for the end of a login, also one that has ended already.
-    pub async fn ended(&self, id: &str) -> Result<LoginEnd, Error> {
+    /// The line was lost, and with it the news of its time.
+    pub fn lose(&self) {
+        self.log.send_modify(|log| log.lost += 1);
+    }
+
+    /// How many lines were lost so far.
+    pub fn lost(&self) -> u64 {
+        self.log.borrow().lost
+    }
+
+    /// Waits for the end of a login, also one that has ended already. `lost` is how many lines were lost when it was
+    /// begun: its end may have been told while there was none.
+    pub async fn ended(&self, id: &str, lost: u64) -> Result<LoginEnd, Error> {
+        let missed = || {
+            Error::Lost(format!(
+                "the connection was lost while login {id} was under way; account.read() tells whether it succeeded"
+            ))
+        };
         let find = |log: &Log| {
             log.completed
                 .iter()
                 .find(|(known, _)| known == id)
                 .map(|(_, end)| Ok(end.clone()))
                 .or_else(|| log.connection_ended.clone().map(Err))
+                .or_else(|| (log.lost != lost).then(|| Err(missed())))
         };
         let mut log = self.log.subscribe();
         match log.wait_for(|log| find(log).is_some()).await {
@@ -96,10 +115,19 @@ mod tests {
             r#"{"method":"account/login/completed","params":{"loginId":"b","success":false,"error":"no"}}"#,
         );
         logins.take(r#"{"method":"account/login/completed","params":{"loginId":null,"success":true}}"#);
-        assert!(logins.ended("a").await.unwrap().error.is_none());
-        assert_eq!(logins.ended("b").await.unwrap().error.as_deref(), Some("no"));
+        assert!(logins.ended("a", 0).await.unwrap().error.is_none());
+        assert_eq!(logins.ended("b", 0).await.unwrap().error.as_deref(), Some("no"));
         logins.end(&Error::Closed("gone".to_owned()));
-        assert!(logins.ended("a").await.is_ok(), "what ended before the connection did has ended");
-        assert_eq!(logins.ended("c").await.unwrap_err().to_string(), "gone");
+        assert!(logins.ended("a", 0).await.is_ok(), "what ended before the connection did has ended");
+        assert_eq!(logins.ended("c", 0).await.unwrap_err().to_string(), "gone");
+    }
+
+    #[tokio::test]
+    async fn w2_an_end_that_may_have_been_missed_is_not_waited_for() {
+        let logins = Logins::default();
+        logins.lose();
+        let error = logins.ended("a", 0).await.unwrap_err();
+        assert!(matches!(error, Error::Lost(_)), "{error}");
+        assert_eq!(logins.lost(), 1, "one that begins now is waited for");
     }
 }
