@@ -8,6 +8,8 @@ use crate::{Error, RpcErrorKind};
 
 /// Within this time an interrupted turn is over, for the caller at least.
 const BOUND: Duration = Duration::from_secs(5);
+/// For how long one that was given up is still to be interrupted.
+const LATER: Duration = Duration::from_secs(300);
 /// The server refuses until it has begun; then it is asked again after this.
 const AGAIN: Duration = Duration::from_millis(25);
 
@@ -17,7 +19,8 @@ pub(super) async fn interrupt(connection: &Arc<Connection>, state: &Arc<TurnStat
         Ok(Err(error)) if state.end().is_none() => return Err(error),
         Ok(_) => {}
         Err(_) => {
-            tracing::warn!(turn = state.turn_id, "codex did not end the turn in time; it is given up here")
+            tracing::warn!(turn = state.turn_id, "codex did not end the turn in time; it is given up here");
+            ask_later(connection, state);
         }
     }
     if state.end().is_none() {
@@ -48,6 +51,15 @@ async fn ask(connection: &Arc<Connection>, state: &Arc<TurnState>) -> Result<(),
     }
     state.ended().await;
     Ok(())
+}
+
+/// Has a turn interrupted that was given up while there was no line, once there is one.
+fn ask_later(connection: &Arc<Connection>, state: &Arc<TurnState>) {
+    if connection.reconnects() && state.end().is_none() {
+        let options = CallOptions { timeout: LATER, indeterminate: false, long: false };
+        let call = connection.request("turn/interrupt", Some(&turn_params(state).to_string()), options);
+        tokio::spawn(async move { drop(call.answer().await) });
+    }
 }
 
 fn not_running(message: &str) -> bool {
