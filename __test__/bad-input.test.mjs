@@ -540,6 +540,26 @@ describe('of a client', { concurrency: true }, () => {
         ['options.lastTurnId', { lastTurnId: 'turn-1' }, /resumeThread/],
       ].map(([name, options, says]) => [() => codex.resumeThread('thread-1', options), name, says]),
     ],
+    forkThread: (codex) => [
+      ...noId.map(([id, says]) => [() => codex.forkThread(id), 'id', says]),
+      ...[
+        ...eachOption(without(threadOptions, 'personality', 'serviceName')),
+        ...noOptions.map(([value, says]) => ['options', value, says]),
+        ...unknownNames('model', 'webSearch', 'lastTurnId', 'onApproval', 'signal'),
+        ...threadExclusive,
+        ['options.lastTurnId', { lastTurnId: ' ' }, /must not be empty/],
+        ['options.personality', { personality: 'none' }, /forkThread/],
+        ['options.serviceName', { serviceName: 'me' }, /forkThread/],
+      ].map(([name, options, says]) => [() => codex.forkThread('thread-1', options), name, says]),
+    ],
+    resumeLatestThread: (codex) =>
+      [
+        ...eachOption(without(threadOptions, 'ephemeral', 'serviceName')),
+        ...noOptions.map(([value, says]) => ['options', value, says]),
+        ...unknownNames('model', 'webSearch', 'onApproval', 'signal'),
+        ...threadExclusive,
+        ['options.ephemeral', { ephemeral: true }, /resumeThread/],
+      ].map(([name, options, says]) => [() => codex.resumeLatestThread(options), name, says]),
     run: (codex) => [
       ...inputs.map(([input, says]) => [() => codex.run(input), 'input', says]),
       ...[

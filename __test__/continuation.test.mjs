@@ -5,7 +5,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
-import { AbortError, CodexError, OutputValidationError, TurnInactiveError } from '../index.mjs'
+import {
+  AbortError,
+  CodexError,
+  OutputValidationError,
+  ServerExitedError,
+  TurnInactiveError,
+} from '../index.mjs'
 import {
   addFile,
   command,
@@ -228,9 +234,26 @@ describe('continuation', { concurrency: true, timeout: 60_000 }, () => {
     const { continuation } = await rejection(silent, TurnInactiveError)
     const turn = await codex.continueTurn(continuation, { inactivityTimeoutMs: 100 })
     const again = await rejection(turn.run(), TurnInactiveError)
-    assert.deepEqual(again.continuation, continuation)
+    assert.deepEqual([again.continuation.turnId, again.continuation.mode], [continuation.turnId, 'run'])
     assert.ok(again.idleMs >= 100)
     await codex.cancelTurn(again.continuation)
+  })
+
+  test('C9: a turn whose server has died says so when it is continued, and no other server is started', async (t) => {
+    const { codex } = rig(t, { on: { 'turn/start': [['turnBegin', 'agentMessage', { kill: 'SIGKILL' }]] } })
+    const thread = await codex.startThread()
+    const turn = await thread.turn('go')
+    const stream = turn.stream()
+    await stream.next()
+    const continuation = stream.continuation()
+    await rejection(turn.run(), ServerExitedError)
+    const again = await codex.continueTurn(continuation)
+    await rejection(again.run(), ServerExitedError)
+    await rejection(collect(again), ServerExitedError)
+    const { wasCompleted, events } = await codex.cancelTurn(continuation)
+    assert.equal(wasCompleted, true)
+    assert.ok(events.some(({ method }) => method === 'item/completed'))
+    assert.equal(codex.pid, null)
   })
 
   test('C7: cancelTurn waits for the end for a bounded time, and the thread stays usable', async (t) => {

@@ -10,6 +10,7 @@ import {
   command,
   createGate,
   functionCall,
+  httpError,
   mcpCall,
   reply,
   say,
@@ -303,7 +304,7 @@ describe('what a handler gets and gives', { concurrency: true, timeout: 60_000 }
   })
 })
 
-describe('against the real codex', { timeout: 90_000 }, () => {
+describe('against the real codex', { concurrency: true, timeout: 90_000 }, () => {
   test('an accepted command runs, a declined one does not, and the turn goes on', async (t) => {
     const { codex, provider, home } = await real(t, {}, { sandboxMode: 'read-only' })
     const file = join(home.workspace, 'made')
@@ -332,7 +333,8 @@ describe('against the real codex', { timeout: 90_000 }, () => {
   test("a turn's own onApproval is asked where the reviewer is the user, not where it is the agent", async (t) => {
     const { codex, provider, home } = await real(t, {}, { sandboxMode: 'read-only' })
     const ask = { sandbox_permissions: /** @type {const} */ ('require_escalated'), justification: 'to see' }
-    provider.when('touch', command('touch made', ask), say('Done.'))
+    // Not what the reviewing agent is asked, which has the prompt in it.
+    provider.when(/^touch$/, command('touch made', ask), say('Done.'))
     const thread = await codex.startThread({ cwd: home.workspace })
     let asked = 0
     const onApproval = () => {
@@ -356,7 +358,8 @@ describe('against the real codex', { timeout: 90_000 }, () => {
   test('a thread that is resumed keeps its reviewer, whatever handler it gets', async (t) => {
     const { codex, provider, home } = await real(t, {}, { sandboxMode: 'read-only' })
     const ask = { sandbox_permissions: /** @type {const} */ ('require_escalated'), justification: 'to see' }
-    provider.when('touch', command('touch made', ask), say('Done.'))
+    // Not what the reviewing agent is asked, which has the prompt in it.
+    provider.when(/^touch$/, command('touch made', ask), say('Done.'))
     const thread = await codex.startThread({ cwd: home.workspace })
     await thread.run('hello')
     await codex.close()
@@ -478,6 +481,42 @@ describe('against the real codex', { timeout: 90_000 }, () => {
     assert.deepEqual(told(), { enabled: true })
     await thread.run('look', { onPermissions: () => 'decline' })
     assert.equal(told(), null)
+  })
+
+  test('a provider that refuses a ChatGPT token has the handler asked for a fresh one', async (t) => {
+    /** @param {string} name @returns {string} a token of nobody */
+    const token = (name) => {
+      const account = { chatgpt_account_id: 'account', chatgpt_plan_type: 'plus' }
+      const claims = { name, exp: 4_102_444_800, 'https://api.openai.com/auth': account }
+      const parts = [{ alg: 'none', typ: 'JWT' }, claims].map((part) => JSON.stringify(part))
+      return [...parts.map((part) => Buffer.from(part).toString('base64url')), 'signature'].join('.')
+    }
+    /** @type {unknown[]} */
+    const asked = []
+    const { codex, provider, home } = await real(t, {
+      // What would leave the machine goes nowhere.
+      env: { HTTPS_PROXY: 'http://127.0.0.1:9', ALL_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1' },
+      config: { model_providers: { scripted: { requires_openai_auth: true } } },
+      onAuthTokensRefresh: ({ params }) => {
+        asked.push(params)
+        return { accessToken: token('fresh'), chatgptAccountId: 'account' }
+      },
+    })
+    const watched = codex.serverRequests()
+    await codex.request('account/login/start', {
+      type: 'chatgptAuthTokens',
+      accessToken: token('stale'),
+      chatgptAccountId: 'account',
+      chatgptPlanType: 'plus',
+    })
+    provider.when('go', httpError(401), httpError(401), httpError(401), say('Done.'))
+    const thread = await codex.startThread({ cwd: home.workspace })
+    // With the fresh token codex asks the account's server for more, which is out of reach: the turn fails.
+    await thread.run('go').catch(() => {})
+    assert.deepEqual(asked, [{ reason: 'unauthorized', previousAccountId: 'account' }])
+    assert.equal(provider.requests[0]?.headers.authorization, `Bearer ${token('stale')}`)
+    const { value } = await watched.next()
+    assert.deepEqual([value?.answeredBy, value?.answer], ['client', null], 'a token is nobody else’s to see')
   })
 
   test('onServerRequest takes what no other handler does, and serverRequests() tells of all', async (t) => {

@@ -343,12 +343,18 @@ export type InputItem =
     }
   | {
       type: 'image'
-      /** `https:` or `data:` URL. Excludes `data`. */
-      url?: string
-      /** The bytes. Excludes `url`. */
-      data?: Uint8Array
-      /** Media type of `data`, such as `image/png`. */
-      mimeType?: string
+      /** `https:` or `data:` URL. */
+      url: string
+      data?: undefined
+      mimeType?: undefined
+    }
+  | {
+      type: 'image'
+      url?: undefined
+      /** The bytes. */
+      data: Uint8Array
+      /** Their media type, such as `image/png`. */
+      mimeType: string
     }
   | {
       type: 'localImage'

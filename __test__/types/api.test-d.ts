@@ -187,6 +187,17 @@ async function threads(codex: Codex, signal: AbortSignal) {
   ]
   // @ts-expect-error an item of type text has text
   await thread.run({ type: 'text' })
+  // @ts-expect-error an image is somewhere
+  await thread.run({ type: 'image' })
+  // @ts-expect-error bytes have a type
+  await thread.run({ type: 'image', data: new Uint8Array() })
+  // @ts-expect-error it is in one place
+  await thread.run({
+    type: 'image',
+    url: 'https://example.com/a.png',
+    data: new Uint8Array(),
+    mimeType: 'a/b',
+  })
   // @ts-expect-error no such item
   await thread.run([{ type: 'video', url: 'https://example.com' }])
   // @ts-expect-error an input is needed
@@ -201,6 +212,7 @@ async function threads(codex: Codex, signal: AbortSignal) {
     cwd: '/',
     sandboxPolicy: { type: 'workspaceWrite', writableRoots: ['/'], networkAccess: true },
     approvalPolicy: 'on-request',
+    approvalsReviewer: 'user',
     serviceTier: null,
     outputSchema: { type: 'object', properties: {} },
     source: 's',

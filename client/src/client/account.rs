@@ -12,6 +12,7 @@ use super::pages::unreadable;
 use super::session::Session;
 use crate::Error;
 use crate::options::AccountSettings;
+use crate::process::SHORTEST_SECRET;
 use crate::rpc::{CallOptions, RawAnswer};
 
 /// A login that a person has to finish in a browser.
@@ -57,7 +58,9 @@ impl Codex {
         if key.trim().is_empty() {
             return Err(Error::InvalidArgument("key is empty; it must be an API key".to_owned()));
         }
-        self.core.secrets.learn([key.to_owned()]);
+        if key.len() >= SHORTEST_SECRET {
+            self.core.secrets.learn([key.to_owned()]);
+        }
         let params =
             Map::from_iter([("type".to_owned(), json!("apiKey")), ("apiKey".to_owned(), json!(key))]);
         self.core.ask("account/login/start", params).await.map(drop)

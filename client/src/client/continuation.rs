@@ -55,10 +55,10 @@ impl Codex {
         cancel: CancellationToken,
     ) -> Result<Turn, Error> {
         let silence = settings.inactivity_timeout()?;
-        let turn = self.turn_of(continuation)?;
         if cancel.is_cancelled() {
             return Err(Error::Aborted { result: None });
         }
+        let turn = self.turn_of(continuation)?;
         if let Some(limit) = silence.or(self.core.settings.inactivity_timeout()) {
             turn.watch_silence(limit);
         }
@@ -81,7 +81,8 @@ impl Codex {
         if !state.has_events_after(*cursor) {
             return wrong(format!("turn {turn_id} has no event number {cursor} to go on from"));
         }
-        let session = self.core.session()?;
+        // With the server the turn has ended: that is no reason to start another.
+        let session = self.core.current().map_or_else(|| self.core.session(), Ok)?;
         let shared = self.core.thread(thread_id, || ThreadShared::new(thread_id));
         let thread = Thread::new(Arc::clone(&self.core), shared);
         Ok(Turn::after(thread, Arc::clone(&session.connection), state, *cursor))

@@ -24,13 +24,21 @@ pub enum InputItem {
         text: String,
     },
     /// An image: a URL, or bytes with their type.
+    #[cfg_attr(
+        test,
+        ts(
+            untagged,
+            type = "{ type: 'image', /** `https:` or `data:` URL. */ url: string, \
+            data?: undefined, mimeType?: undefined } | { type: 'image', url?: undefined, \
+            /** The bytes. */ data: Uint8Array, /** Their media type, such as `image/png`. */ mimeType: string }"
+        )
+    )]
     Image {
         /// `https:` or `data:` URL. Excludes `data`.
         #[serde(default, deserialize_with = "present")]
         url: Option<String>,
         /// The bytes. Excludes `url`.
         #[serde(default, deserialize_with = "present")]
-        #[cfg_attr(test, ts(optional, type = "Uint8Array"))]
         data: Option<String>,
         /// Media type of `data`, such as `image/png`.
         #[serde(default, deserialize_with = "present")]

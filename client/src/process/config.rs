@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::Error;
 
 /// Anything shorter is a word that stands in any text, such as `1` or `true`.
-const SHORTEST_SECRET: usize = 8;
+pub(crate) const SHORTEST_SECRET: usize = 8;
 
 /// Configuration as codex takes it.
 #[derive(Debug, Default)]
