@@ -51,10 +51,18 @@ pub(super) fn kill(found: &[Descendant]) {
     // They are children of others, who alone are told of their end.
     while !alive.is_empty() && Instant::now() < deadline {
         std::thread::sleep(GONE_POLL);
-        let pids: Vec<Pid> = alive.iter().map(|one| one.pid).collect();
-        system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), true, refresh_kind());
-        alive.retain(|one| one.find(&system).is_some());
+        forget_gone(&mut system, &mut alive);
     }
+}
+
+/// Keeps those that still run, each once.
+fn forget_gone(system: &mut System, alive: &mut Vec<Descendant>) {
+    // A refresh takes who is asked for twice for gone.
+    alive.sort_unstable_by_key(|one| one.pid);
+    alive.dedup_by_key(|one| one.pid);
+    let pids: Vec<Pid> = alive.iter().map(|one| one.pid).collect();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), true, refresh_kind());
+    alive.retain(|one| one.find(system).is_some());
 }
 
 /// Kills a child of this process and everything below it. On Windows the job object does, when this process ends.
@@ -126,6 +134,16 @@ mod tests {
         kill_tree(child.id());
         assert!(!runs(grandchild));
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(9));
+    }
+
+    #[test]
+    fn c4_what_was_found_twice_is_not_taken_for_gone() {
+        let (mut child, grandchild) = family();
+        let mut alive = descendants(child.id()).repeat(2);
+        forget_gone(&mut processes().unwrap(), &mut alive);
+        kill_tree(child.id());
+        child.wait().unwrap();
+        assert_eq!(alive.iter().map(|one| one.pid.as_u32()).collect::<Vec<_>>(), [grandchild]);
     }
 
     #[test]
