@@ -87,11 +87,12 @@ impl Thread {
     /// Wire: `thread/resume`, `thread/read`.
     pub(super) async fn restore(&self, connection: &Arc<Connection>, router: &Router) -> Result<(), Error> {
         let paused = router.paused(self.id());
+        let expects = router.expects(self.id());
         let active = router.active(self.id()).borrow().clone();
         let ask = |method, params: String| connection.handshake(method, Some(&params), self.call_options());
         let mut tries = 0;
         let resumed = loop {
-            match ask("thread/resume", self.resume_params(!paused.is_empty())).answer().await {
+            match ask("thread/resume", self.resume_params(!paused.is_empty() || expects)).answer().await {
                 // Its first turn may have begun a moment ago.
                 Err(error) if !paused.is_empty() && tries < MOST_TRIES && is_unwritten(&error) => {
                     tries += 1;
@@ -113,6 +114,10 @@ impl Thread {
         };
         if resumed.is_idle() {
             router.found_idle(self.id(), &active);
+        }
+        // Not every answer names the turn that it begins, and the event that does may have been missed.
+        if expects && let Some((turn, _)) = resumed.running() {
+            router.found_started(self.id(), &turn);
         }
         if paused.is_empty() {
             return Ok(());

@@ -267,6 +267,19 @@ impl Router {
         }
     }
 
+    /// Whether a turn of a thread is being started.
+    pub fn expects(&self, thread: &str) -> bool {
+        lock(&self.inner).threads.get(thread).is_some_and(|route| route.early.is_some())
+    }
+
+    /// What the server says of a thread whose events were missed: the turn that it has started.
+    pub fn found_started(&self, thread: &str, turn: &str) {
+        if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
+            route.active.send_replace(Some(turn.to_owned()));
+            route.started.send_replace(Some(turn.to_owned()));
+        }
+    }
+
     /// Gives up a turn that was paused.
     pub fn lose(&self, thread: &str, turn: &str) -> Option<Arc<dyn TurnSink>> {
         let mut inner = lock(&self.inner);
