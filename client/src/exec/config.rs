@@ -5,10 +5,7 @@ use serde_json::value::RawValue;
 
 use super::json::Fields;
 use crate::Error;
-use crate::process::{holds_secret, is_bare};
-
-/// Anything shorter is a word that stands in any text.
-const SHORTEST_SECRET: usize = 8;
+use crate::process::{SHORTEST_SECRET, holds_secret, is_bare};
 
 /// The `config` option as codex takes it. Its order, and its numbers as JavaScript prints them, are kept.
 #[derive(Debug, Default)]

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Error;
-use crate::options::parse_argument;
+use crate::options::{parse_argument, present};
 
 /// Options of all turns, by the names of `@openai/codex-sdk`. Unlike elsewhere in this crate unknown names are let
 /// be, and null is nothing: programs written for that package rely on it.
@@ -116,11 +116,6 @@ impl ExecInput {
 /// An empty string is nothing, as in `@openai/codex-sdk`.
 pub(super) fn given(option: &Option<String>) -> Option<&str> {
     option.as_deref().filter(|value| !value.is_empty())
-}
-
-/// Whatever is there is a value, null too.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]

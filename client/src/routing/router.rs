@@ -191,13 +191,6 @@ impl Router {
         inner.threads.get(thread).map(|route| route.paused.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// The threads that have a turn which is paused.
-    pub fn paused_threads(&self) -> Vec<String> {
-        let inner = lock(&self.inner);
-        let paused = inner.threads.iter().filter(|(_, route)| !route.paused.is_empty());
-        paused.map(|(thread, _)| thread.clone()).collect()
-    }
-
     /// The threads of sub-agents whose turn has not ended.
     pub fn agents(&self) -> Vec<String> {
         lock(&self.inner).agents.working().cloned().collect()

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::address::Address;
 use super::websocket::Socket;
+use crate::process::SHORTEST_SECRET;
 use crate::{Error, Secrets};
 
 /// What the server says it takes in one frame, where it does not say.
@@ -83,12 +84,10 @@ impl Dial {
 
     /// What must not show in logs and errors.
     pub fn secrets(&self) -> Vec<String> {
-        /// Anything shorter is a word that stands in any text.
-        const SHORTEST: usize = 8;
         let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok());
         // What follows a scheme such as `Bearer` is a secret by itself.
         let headers = headers.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, after)| after)]);
-        let headers = headers.flatten().filter(|value| value.len() >= SHORTEST).map(str::to_owned);
+        let headers = headers.flatten().filter(|value| value.len() >= SHORTEST_SECRET).map(str::to_owned);
         self.token.clone().into_iter().chain(headers).collect()
     }
 
