@@ -1782,7 +1782,8 @@ export declare class Codex {
   serverRequests(): ServerRequestStream
   /**
    * Ends codex: answers that are on the way are delivered, everything else rejects with `ClosedError`, as do
-   * later calls. Idempotent; resolves when the process and all below it are gone.
+   * later calls. Idempotent; resolves when the process and all below it are gone or the line to it is closed, and
+   * listeners and the logger have been told all of it.
    */
   close(): Promise<void>
   /** The same as `close()`, for `await using`. */

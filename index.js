@@ -5,7 +5,7 @@
 const { isMainThread } = require('node:worker_threads')
 const native = require('./binding.js')
 const { abortable, ofTurn, ties } = require('./glue/abort.js')
-const { listen } = require('./glue/events.js')
+const { afterEvents, listen } = require('./glue/events.js')
 const { handlerCaller, takeHandlers } = require('./glue/handlers.js')
 const { classes, makeError } = require('./glue/errors.js')
 const { continuationOf, iterate } = require('./glue/iterator.js')
@@ -72,6 +72,7 @@ native.initialize({
   pages,
   continuationOf,
   listen,
+  afterEvents,
   attachTransport,
   iterate,
 })

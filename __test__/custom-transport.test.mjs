@@ -94,7 +94,7 @@ describe('kinds of transports', { concurrency: 4, timeout: 60_000 }, () => {
     await talks(codex, server)
     await codex.close()
     await server.exited
-    assert.deepEqual(events.types(), ['connecting', 'connected', 'closed'])
+    await events.were(['connecting', 'connected', 'closed'])
     assert.deepEqual(events.seen[2], { type: 'closed' })
   })
 
@@ -312,7 +312,52 @@ describe('its end', { concurrency: 4, timeout: 60_000 }, () => {
     await codex.connect()
     await codex.close()
     assert.equal((await asking).code, 'CLOSED')
-    if (!wasEnded()) await once(transport.writable, 'finish')
+    assert.equal(wasEnded(), true)
+  })
+
+  test('close() waits until what is written is closed, Node stream or web stream', async (t) => {
+    for (const wrap of [(/** @type {Writable} */ writable) => writable, Writable.toWeb]) {
+      const { transport } = inMemory()
+      const final = transport.writable._final.bind(transport.writable)
+      let finished = false
+      transport.writable._final = (done) => {
+        setTimeout(() => {
+          finished = true
+          final(done)
+        }, 50)
+      }
+      const { codex } = connect(t, { transport: { ...transport, writable: wrap(transport.writable) } })
+      await codex.connect()
+      await codex.close()
+      assert.equal(finished, true)
+    }
+  })
+
+  test('close() does not wait for ever for what is written, nor at all for what is read', async (t) => {
+    const { transport } = inMemory()
+    transport.writable._final = () => {}
+    const { codex } = connect(t, { transport })
+    await codex.connect()
+    const began = performance.now()
+    await codex.close()
+    assert.ok(performance.now() - began < 2_000, 'what is written never ends')
+
+    const open = inMemory()
+    open.transport.writable._final = (done) => done()
+    const second = connect(t, { transport: open.transport })
+    await second.codex.connect()
+    const again = performance.now()
+    await second.codex.close()
+    assert.ok(performance.now() - again < 400, 'what is read never ends')
+    assert.equal(open.transport.readable.readableEnded, false)
+  })
+
+  test('a line that is lost ends what is written', async (t) => {
+    const { transport } = inMemory({ 'x/end': (_, server) => void server.end() })
+    const { codex } = connect(t, { transport })
+    const finished = once(transport.writable, 'finish', { signal: AbortSignal.timeout(10_000) })
+    await rejection(codex.request('x/end', {}), TransportError)
+    await finished
   })
 })
 

@@ -22,6 +22,8 @@ const addon = fileURLToPath(new URL('../index.js', import.meta.url))
 
 /** A turn that runs until it is interrupted. */
 const endless = ['turnBegin', 'messageStarted', { deltas: { text: 'working', pieces: 1 } }]
+/** A turn that talks a little. */
+const short = ['turnBegin', 'messageStarted', { flood: { count: 100, bytes: 16 } }, 'turnEnd']
 /** A turn that never stops talking. */
 const flood = ['turnBegin', 'messageStarted', { flood: { count: 100_000_000, bytes: 300, perSecond: 5_000 } }]
 /** A server that neither the end of its input nor SIGTERM ends. */
@@ -272,14 +274,7 @@ describe('servers and what is below them', { concurrency: 6 }, () => {
     await codex.connect()
     await codex.close()
     await events.next('closed')
-    assert.deepEqual(events.types(), [
-      'connecting',
-      'connected',
-      'closed',
-      'connecting',
-      'connected',
-      'closed',
-    ])
+    await events.were(['connecting', 'connected', 'closed', 'connecting', 'connected', 'closed'])
     assert.deepEqual(events.seen.at(-1), { type: 'closed' })
     const attempts = events.seen.flatMap((event) => (event.type === 'connecting' ? event.attempt : []))
     assert.deepEqual(attempts, [1, 1])
@@ -412,6 +407,48 @@ describe('programs and workers that end', { concurrency: 16 }, () => {
       await workersEnd(t, { env, codexPath: rigPath, addon, how, rounds: 2, workers: 3 }, log)
     })
   }
+
+  test('C13: what a listener and a logger have to hear has come when close() resolves', async (t) => {
+    const { env } = rigEnvironment(t)
+    const host = startHost(
+      t,
+      `const records = []
+       const logger = (record) => records.push(record)
+       const codex = new Codex({ ...data.options, logLevel: 'trace', logger })
+       const events = []
+       codex.on('connection', (event) => events.push(event.type))
+       await codex.connect()
+       await codex.close()
+       const heard = [events.join(), records.length]
+       await new Promise((resolve) => setTimeout(resolve, 100))
+       tell([heard, [events.join(), records.length]])`,
+      { options: { codexPath: rigPath, env } },
+    )
+    const [atClose, later] = await host.told()
+    assert.equal(atClose[0], 'connecting,connected,closed')
+    assert.ok(atClose[1] > 0)
+    assert.deepEqual(later, atClose)
+  })
+
+  test('C13: a program whose timers are replaced by those of a test', async (t) => {
+    const { env } = rigEnvironment(t, { on: { 'turn/start': [short] } })
+    const host = startHost(
+      t,
+      `globalThis.setImmediate = globalThis.setTimeout = globalThis.setInterval = () => {}
+       const codex = new Codex(data.options)
+       const turn = await (await codex.startThread()).turn('go')
+       let count = 0
+       for await (const event of turn.stream({ coalesce: false })) {
+         if (event.method === 'item/agentMessage/delta') count++
+         for (const until = performance.now() + 0.5; performance.now() < until; );
+       }
+       await codex.close()
+       tell(count)`,
+      { options: { codexPath: rigPath, env } },
+    )
+    assert.equal(await host.told(), 100)
+    assert.deepEqual(await host.exited, { code: 0, signal: null, stderr: '' })
+  })
 
   test('C12: a worker that ends with an idle client, an open reader, a logger and calls in flight', async (t) => {
     const { env, log } = rigEnvironment(t, { on: { 'x/never': [['never']] } })

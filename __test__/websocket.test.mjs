@@ -68,7 +68,7 @@ describe('where a server is', { concurrency: 4 }, () => {
     assert.match(String(upgrade), /^user-agent: me\r$/im)
     assert.doesNotMatch(String(upgrade), /^(origin|authorization):/im)
     await codex.close()
-    assert.deepEqual(events.types(), ['connecting', 'connected', 'closed'])
+    await events.were(['connecting', 'connected', 'closed'])
     assert.equal(events.seen[0]?.type === 'connecting' && events.seen[0].attempt, 1)
     // It is closed in good order.
     await proxy.frames(8, 1)
@@ -159,7 +159,7 @@ describe('where a server is', { concurrency: 4 }, () => {
       assert.equal(error.status, null)
       assert.ok(error.message.includes(url), error.message)
       assert.ok(isRetryableError(error))
-      assert.deepEqual(events.types(), ['connecting', 'closed'])
+      await events.were(['connecting', 'closed'])
       const closed = /** @type {any} */ (events.seen[1])
       assert.equal(closed.error.code, 'CONNECT_FAILED')
     }
@@ -223,7 +223,7 @@ describe('tokens', { concurrency: 4 }, () => {
       assert.equal(error.status, 401)
       assert.equal(error.retryable, false)
       assert.match(error.message, says)
-      assert.deepEqual(events.types(), ['connecting', 'closed'])
+      await events.were(['connecting', 'closed'])
     })
   }
 
@@ -435,7 +435,7 @@ describe('long and many messages', { concurrency: 2 }, () => {
     const all = await collect(each)
     assert.equal(textOf(all), text)
     assert.equal(all.filter((event) => event.method === 'item/agentMessage/delta').length, 50_000)
-    assert.deepEqual(events.types(), ['connecting', 'connected'])
+    await events.were(['connecting', 'connected'])
     assert.equal(proxy.connections, 1)
   })
 
@@ -470,7 +470,7 @@ describe('long and many messages', { concurrency: 2 }, () => {
     proxy.chunkBytes = 64
     const { codex, events } = connect(t, { url: proxy.url })
     await talks(codex)
-    assert.deepEqual(events.types(), ['connecting', 'connected'])
+    await events.were(['connecting', 'connected'])
   })
 })
 
@@ -503,7 +503,7 @@ describe('signs of life', { concurrency: 4 }, () => {
     await codex.connect()
     await proxy.frames(9, 4)
     await codex.request('thread/loaded/list', {})
-    assert.deepEqual(events.types(), ['connecting', 'connected'])
+    await events.were(['connecting', 'connected'])
     assert.ok(proxy.framesDown.some((frame) => frame.opcode === 10))
   })
 
@@ -535,7 +535,7 @@ describe('signs of life', { concurrency: 4 }, () => {
       if (ticks === 0) await codex.connect()
       if (++ticks === 60) break
     }
-    assert.deepEqual(events.types(), ['connecting', 'connected'])
+    await events.were(['connecting', 'connected'])
     assert.equal(gate.isOpen, false, 'who speaks need not be asked')
   })
 
@@ -555,7 +555,7 @@ describe('signs of life', { concurrency: 4 }, () => {
     assert.deepEqual(await codex.request('x/ask', {}), { answer: 5 })
     const first = await heard.next()
     assert.equal(first.done === false && first.value.method, 'x/spaced')
-    assert.deepEqual(events.types(), ['connecting', 'connected'])
+    await events.were(['connecting', 'connected'])
   })
 })
 

@@ -1,6 +1,8 @@
 'use strict'
 
 const { EventEmitter } = require('node:events')
+// Taken here: programs under test put clocks of their own in place of the global ones.
+const { setImmediate } = require('node:timers')
 const { buildError } = require('./errors.js')
 const { argumentError } = require('./json.js')
 
@@ -52,4 +54,17 @@ function deliver(emitter, json) {
   }
 }
 
-module.exports = { listen }
+/**
+ * What was told before a promise of the native side resolves has arrived when this one does: listeners and loggers
+ * do not keep Node alive, and are told through queues of their own.
+ *
+ * @param {Promise<void>} promise
+ */
+async function afterEvents(promise) {
+  await promise
+  // What the native side queued may wait for one more round of the loop; the first immediate may end this one.
+  await new Promise((resolve) => setImmediate(resolve))
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+module.exports = { afterEvents, listen }

@@ -1,5 +1,7 @@
 'use strict'
 
+// Taken here: programs under test put clocks of their own in place of the global ones.
+const { setImmediate } = require('node:timers')
 const { ties, withReason } = require('./abort.js')
 
 /**

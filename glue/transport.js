@@ -7,8 +7,8 @@ const { argumentError, checkObject } = require('./json.js')
  * What the native side says to a transport: open it, write these bytes, close what is written.
  * @typedef {(what: 'open' | 'write' | 'end', bytes?: Uint8Array) => void} Command
  *
- * What it hears: bytes, and the end with its reason, if there is one.
- * @typedef {{ feed: (bytes: Uint8Array) => void, done: (why?: string) => void }} Inlet
+ * What it hears: bytes, the end with its reason, if there is one, and that what was written is all out and closed.
+ * @typedef {{ feed: (bytes: Uint8Array) => void, done: (why?: string) => void, finished: () => void }} Inlet
  */
 
 const ACCEPTS = 'must be a Node Duplex, or {readable, writable} of Node or web streams of bytes'
@@ -74,7 +74,7 @@ function attachTransport({ readable, writable }, inlet) {
     try {
       if (what === 'open') pump(readable, inlet, failed)
       else if (what === 'write') sink.write(/** @type {Uint8Array} */ (bytes))
-      else sink.end()
+      else sink.end(inlet.finished)
     } catch (error) {
       failed(error)
     }
@@ -117,7 +117,8 @@ function webSink(writable, failed) {
   return {
     /** @param {Uint8Array} bytes */
     write: (bytes) => void writer.write(bytes).catch(failed),
-    end: () => void writer.close().catch(() => {}),
+    /** @param {() => void} then */
+    end: (then) => void writer.close().then(then, then),
   }
 }
 
@@ -130,7 +131,8 @@ function nodeSink(writable, failed) {
   return {
     /** @param {Uint8Array} bytes */
     write: (bytes) => void writable.write(bytes),
-    end: () => void writable.end(),
+    /** @param {() => void} then */
+    end: (then) => void writable.end(() => then()),
   }
 }
 

@@ -310,7 +310,8 @@ impl Codex {
     }
 
     /// Ends codex: answers that are on the way are delivered, everything else rejects with `ClosedError`, as do
-    /// later calls. Idempotent; resolves when the process and all below it are gone.
+    /// later calls. Idempotent; resolves when the process and all below it are gone or the line to it is closed, and
+    /// listeners and the logger have been told all of it.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
         let codex = self.codex.clone();
@@ -318,7 +319,8 @@ impl Codex {
             codex.close().await;
             Ok(())
         };
-        promise(env, close, |_, ()| Ok(()))
+        let closed = promise(env, close, |_, ()| Ok(()))?;
+        Hooks::of(env)?.after_events(env, closed)
     }
 
     /// The same as `close()`, for `await using`.

@@ -39,6 +39,7 @@ pub(crate) struct Hooks {
     pages: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
     record_sink: FunctionRef<FnArgs<(Unknown<'static>,)>, RecordSink<'static>>,
     listen: FunctionRef<ListenArguments, Option<RecordSink<'static>>>,
+    after_events: FunctionRef<FnArgs<(Unknown<'static>,)>, Unknown<'static>>,
     attach_transport: FunctionRef<FnArgs<(Unknown<'static>, Object<'static>)>, TransportCommand<'static>>,
 }
 
@@ -107,6 +108,7 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
         pages: function!("pages"),
         record_sink: function!("recordSink"),
         listen: function!("listen"),
+        after_events: function!("afterEvents"),
         attach_transport: function!("attachTransport"),
     };
     env.set_instance_data(hooks, (), |_| {})
@@ -302,6 +304,11 @@ impl Hooks {
     ) -> Result<Option<RecordSink<'static>>> {
         let arguments = (extend(codex), how.to_owned(), extend(event), extend(listener));
         self.listen.borrow_back(env)?.call(arguments.into())
+    }
+
+    /// A promise that resolves when listeners and loggers have been told what was said before it.
+    pub(crate) fn after_events(&self, env: &Env, promise: Unknown<'_>) -> Result<Unknown<'static>> {
+        self.after_events.borrow_back(env)?.call((extend(promise),).into())
     }
 
     /// Connects a transport to what takes its bytes, and gives what it is told through.

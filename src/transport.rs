@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::environment::Hooks;
 
@@ -29,6 +31,8 @@ type Chunk = io::Result<Vec<u8>>;
 pub(crate) struct JsTransport {
     command: Arc<Command>,
     incoming: Mutex<Option<mpsc::UnboundedReceiver<Chunk>>>,
+    /// What was written has arrived, and what is written is closed.
+    finished: CancellationToken,
 }
 
 impl JsTransport {
@@ -48,11 +52,18 @@ impl JsTransport {
             let _ = ending.send(why.map_or(Ok(Vec::new()), |why| Err(io::Error::other(why))));
             Ok(())
         })?;
+        let finished = CancellationToken::new();
+        let finish = finished.clone();
+        let finish = env.create_function_from_closure::<(), (), _>("finished", move |_| {
+            finish.cancel();
+            Ok(())
+        })?;
+        inlet.set_named_property("finished", finish)?;
         inlet.set_named_property("feed", feed)?;
         inlet.set_named_property("done", done)?;
         let command = Hooks::of(env)?.attach_transport(env, transport, inlet)?;
         let command = command.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
-        Ok(Self { command: Arc::new(command), incoming: Mutex::new(Some(incoming)) })
+        Ok(Self { command: Arc::new(command), incoming: Mutex::new(Some(incoming)), finished })
     }
 }
 
@@ -66,7 +77,9 @@ impl ByteTransport for JsTransport {
         tell(&self.command, "open", None)
             .map_err(|error| Error::Connect { message: error.to_string(), status: None })?;
         let reader = Reader { incoming, chunk: Vec::new(), read: 0, ended: false };
-        Ok((Box::new(reader), Box::new(Writer(Arc::clone(&self.command)))))
+        let finished = self.finished.clone();
+        let writer = Writer { command: Arc::clone(&self.command), finished, finishing: None };
+        Ok((Box::new(reader), Box::new(writer)))
     }
 }
 
@@ -111,18 +124,38 @@ impl AsyncRead for Reader {
     }
 }
 
-struct Writer(Arc<Command>);
+struct Writer {
+    command: Arc<Command>,
+    finished: CancellationToken,
+    /// Waits for that, from the moment that JavaScript was told to close what is written.
+    finishing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
 
 impl AsyncWrite for Writer {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(tell(&self.0, "write", Some(bytes.to_vec().into())).map(|()| bytes.len()))
+        Poll::Ready(tell(&self.command, "write", Some(bytes.to_vec().into())).map(|()| bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(tell(&self.0, "end", None))
+    /// The command does not keep Node alive, so nobody may go on before it was carried out.
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.finishing.is_none() {
+            tell(&self.command, "end", None)?;
+            self.finishing = Some(Box::pin(self.finished.clone().cancelled_owned()));
+        }
+        let Some(finishing) = &mut self.finishing else { return Poll::Ready(Ok(())) };
+        finishing.as_mut().poll(context).map(Ok)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // A line that was lost is closed on this side too.
+        if self.finishing.is_none() {
+            let _ = tell(&self.command, "end", None);
+        }
     }
 }

@@ -1,5 +1,6 @@
 // An app-server that listens, and what stands between it and its clients.
 
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
@@ -150,11 +151,21 @@ export function watchConnection(codex) {
     seen.push(event)
     emitter.emit('event')
   })
+  const types = () => seen.map((event) => event.type)
   let taken = 0
   return {
     seen,
     /** Their types so far. */
-    types: () => seen.map((event) => event.type),
+    types,
+    /**
+     * Waits until as many came, which must be these.
+     *
+     * @param {import('../../index.js').ConnectionEvent['type'][]} expected
+     */
+    were: async (expected) => {
+      while (seen.length < expected.length) await once(emitter, 'event')
+      assert.deepEqual(types(), expected)
+    },
     /**
      * The next event of a type, after the one that was given before.
      *

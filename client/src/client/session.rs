@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::core::{Core, closed};
@@ -41,6 +42,8 @@ pub(super) struct Session {
     /// Ends the line to a server that runs elsewhere; also when the session is dropped.
     closing: CancellationToken,
     _dropped: DropGuard,
+    /// Who sees the lines to that server to their end.
+    keeper: TaskTracker,
     /// Why the server is ended from here, where it is: its exit is no news then.
     reason: Arc<OnceLock<Error>>,
 }
@@ -74,6 +77,7 @@ impl Session {
             given_up: CancellationToken::new(),
             _dropped: closing.clone().drop_guard(),
             closing,
+            keeper: TaskTracker::new(),
             reason: Arc::default(),
         });
         let plan = Plan {
@@ -101,7 +105,7 @@ impl Session {
                             plan,
                             closing: starting.closing.clone(),
                         };
-                        tokio::spawn(keeper.keep(line).in_current_span());
+                        starting.keeper.spawn(keeper.keep(line).in_current_span());
                     }
                     events.emit(&ConnectionEvent::Connected);
                     starting.connection.open(Some(metadata.server_info.version.clone()));
@@ -158,6 +162,8 @@ impl Session {
             let grace = GRACE_PER_THREAD * u32::try_from(threads).unwrap_or(u32::MAX);
             process.end(grace).await;
         }
+        self.keeper.close();
+        self.keeper.wait().await;
         self.connection.end(&closed());
     }
 

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::metadata::Metadata;
 use crate::options::ClientSettings;
 use crate::rpc::{CallOptions, Connection};
-use crate::transport::{Dial, run_lines, run_websocket};
+use crate::transport::{Dial, run_carried_lines, run_websocket};
 use crate::{Error, Secrets};
 
 /// Bytes to and from a server, made by whoever uses this crate.
@@ -114,7 +114,7 @@ impl Plan {
             Way::Bytes(transport) => {
                 let (reader, writer) = transport.open()?;
                 let run = async move {
-                    match run_lines(writer, reader, to_send, closing, inbound).await {
+                    match run_carried_lines(writer, reader, to_send, closing, inbound).await {
                         Ok(()) => "the transport has ended".to_owned(),
                         Err(error) => error.to_string(),
                     }

@@ -13,7 +13,7 @@ pub use address::Address;
 pub(crate) use address::socket_path;
 pub use dial::{Bytes, Dial, Stream};
 pub(crate) use lines::read_lines;
-pub use stdio::run_lines;
+pub use stdio::{run_carried_lines, run_lines};
 pub use websocket::{Socket, run_websocket};
 
 /// Readers are woken at once, but no sooner after the last time: waking costs more than many messages do.

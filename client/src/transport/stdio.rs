@@ -29,6 +29,24 @@ pub async fn run_lines(
     read.inspect_err(|error| tracing::warn!(%error, "reading from codex failed"))
 }
 
+/// The same over bytes that somebody else carries. Once `ending` has closed what is written, that is the end: the other
+/// side may leave what is read open for ever.
+pub async fn run_carried_lines(
+    writer: impl AsyncWrite + Send + Unpin + 'static,
+    reader: impl AsyncRead + Send + Unpin,
+    outgoing: UnboundedReceiver<String>,
+    ending: CancellationToken,
+    mut inbound: impl Inbound,
+) -> std::io::Result<()> {
+    let mut writer = tokio::spawn(write_lines(writer, outgoing, ending).in_current_span());
+    let read = tokio::select! {
+        read = read_lines(reader, &mut inbound) => read,
+        _ = &mut writer => return Ok(()),
+    };
+    writer.abort();
+    read.inspect_err(|error| tracing::warn!(%error, "reading from options.transport failed"))
+}
+
 /// Writes each message as a line.
 async fn write_lines(
     stdin: impl AsyncWrite + Send + Unpin,
