@@ -20,7 +20,9 @@ use super::options::{ExecInput, ExecThreadSettings, ExecTurnSettings, given};
 use super::state::RunState;
 use super::thread::{Place, ThreadState};
 use crate::Error;
-use crate::process::{Environment, Exit, FindOptions, Lifeline, Process, SpawnOptions, Spawned, find_codex};
+use crate::process::{
+    Environment, Exit, FindOptions, HOME, Lifeline, Process, SpawnOptions, Spawned, find_codex,
+};
 use crate::transport::read_lines;
 
 /// How long what codex has written is read after its end: another process may hold its stdout open.
@@ -191,7 +193,16 @@ impl Run {
         if toml.is_empty() {
             return Ok(None);
         }
-        let home = codex_home(environment)?;
+        let Some(home) = environment.codex_home() else {
+            return Err(Error::Spawn(format!(
+                "options.config holds secrets, which codex gets by a file in its home, and options.env says no home; \
+                 set CODEX_HOME or {HOME} there"
+            )));
+        };
+        // codex makes its own, too. Where that fails, writing the file tells why.
+        if environment.get("CODEX_HOME").is_none_or(OsStr::is_empty) {
+            let _ = std::fs::create_dir_all(&home);
+        }
         // A machine that went down while codex started could not remove its own.
         files::remove_stale(&home, PROFILE_PREFIX, PROFILE_SUFFIX);
         RunFile::new(&home, PROFILE_PREFIX, PROFILE_SUFFIX, toml).map(Some)
@@ -236,24 +247,6 @@ async fn write(mut stdin: ChildStdin, prompt: String, ending: CancellationToken)
         }
         () = ending.cancelled() => {}
     }
-}
-
-fn codex_home(environment: &Environment) -> Result<PathBuf, Error> {
-    let get = |name| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(folder) = get("CODEX_HOME") {
-        return Ok(folder);
-    }
-    let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-    let Some(folder) = get(home) else {
-        return Err(Error::Spawn(format!(
-            "options.config holds secrets, which codex gets by a file in its home, and options.env says no home; set \
-             CODEX_HOME or {home} there"
-        )));
-    };
-    let folder = folder.join(".codex");
-    // codex makes it, too. Where that fails, writing the file tells why.
-    let _ = std::fs::create_dir_all(&folder);
-    Ok(folder)
 }
 
 fn exited(exit: &Exit) -> Error {

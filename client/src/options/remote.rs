@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -5,6 +6,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 
 use super::ClientSettings;
 use crate::Error;
+use crate::process::Environment;
 use crate::transport::{Address, Dial};
 
 const TOKEN_VARIABLE: &str = "CODEX_APP_SERVER_TOKEN";
@@ -21,7 +23,7 @@ impl ClientSettings {
     pub fn dial(&self) -> Result<Option<Dial>, Error> {
         self.check_remote()?;
         let Some(url) = &self.url else { return Ok(None) };
-        let address = Address::parse(url, codex_home)?;
+        let address = Address::parse(url, || Environment::new(&BTreeMap::new(), true).codex_home())?;
         let token = self
             .token
             .clone()
@@ -132,12 +134,6 @@ impl ClientSettings {
         }
         Ok(list)
     }
-}
-
-fn codex_home() -> Option<PathBuf> {
-    let get = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-    get("CODEX_HOME").or_else(|| Some(get(home)?.join(".codex")))
 }
 
 fn wrong<T>(name: &str, why: &str) -> Result<T, Error> {

@@ -1,5 +1,9 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// The variable that names the user's folder.
+pub(crate) const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 /// The environment of a child, with Windows' rule that `PATH` and `Path` are one name.
 #[derive(Debug, Clone, Default)]
@@ -31,13 +35,19 @@ impl Environment {
         self.variables.insert(name, value);
     }
 
+    /// The folder that codex keeps its things in.
+    pub fn codex_home(&self) -> Option<PathBuf> {
+        let get = |name| self.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        get("CODEX_HOME").or_else(|| Some(get(HOME)?.join(".codex")))
+    }
+
     /// Every variable.
     pub fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.variables.iter()
     }
 
     /// Puts a folder in front of `PATH`.
-    pub fn prepend_path(&mut self, folder: &std::path::Path) {
+    pub fn prepend_path(&mut self, folder: &Path) {
         let mut folders = vec![folder.to_path_buf()];
         if let Some(path) = self.get("PATH") {
             folders.extend(std::env::split_paths(path));
