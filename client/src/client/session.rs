@@ -279,11 +279,12 @@ impl Inbox for SessionInbox {
     }
 
     fn ended(&self, error: &Error) {
+        // Before all who may open the next connection.
+        let told = if matches!(error, Error::Closed(_)) { None } else { Some(error.clone()) };
+        self.events.emit(&ConnectionEvent::Closed { error: told });
         self.router.end(error);
         self.logins.end(error);
         self.dispatcher.connection_ended();
-        let error = if matches!(error, Error::Closed(_)) { None } else { Some(error.clone()) };
-        self.events.emit(&ConnectionEvent::Closed { error });
     }
 }
 

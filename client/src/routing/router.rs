@@ -298,8 +298,14 @@ impl Router {
         let mut inner = lock(&self.inner);
         inner.ended = Some(error.clone());
         inner.last = None;
-        let threads = std::mem::take(&mut inner.threads);
+        let mut threads = std::mem::take(&mut inner.threads);
         let agents = std::mem::take(&mut inner.agents);
+        // What came early stays for turns whose answer has come, but nobody has acted on it yet.
+        for (thread, route) in &mut threads {
+            if let Some(early) = route.early.take() {
+                inner.threads.insert(thread.clone(), Route { early: Some(early), ..Route::default() });
+            }
+        }
         drop(inner);
         for sink in agents.into_turns() {
             sink.connection_ended(error);
@@ -462,11 +468,7 @@ impl Expected {
         self.settled = true;
         let Some(router) = self.router.upgrade() else { return };
         let mut inner = lock(&router.inner);
-        if let Some(error) = inner.ended.clone() {
-            drop(inner);
-            sink.connection_ended(&error);
-            return;
-        }
+        let ended = inner.ended.clone();
         inner.last = None;
         let (early, idle) = match inner.threads.get_mut(&self.thread) {
             Some(route) => {
@@ -479,9 +481,15 @@ impl Expected {
         for line in early {
             router.again(&mut inner, &line);
         }
+        if ended.is_some() {
+            inner.threads.remove(&self.thread);
+        }
         drop(inner);
         if idle {
             sink.thread_idle();
+        }
+        if let Some(error) = ended {
+            sink.connection_ended(&error);
         }
         router.wake();
     }

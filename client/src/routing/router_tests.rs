@@ -242,6 +242,19 @@ fn the_end_of_the_connection_ends_every_turn() {
 }
 
 #[test]
+fn t1_what_came_early_is_not_lost_with_the_connection() {
+    let rig = Rig::new();
+    let expected = rig.router.expect("t");
+    let lines = [delta("t", "u", 0), event("turn/completed", "t", "u", 1)];
+    rig.send_all(&lines);
+    rig.router.end(&Error::Closed("gone".to_owned()));
+    let sink = Arc::<Sink>::default();
+    expected.resolve("u", sink.clone());
+    assert_eq!(sink.events(), lines);
+    assert_eq!(*lock(&sink.ended), ["gone"]);
+}
+
+#[test]
 fn t2_a_thread_that_does_nothing_any_more_says_so_to_its_turns() {
     let rig = Rig::new();
     let sink = rig.turn("t", "u");

@@ -61,6 +61,8 @@ pub struct Connection {
     reconnects: bool,
     inbox: Arc<dyn Inbox>,
     settled: Notify,
+    /// Held while all are told of the end. Locked before `pending`.
+    telling: Mutex<()>,
     codex_version: OnceLock<String>,
     /// What no error may show: the server quotes values that it does not like.
     secrets: Secrets,
@@ -87,6 +89,7 @@ impl Connection {
             reconnects,
             inbox,
             settled: Notify::new(),
+            telling: Mutex::default(),
             codex_version: OnceLock::new(),
             secrets,
             met_garbage: AtomicBool::new(false),
@@ -165,11 +168,16 @@ impl Connection {
         self.send([line]);
     }
 
-    /// Ends the connection: all that waits gets `error`, as does all that comes.
+    /// Ends the connection: all that waits gets `error`, as does all that comes. When this returns all have been
+    /// told, also where another had ended it.
     pub fn end(&self, error: &Error) {
-        if lock(&self.pending).end(error) {
-            self.settled.notify_waiters();
-            self.inbox.ended(error);
+        let _telling = lock(&self.telling);
+        let Some(waiting) = lock(&self.pending).end(error) else { return };
+        self.settled.notify_waiters();
+        // Before the answers: who gets one may open the next connection, which others must hear of after this.
+        self.inbox.ended(error);
+        for waiting in waiting {
+            let _ = waiting.answer.send(Err(error.clone()));
         }
     }
 

@@ -165,19 +165,16 @@ impl Pending {
         }
     }
 
-    /// Ends the connection for good: every request gets `error`. The first end wins.
-    pub(super) fn end(&mut self, error: &Error) -> bool {
+    /// Ends the connection for good, and gives who is still to be told so. `None` if it had ended: the first end wins.
+    pub(super) fn end(&mut self, error: &Error) -> Option<Vec<Waiting>> {
         if self.ended.is_some() {
-            return false;
+            return None;
         }
         self.ended = Some(error.clone());
         self.long = 0;
         let waiting = self.in_flight.drain().map(|(_, waiting)| waiting);
         let queued = self.queue.drain(..).filter_map(|queued| Some(queued.request?.1));
-        for waiting in waiting.chain(queued) {
-            let _ = waiting.answer.send(Err(error.clone()));
-        }
-        true
+        Some(waiting.chain(queued).collect())
     }
 
     /// Refuses what has not left yet and all that comes, and leaves what is on the wire to be answered.
@@ -321,13 +318,10 @@ mod tests {
     fn the_end_is_sticky_and_the_first_reason_stays() {
         let mut pending = Pending::new(1);
         pending.open();
-        let mut calls: Vec<_> = (0..3).map(|_| submit(&mut pending)).collect();
-        assert!(pending.end(&Error::Closed("first".into())));
-        assert!(!pending.end(&Error::Closed("second".into())));
-        calls.push(submit(&mut pending));
-        for (_, _, mut receiver) in calls {
-            let error = receiver.try_recv().unwrap().unwrap_err();
-            assert_eq!(error.to_string(), "first");
-        }
+        let _calls: Vec<_> = (0..3).map(|_| submit(&mut pending)).collect();
+        assert_eq!(pending.end(&Error::Closed("first".into())).unwrap().len(), 3);
+        assert!(pending.end(&Error::Closed("second".into())).is_none());
+        let (_, _, mut late) = submit(&mut pending);
+        assert_eq!(late.try_recv().unwrap().unwrap_err().to_string(), "first");
     }
 }
