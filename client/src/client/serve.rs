@@ -131,11 +131,12 @@ impl AppServer {
     /// Ends it, and all below it.
     pub async fn close(&self) {
         self.process.end(Duration::ZERO).await;
+        // While the lifeline is there: this may be cut off by the end of the process.
+        let _ = std::fs::remove_file(&self.token_file);
         let lifeline = lock(&self.lifeline).take();
         if let Some(lifeline) = lifeline {
             lifeline.release().await;
         }
-        let _ = std::fs::remove_file(&self.token_file);
     }
 }
 
