@@ -213,7 +213,7 @@ impl<'a> DeltaParts<'a> {
         let text = match memchr::memchr(b'\\', plain.as_bytes()) {
             None => Cow::Borrowed(plain),
             // An escape that no string can hold, half a surrogate pair, is left to the reader of the line.
-            Some(_) => Cow::Owned(serde_json::from_str(delta).ok()?),
+            Some(_) => Cow::Owned(unescape(plain)?),
         };
         let time = notification.emitted_at_ms.map(serde_json::value::RawValue::get);
         let time = time.and_then(|time| Some((offset(line, time)?, time)));
@@ -249,8 +249,82 @@ impl<'a> DeltaParts<'a> {
     }
 }
 
+/// The text of a JSON string with escapes that was found valid before; none where it holds half a surrogate pair.
+///
+/// Deltas are most of what a server says, and many have an escape: this costs less than a parser.
+fn unescape(escaped: &str) -> Option<String> {
+    let mut text = String::with_capacity(escaped.len());
+    let mut rest = escaped;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        let kind = *rest.as_bytes().get(at + 1)?;
+        rest = rest.get(at + 2..)?;
+        text.push(match kind {
+            b'n' => '\n',
+            b'"' | b'\\' | b'/' => char::from(kind),
+            b't' => '\t',
+            b'r' => '\r',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'u' => {
+                let (character, after) = unicode(rest)?;
+                rest = after;
+                character
+            }
+            _ => return None,
+        });
+    }
+    text.push_str(rest);
+    Some(text)
+}
+
+/// The character of one `\uXXXX`, or of the pair that begins there, and what follows.
+fn unicode(digits: &str) -> Option<(char, &str)> {
+    let unit = |digits: &str| u16::from_str_radix(digits.get(..4)?, 16).ok();
+    let (first, after) = (unit(digits)?, digits.get(4..)?);
+    if let Some(character) = char::from_u32(first.into()) {
+        return Some((character, after));
+    }
+    let second = unit(after.strip_prefix("\\u")?)?;
+    let character = char::decode_utf16([first, second]).next()?.ok()?;
+    Some((character, after.get(6..)?))
+}
+
 /// Where a part begins in the line it was borrowed from.
 fn offset(line: &str, part: &str) -> Option<usize> {
     let start = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
     (start + part.len() <= line.len()).then_some(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unescape;
+
+    #[test]
+    fn escapes_mean_what_a_parser_says() {
+        for escaped in [
+            r#"a\nb\tc\r\b\f\/ \"\\\""#,
+            r"\\n\\\n",
+            r"\u0041\u00e4\u20AC€\uFFFF\u0000",
+            r"\ud83d\ude00😀\uD83D\uDE00",
+            r"\ud83d",
+            r"\ude00",
+            r"\ud83d\ud83d",
+            r"\ud83d\n",
+            r"\ud83dx",
+            r"\ude00\ud83d",
+        ] {
+            let parsed: Option<String> = serde_json::from_str(&format!("\"{escaped}\"")).ok();
+            assert_eq!(unescape(escaped), parsed, "{escaped}");
+        }
+        assert_eq!(unescape(r"\ud83d"), None, "half a pair");
+    }
+
+    #[test]
+    fn what_no_parser_takes_is_none() {
+        for escaped in [r"\", r"\u", r"\u12", r"\u00€", r"\x", r"\€", r"\ud83d\", r"\ud83d\u", r"\ud83d\ude0"]
+        {
+            assert_eq!(unescape(escaped), None, "{escaped}");
+        }
+    }
 }
