@@ -88,11 +88,14 @@ describe('cancelling', { concurrency: true }, () => {
   // C2. What is under way when the abort comes is known by what the server was sent.
   for (const [name, call] of clientCalls) {
     test(`C2: ${name} aborted during spawn`, async (t) => {
-      const { codex, log } = rig(t)
+      // Nothing is done before the abort, however long this process has to wait for its turn.
+      const gate = join(temporaryFolder(t), 'gate')
+      const { codex, log } = rig(t, { on: { initialize: [[{ waitForFile: gate }, 'default']] } })
       const { signal, abort } = abortable()
       const calling = call(codex, signal)
       abort()
       await assertAborted(calling)
+      writeFileSync(gate, '')
       assert.equal((await codex.run('go')).status, 'completed')
       assert.equal(log.messages('turn/start').length, 1, 'of the second call alone')
     })

@@ -1,7 +1,7 @@
 // The class Codex: its start, its handshake, its options, its logger and its end; and the errors of this package.
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -72,10 +72,13 @@ describe('start and handshake', { concurrency: true }, () => {
   })
 
   test('connect() gives the metadata, which throws before the handshake', async (t) => {
-    const { codex, folder } = rig(t, { version: '0.171.2' }, { clientInfo: { name: 'probe', version: '7' } })
+    const gate = join(temporaryFolder(t), 'gate')
+    const script = { version: '0.171.2', on: { initialize: [[{ waitForFile: gate }, 'default']] } }
+    const { codex } = rig(t, script, { clientInfo: { name: 'probe', version: '7' } })
     assert.throws(() => codex.metadata, TransportError)
     const connecting = codex.connect()
     assert.throws(() => codex.metadata, TransportError)
+    writeFileSync(gate, '')
     const metadata = await connecting
     assert.deepEqual(codex.metadata, metadata)
     assert.deepEqual(await codex.connect(), metadata)
@@ -88,7 +91,6 @@ describe('start and handshake', { concurrency: true }, () => {
       'serverInfo',
       'userAgent',
     ])
-    assert.ok(folder)
   })
 
   test('real: metadata and pid', async (t) => {

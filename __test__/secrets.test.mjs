@@ -188,13 +188,14 @@ describe('secrets', { concurrency: true }, () => {
     const error = await rejection(codex.request('x/die', {}), ServerExitedError)
     assert.equal(error.stderr, 'it is [secret] and [secret], really')
     assertWithout(error)
+    await codex.close()
     assert.ok(records.some((record) => record.target === 'codex::stderr'))
     assertWithout(records)
   })
 
   test('P6: a server that writes secrets to stderr and does not answer', async (t) => {
     const script = { on: { initialize: [[{ stderr: told }, 'never']] } }
-    const { codex } = rig(t, script, { apiKey, config, connectTimeoutMs: 1_000 })
+    const { codex } = rig(t, script, { apiKey, config, connectTimeoutMs: 5_000 })
     const error = await rejection(codex.connect(), TimeoutError)
     assert.match(error.message, /it is \[secret\]/)
     assertWithout(error)
@@ -209,6 +210,7 @@ describe('secrets', { concurrency: true }, () => {
     assert.match(error.message, /it is \[secret\]/)
     assertWithout(error)
     await rejection(codex.startThread(), JsonRpcError).then(assertWithout)
+    await codex.close()
     assertWithout(records)
   })
 

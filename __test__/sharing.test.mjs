@@ -30,7 +30,7 @@ import { startHost } from './support/host.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
 import { gone, isAlive, withArgument } from './support/processes.mjs'
 import { connect, listening } from './support/remote.mjs'
-import { rigPath, temporaryFolder } from './support/rig.mjs'
+import { rigEnvironment, rigPath, temporaryFolder } from './support/rig.mjs'
 
 const onUnix = { skip: process.platform === 'win32' }
 const index = new URL('../index.mjs', import.meta.url).href
@@ -420,28 +420,32 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('an abort while it starts leaves nothing behind', async (t) => {
-    const { home } = await place(t)
-    await rejection(serve({ env: home.env, signal: AbortSignal.abort() }), AbortError)
-    const socketPath = join(temporaryFolder(t), 'aborted.sock')
+    // It never listens, so that it is not up before the abort.
+    const { folder, env, log } = rigEnvironment(t, { onEof: 'ignore' })
+    const socketPath = join(folder, 'aborted.sock')
+    const options = { codexPath: rigPath, env, socketPath }
+    await rejection(serve({ ...options, signal: AbortSignal.abort() }), AbortError)
     const controller = new AbortController()
-    const starting = rejection(serve({ env: home.env, socketPath, signal: controller.signal }), AbortError)
-    while (withArgument(socketPath).length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-    const pids = withArgument(socketPath)
+    const starting = rejection(serve({ ...options, signal: controller.signal }), AbortError)
+    const { run, pid } = await log.find((entry) =>
+      entry.argv?.some((/** @type {string} */ argument) => argument.includes(socketPath)),
+    )
+    assert.equal(run, 0, 'the first was not started')
     controller.abort()
     await starting
-    await Promise.all(pids.map((pid) => gone(pid)))
+    await gone(pid)
     assert.deepEqual(withArgument(socketPath), [])
   })
 
-  /** @type {[string, string][]} */
+  /** @type {[string, string, number | string][]} */
   const ends = [
-    ['returns from its last line', ''],
-    ['calls process.exit()', 'process.exit(0)'],
-    ['throws', "setImmediate(() => { throw new Error('a bug') }); await new Promise(() => {})"],
-    ['is killed', "process.kill(process.pid, 'SIGKILL')"],
-    ['gets SIGTERM', "process.kill(process.pid, 'SIGTERM')"],
+    ['returns from its last line', '', 0],
+    ['calls process.exit()', 'process.exit(5)', 5],
+    ['throws', "setImmediate(() => { throw new Error('a bug') }); await new Promise(() => {})", 1],
+    ['is killed', "process.kill(process.pid, 'SIGKILL')", 'SIGKILL'],
+    ['gets SIGTERM', "process.kill(process.pid, 'SIGTERM')", 'SIGTERM'],
   ]
-  for (const [name, end] of ends) {
+  for (const [name, end, how] of ends) {
     test(`it ends with a program that ${name}`, async (t) => {
       const { home } = await place(t)
       const host = startHost(
@@ -450,6 +454,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
         const server = await serve({ env: data.env })
         const codex = new Codex({ url: server.url, token: server.token })
         await codex.connect()
+        process.channel.ref()
         tell(server.tokenFile)
         await new Promise((resolve) => process.once('message', resolve))
         process.channel.unref()
@@ -460,7 +465,8 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
       const pids = withArgument(tokenFile)
       assert.ok(pids.length > 0)
       host.child.send('end')
-      await host.exited
+      const { code, signal } = await host.exited
+      assert.equal(code ?? signal, how)
       await Promise.all(pids.map((pid) => gone(pid)))
       assert.deepEqual(withArgument(tokenFile), [])
       await disappears(tokenFile)

@@ -606,11 +606,11 @@ describe('control, with the real codex', inTime, () => {
       const thread = await codex.startThread({ cwd: home.workspace })
       const controller = new AbortController()
       const options = { signal: controller.signal, ...(what === 'Codex.run' ? { cwd: home.workspace } : {}) }
-      const ends = codex.notifications({ methods: ['thread/status/changed'] })
       const running = abortable({ codex, thread, options })
       running.catch(() => {})
       await gate.reached
-      await ends.next()
+      // By then the answer to turn/start has been seen to as well: before, an abort has no result.
+      await codex.request('thread/loaded/list', {})
       const reason = new Error('changed my mind')
       controller.abort(reason)
       const error = await rejection(running, AbortError)

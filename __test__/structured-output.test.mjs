@@ -104,8 +104,10 @@ describe('structured output', { concurrency: 4, timeout: 90_000 }, () => {
     const text = '{"lines":[{"price":1},{"price":"x"},{},{"price":null},{"price":[]}]}'
     provider.enqueue(say(text), say(text))
     const turn = await thread.turn('go', { outputSchema })
-    for (const promise of [turn.run(), turn.run(), thread.run('go', { outputSchema })]) {
-      const error = await rejection(promise, OutputValidationError)
+    // All at once, so that none rejects with nobody listening.
+    const calls = [turn.run(), turn.run(), thread.run('go', { outputSchema })]
+    const errors = await Promise.all(calls.map((call) => rejection(call, OutputValidationError)))
+    for (const error of errors) {
       assert.equal(error.name, 'OutputValidationError')
       assert.equal(error.code, 'OUTPUT_VALIDATION')
       assert.equal(error.retryable, false)

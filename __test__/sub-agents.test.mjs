@@ -1,10 +1,11 @@
 // Sub-agents, and commands that go on in the background.
 
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { command, createGate, functionCall, reply, say, waitFor } from '../testing/index.mjs'
+import { appears } from './support/files.mjs'
 import { collect } from './support/outcomes.mjs'
 import { gone, isAlive } from './support/processes.mjs'
 import { real } from './support/real.mjs'
@@ -180,7 +181,7 @@ describe('background commands', { timeout: 60_000 }, () => {
       const run = turn.run()
       // The command runs on while the model is asked what to do next.
       await second.reached
-      const pid = Number(readFileSync(file, 'utf8'))
+      const pid = Number(await appears(file))
       await turn.interrupt({ terminateCommands })
       await run
       if (terminateCommands) await gone(pid)

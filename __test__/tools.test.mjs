@@ -391,8 +391,9 @@ describe('tools', { concurrency: 4, timeout: 90_000 }, () => {
     const dynamicTools = ['own', 'other'].map((name) => ({ ...spec, name }))
     const { thread: started } = await codex.request('thread/start', { cwd: home.workspace, dynamicTools })
     // What was never used cannot be resumed.
+    const ends = codex.notifications({ methods: ['turn/completed'] })
     await codex.request('turn/start', { threadId: started.id, input: [{ type: 'text', text: 'begin' }] })
-    await codex.notifications({ methods: ['turn/completed'] }).next()
+    await ends.next()
     const thread = await codex.resumeThread(started.id, {
       tools: [{ name: 'own', description: 'Says', inputSchema: noInput, run: () => 'own' }],
     })

@@ -16,19 +16,23 @@ const index = new URL('../../index.mjs', import.meta.url).href
 export function startHost(t, program, data) {
   const code = `
     import { Codex } from ${JSON.stringify(index)}
-    const data = ${JSON.stringify(data)}
+    const data = JSON.parse(process.env.DATA_OF_TEST)
+    delete process.env.DATA_OF_TEST
     const tell = (value) => process.send(value)
     process.channel.unref()
     ${program}`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    // Not among the arguments: tests look there for secrets.
+    env: { ...process.env, DATA_OF_TEST: JSON.stringify(data) },
   })
   t.after(() => child.kill('SIGKILL'))
   let stderr = ''
   child.stderr?.on('data', (chunk) => {
     stderr += chunk
   })
-  const exited = Promise.all([once(child, 'exit'), once(child, 'disconnect')]).then(([[code, signal]]) => {
+  // Not at 'exit': what it wrote to stderr may come after that.
+  const exited = Promise.all([once(child, 'close'), once(child, 'disconnect')]).then(([[code, signal]]) => {
     return { code, signal, stderr }
   })
   /** @type {any[]} */

@@ -88,14 +88,10 @@ export class RigLog {
         const found = this.entries().find(wanted)
         if (found !== undefined) return found
         await new Promise((resolve, reject) => {
+          const overdue = () => reject(new Error(`not in ${this.file} after ${withinMs} ms`))
           watcher.once('change', resolve)
-          deadline.addEventListener(
-            'abort',
-            () => reject(new Error(`not in ${this.file} after ${withinMs} ms`)),
-            {
-              once: true,
-            },
-          )
+          if (deadline.aborted) overdue()
+          else deadline.addEventListener('abort', overdue, { once: true })
           // It may have come between the look and the watch.
           if (this.entries().some(wanted)) resolve(undefined)
         })

@@ -328,10 +328,12 @@ fn a_websocket_takes_one_client_after_the_other() {
 #[cfg(unix)]
 #[test]
 fn signals_and_grandchildren() {
+    let seen = std::env::temp_dir().join(format!("codex-rig-{}-signals.seen", std::process::id()));
+    let _ = fs::remove_file(&seen);
     let script = json!({
-        "onSigterm": "ignore",
+        "onSigterm": ["ignoreSigterm", {"writeFile": seen}],
         "start": [{"spawn": {"argv": ["$exe", "--sleep-ms", "60000"], "ownGroup": true}},
-            {"kill": "SIGTERM"}, {"kill": "SIGTERM"}, {"sleepMs": 20}, {"kill": "SIGKILL"}],
+            {"kill": "SIGTERM"}, {"kill": "SIGTERM"}, {"waitForFile": seen}, {"kill": "SIGKILL"}],
     });
     let rig = Rig::start("signals", &script);
     let log = rig.log.clone();
