@@ -1,14 +1,17 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
-use tokio::process::ChildStdin;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Arguments;
@@ -25,8 +28,10 @@ use crate::process::{
 };
 use crate::transport::read_lines;
 
-/// How long what codex has written is read after its end: another process may hold its stdout open.
+/// How long more is waited for after the end of codex: another process may hold its stdout open.
 const DRAIN_GRACE: Duration = Duration::from_millis(1_000);
+/// How long what is there is read after its end: another process may go on writing.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// How long the end of codex is waited for when the turn is over. It has yet to put the thread away.
 const SETTLE_GRACE: Duration = Duration::from_millis(1_000);
 /// How long it may go on after that, while nobody waits for it but the next turn of the thread.
@@ -77,7 +82,7 @@ impl Run {
                 return Err(ExecError::Aborted { result: None });
             }
             exit = exit.exited() => {
-                let _ = timeout(DRAIN_GRACE, &mut running.reading).await;
+                let _ = timeout(DRAIN_LIMIT, &mut running.reading).await;
                 if !over.is_cancelled() {
                     running.reading.abort();
                     return Err(exited(&exit).into());
@@ -158,8 +163,14 @@ impl Run {
         self.state.begun(secrets);
         tokio::spawn(write(stdin, self.input.prompt.clone(), process.ending()));
         let mut lines = Lines(Arc::clone(&self.state));
+        let exit = process.exit_watch();
+        let given_up = Box::pin(async move {
+            exit.exited().await;
+            sleep(DRAIN_GRACE).await;
+        });
+        let output = Output { stdout, given_up };
         let reading = tokio::spawn(async move {
-            if let Err(error) = read_lines(stdout, &mut lines).await {
+            if let Err(error) = read_lines(output, &mut lines).await {
                 tracing::warn!(%error, "reading from codex failed");
             }
         });
@@ -230,6 +241,26 @@ impl Running {
             self.reading.abort();
             drop(permit);
         });
+    }
+}
+
+/// What codex writes. It ends some time after codex has, but never while there is something to read: reading may take
+/// longer than that.
+struct Output {
+    stdout: ChildStdout,
+    given_up: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl AsyncRead for Output {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match Pin::new(&mut self.stdout).poll_read(context, buffer) {
+            Poll::Pending => self.given_up.as_mut().poll(context).map(Ok),
+            ready => ready,
+        }
     }
 }
 
