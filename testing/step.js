@@ -210,6 +210,10 @@ function parseStep(input, where = 'step') {
   if (response.body !== undefined && ending.kind !== 'http') {
     throw new TypeError(`${where}.body: only accepted beside "http"`)
   }
+  for (const waited of [response.waitFor, ending.value, ...items.map(({ value }) => value)]) {
+    // The answer that waits for it tells of a rejection, which may come before anybody waits.
+    if (waited instanceof Promise) waited.catch(() => {})
+  }
   const usage = response.usage ? checkObject(response.usage, USAGE, `${where}.usage`) : response.usage
   return {
     delayMs: Number(response.delayMs ?? 0),

@@ -74,6 +74,18 @@ describe('the script', { timeout: 10_000 }, () => {
     await own.close()
   })
 
+  test('a promise that has rejected before it is waited for fails its answer', async () => {
+    const own = await startScriptedProvider()
+    const refused = new Error('refused')
+    own.enqueue({ say: 'x', waitFor: Promise.reject(refused) }, reply([waitFor(Promise.reject(refused))]))
+    // By then Node has ended over a rejection that nobody handles.
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.match(await (await ask(own)).text(), /scripted provider: Error: refused/)
+    await assert.rejects((await ask(own)).text(), { name: 'TypeError', message: 'terminated' })
+    assert.deepEqual(own.errors, [refused, refused])
+    await own.close()
+  })
+
   function withReject() {
     /** @type {(error: Error) => void} */
     let reject = () => {}
