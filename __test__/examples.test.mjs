@@ -84,7 +84,7 @@ test('steer-and-interrupt: the steered turn goes on with the new input, the inte
   const { provider, run } = await stage(t)
   provider.when('about the sea', hang(say('The endless sea', { chunks: 1 })))
   provider.when('mountains', say('High.\nHigher.'))
-  provider.when('very long story', hang(say('Once upon a time '.repeat(20))))
+  provider.when('very long story', hang(say('Once upon a time '.repeat(20), { chunks: 1 })))
   provider.when('title', say('Upon a Time'))
   const { code, stdout, stderr } = await run('steer-and-interrupt')
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })

@@ -237,14 +237,14 @@ describe('a streamed command', { concurrency: true, timeout: 60_000, skip: windo
   })
 
   test('it may run longer than a request, and many leave room for requests', async (t) => {
-    const { codex } = await real(t, { requestTimeoutMs: 1_000, maxInFlight: 2 })
+    const { codex } = await real(t, { requestTimeoutMs: 2_000, maxInFlight: 2 })
     await codex.connect()
     const commands = await Promise.all(
       Array.from({ length: 5 }, () => codex.execCommand(['cat'], { stream: true })),
     )
     const started = performance.now()
     // No time limit is worth a test of its own: it outlives the deadline while others are answered.
-    while (performance.now() - started < 1_200) await codex.request('thread/loaded/list', {})
+    while (performance.now() - started < 2_200) await codex.request('thread/loaded/list', {})
     for (const [index, command] of commands.entries()) {
       await command.write(`${index}`)
       await command.closeStdin()

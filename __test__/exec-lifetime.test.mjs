@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { command } from '../testing/index.mjs'
 import { appears } from './support/files.mjs'
 import { startHost } from './support/host.mjs'
-import { gone, isAlive } from './support/processes.mjs'
+import { gone, isAlive, kill } from './support/processes.mjs'
 import { realExec } from './support/real-exec.mjs'
 import { rigPath } from './support/rig.mjs'
 import { atGate, forever, says, scriptedExec } from './support/scripted-exec.mjs'
@@ -137,7 +137,7 @@ describe('what keeps Node alive', { concurrency: 3, timeout: 60_000 }, () => {
     // Of those below, who left the session and its group is out of reach: nobody is left to look for it.
     const [codex = 0, ...rest] = pids(log)
     await Promise.all([codex, rest[0] ?? 0].map((pid) => gone(pid, BOUND_MS)))
-    for (const pid of rest) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+    for (const pid of rest) kill(pid)
   })
 
   test('C12: a worker that ends takes its turns along', async (t) => {
@@ -156,13 +156,18 @@ describe('what keeps Node alive', { concurrency: 3, timeout: 60_000 }, () => {
         })\`,
        { eval: true, execArgv: [], workerData: data },
      )
-     worker.on('message', async () => {
+     worker.on('message', tell)
+     process.once('message', async () => {
        await worker.terminate()
        tell('terminated')
      })
      setInterval(() => {}, 1000)`,
       [...below, ...endless],
     )
+    assert.equal(await told(), 'begun')
+    // The codex of run() as well: one that is about to start a process could not be told of it.
+    await log.find(() => pids(log).length === 2 * (1 + below.length))
+    child.send('end the worker')
     assert.equal(await told(), 'terminated')
     await Promise.all(pids(log).map((pid) => gone(pid, BOUND_MS)))
     assert.equal(child.exitCode, null, 'the host lives')

@@ -116,8 +116,9 @@ const programs = {
         reasoning('Look first', { raw: 'What is in here?' }),
         { webSearch: 'how to fix it', id: 'search-1' },
         command('echo out; echo more'),
-        mcpCall('probe', 'probe', { deep: [1, 'a'] }),
       ]),
+      // Not beside the command: codex runs both at once, in whichever order.
+      mcpCall('probe', 'probe', { deep: [1, 'a'] }),
       addFile('fix.txt', 'fixed\n'),
       command('exit 7'),
       say('Done.'),

@@ -22,7 +22,7 @@ import { command, say } from '../testing/index.mjs'
 import { appears } from './support/files.mjs'
 import { startHost } from './support/host.mjs'
 import { rejection } from './support/outcomes.mjs'
-import { argumentsOf } from './support/processes.mjs'
+import { argumentsOf, gone } from './support/processes.mjs'
 import { realExec } from './support/real-exec.mjs'
 import { rigPath, temporaryFolder } from './support/rig.mjs'
 import { atGate, says, scriptedExec } from './support/scripted-exec.mjs'
@@ -303,7 +303,7 @@ describe('secrets of codex exec, scripted', { concurrency: true, timeout: 120_00
 })
 
 describe('secrets of the real codex exec', { concurrency: 2, timeout: 120_000 }, () => {
-  const everything = `env; for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline; echo; done; tr '\\0' '\\n' < /proc/$PPID/environ; find "$CODEX_HOME" -name '*.toml' -exec ls {} + -exec cat {} +; echo read all of it`
+  const everything = `env; cat /proc/[0-9]*/cmdline | tr '\\0' ' '; tr '\\0' '\\n' < /proc/$PPID/environ; find "$CODEX_HOME" -name '*.toml' -exec ls {} + -exec cat {} +; echo read all of it`
 
   test('P6: they reach who needs them, and no command of the agent finds them', {
     skip: process.platform !== 'linux',
@@ -332,14 +332,15 @@ describe('secrets of the real codex exec', { concurrency: 2, timeout: 120_000 },
         },
       },
     })
-    provider.enqueue(command(everything), say('Done.'))
+    provider.enqueue(command(everything, { yield_time_ms: 30_000 }), say('Done.'))
     const { items } = await codex.startThread(inWorkspace).run('Look around')
 
     const request = provider.requests[0]
     assert.equal(request?.headers['x-any'], secret('provider-header'))
     assert.equal(request?.headers.authorization, `Bearer ${secret('provider-token')}`)
     assert.match(String(request?.path), new RegExp(`key=${secret('query')}`))
-    assert.equal(JSON.parse(readFileSync(file, 'utf8')).env.FOR_PROBE, secret('env'))
+    const probe = JSON.parse(readFileSync(file, 'utf8'))
+    assert.equal(probe.env.FOR_PROBE, secret('env'))
     assert.ok((await headers).includes(`Bearer ${secret('mcp-header')}`))
 
     const ran = items.find((item) => item.type === 'command_execution')
@@ -354,6 +355,8 @@ describe('secrets of the real codex exec', { concurrency: 2, timeout: 120_000 },
     for (const text of there) assert.ok(seen.includes(text), `${text}: ${seen}`)
     assertWithout(seen)
     assert.deepEqual(profiles(home.codexHome), [])
+    // Until it has ended, its files come and go.
+    await gone(probe.ppid, 15_000)
     for (const name of readdirSync(home.codexHome, { recursive: true, encoding: 'utf8' })) {
       const path = join(home.codexHome, name)
       if (statSync(path).isFile()) assert.ok(!readFileSync(path).includes(MARK), path)

@@ -33,6 +33,15 @@ export async function gone(pid, withinMs = 5_000) {
   }
 }
 
+/** @param {number} pid a process that the test has started and that may be gone */
+export function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error
+  }
+}
+
 /** @param {string} text @returns {number[]} the processes whose arguments hold a text (Linux) */
 export function withArgument(text) {
   return readdirSync('/proc')

@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Codex } from '../../exec/index.mjs'
-import { isAlive } from './processes.mjs'
+import { kill } from './processes.mjs'
 import { rigEnvironment, rigPath, temporaryFolder } from './rig.mjs'
 
 /** The executable: for `codexPathOverride`, with the environment that `scriptedExec` gives. */
@@ -27,7 +27,7 @@ export function scriptedExec(t, script, options = {}) {
   let starts = () => []
   // Before the log goes. A turn that a failed test has left would keep Node alive.
   t.after(() => {
-    for (const { pid } of starts()) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+    for (const { pid } of starts()) kill(pid)
   })
   const gate = join(temporaryFolder(t), 'gate')
   const text = JSON.stringify(whole(script)).replaceAll('"$GATE"', JSON.stringify(gate))

@@ -24,7 +24,7 @@ import { runCodex, startCodex } from './helpers.mjs'
 /** @typedef {{ type: string, item?: { type: string, [key: string]: unknown }, [key: string]: unknown }} ExecEvent */
 
 // A codex that never ends must fail the test, not the whole run.
-describe('the real codex', { timeout: 60_000 }, () => {
+describe('the real codex', { timeout: 120_000 }, () => {
   /** @type {import('../../testing/index.mjs').ScriptedProvider} */
   let provider
   /** @type {import('../../testing/index.mjs').CodexHome} */
