@@ -92,6 +92,7 @@ impl Thread {
             Err(Error::Spawn(format!("thread {} has begun a turn but is not on disk", self.id())))
         })?;
         session.router.follow_settings(self.id());
-        Resumed::read(&answer)
+        let ask = |method, params: String| session.connection.request(method, Some(&params), options);
+        self.identified(Resumed::read(&answer)?, ask).await
     }
 }

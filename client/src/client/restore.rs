@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::thread::Thread;
 use crate::Error;
@@ -15,6 +15,9 @@ use crate::rpc::{Call, Connection};
 pub(super) const AGAIN: Duration = Duration::from_millis(25);
 /// How often, for a turn that waits: an ephemeral thread is never written.
 const MOST_TRIES: u32 = 40;
+
+/// So many of the last turns are asked for where the items have no ids. A turn that runs is among them.
+const LAST_TURNS: u32 = 10;
 
 /// The answer to `thread/resume`, as far as it is needed here.
 #[derive(Deserialize)]
@@ -41,6 +44,42 @@ struct Identified {
     status: String,
 }
 
+/// A turn with its items.
+#[derive(Deserialize)]
+struct Items {
+    id: String,
+    #[serde(default)]
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Item {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// The answer to `thread/turns/list`.
+#[derive(Deserialize)]
+struct Listed {
+    data: Vec<Items>,
+}
+
+impl Items {
+    fn are_numbered(self) -> bool {
+        self.items.iter().any(Item::is_numbered)
+    }
+}
+
+impl Item {
+    fn is_numbered(&self) -> bool {
+        let number = self.id.strip_prefix("item-");
+        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+}
+
 impl Resumed {
     pub(super) fn read(answer: &RawValue) -> Result<Self, Error> {
         serde_json::from_str(answer.get())
@@ -63,6 +102,35 @@ impl Resumed {
     /// Whether a turn is stored as interrupted.
     pub(super) fn is_interrupted(&self, id: &str) -> bool {
         self.turn(id).and_then(identified).is_some_and(|turn| turn.status == "interrupted")
+    }
+
+    /// Whether items have numbers in the place of their ids: codex before 0.166 gives them while a turn runs.
+    fn is_numbered(&self) -> bool {
+        let numbered = |turn: &RawValue| {
+            turn.get().contains("\"item-") && serde_json::from_str(turn.get()).is_ok_and(Items::are_numbered)
+        };
+        self.thread.turns.iter().rev().take(LAST_TURNS as usize).any(|turn| numbered(turn))
+    }
+
+    /// Gives items that have numbers the ids that `thread/turns/list` has for them.
+    fn identify(&mut self, listed: &RawValue) {
+        let Ok(listed) = serde_json::from_str::<Listed>(listed.get()) else { return };
+        for turn in &mut self.thread.turns {
+            let Ok(Items { id, items }) = serde_json::from_str(turn.get()) else { continue };
+            let Some(real) = listed.data.iter().find(|listed| listed.id == id) else { continue };
+            let items = items.into_iter().zip(&real.items).map(|(mut item, real)| {
+                if item.is_numbered() && item.kind == real.kind {
+                    item.id.clone_from(&real.id);
+                }
+                item
+            });
+            let items: Vec<_> = items.collect();
+            let Ok(mut whole) = serde_json::from_str::<Map<String, Value>>(turn.get()) else { continue };
+            whole.insert("items".to_owned(), json!(items));
+            if let Ok(whole) = serde_json::value::to_raw_value(&whole) {
+                *turn = whole;
+            }
+        }
     }
 
     fn is_idle(&self) -> bool {
@@ -102,7 +170,7 @@ impl Thread {
             }
         };
         let resumed = match resumed {
-            Ok(answer) => Resumed::read(&answer)?,
+            Ok(answer) => self.identified(Resumed::read(&answer)?, ask).await?,
             Err(error @ Error::Rpc(_)) => {
                 tracing::warn!(thread = self.id(), %error, "a thread could not be resumed");
                 router.found_idle(self.id(), &active);
@@ -131,6 +199,30 @@ impl Thread {
         Ok(())
     }
 
+    /// What was resumed, with ids for items that have none.
+    ///
+    /// Wire: `thread/turns/list`, with codex before 0.166.
+    pub(super) async fn identified(
+        &self,
+        mut resumed: Resumed,
+        ask: impl Fn(&'static str, String) -> Call,
+    ) -> Result<Resumed, Error> {
+        if !resumed.is_numbered() {
+            return Ok(resumed);
+        }
+        let last = json!({
+            "threadId": self.id(), "itemsView": "full", "sortDirection": "desc", "limit": LAST_TURNS,
+        });
+        match ask("thread/turns/list", last.to_string()).answer().await {
+            Ok(listed) => resumed.identify(&listed),
+            Err(error @ Error::Rpc(_)) => {
+                tracing::warn!(thread = self.id(), %error, "items of a turn that runs have no ids");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(resumed)
+    }
+
     /// The token usage follows the answer to `thread/resume`: once the answer to `next` is here, it is as well.
     pub(super) async fn hear_usage(&self, next: Call) -> Result<(), Error> {
         match next.answer().await {
@@ -150,5 +242,39 @@ impl Thread {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn w2_numbers_of_an_older_codex_become_ids() {
+        let answer = raw(r#"{"thread":{"turns":[{"id":"t","status":"inProgress","items":[
+                {"type":"userMessage","id":"item-1","content":[]},{"type":"agentMessage","id":"item-2","text":"a"},
+                {"type":"commandExecution","id":"call_1"},{"type":"plan","id":"item-3"}]}]}}"#);
+        let mut resumed = Resumed::read(&answer).unwrap();
+        assert!(resumed.is_numbered());
+        resumed.identify(&raw(
+            r#"{"data":[{"id":"later","items":[]},{"id":"t","items":[{"type":"userMessage","id":"u"},
+                {"type":"agentMessage","id":"m"},{"type":"commandExecution","id":"other"},
+                {"type":"agentMessage","id":"n"}]}]}"#,
+        ));
+        let (id, turn) = resumed.running().unwrap();
+        let items: Items = serde_json::from_str(turn.get()).unwrap();
+        let ids: Vec<_> = items.items.iter().map(|item| item.id.as_str()).collect();
+        assert_eq!((id.as_str(), ids), ("t", vec!["u", "m", "call_1", "item-3"]));
+        assert!(turn.get().contains(r#""text":"a""#));
+    }
+
+    #[test]
+    fn w2_ids_are_no_numbers() {
+        let answer = raw(r#"{"thread":{"turns":[{"id":"t","items":[{"type":"plan","id":"item-a"}]}]}}"#);
+        assert!(!Resumed::read(&answer).unwrap().is_numbered());
     }
 }

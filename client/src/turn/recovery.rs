@@ -37,10 +37,9 @@ pub(super) fn missed(
         events.push(turn_event("turn/started", thread_id, turn));
     }
     let is_over = stored.is_over();
-    let last = stored.items.len().saturating_sub(1);
-    for (at, raw) in stored.items.iter().enumerate() {
+    for raw in &stored.items {
         let Ok(item) = serde_json::from_str::<StoredItem>(raw.get()) else { continue };
-        let is_complete = is_over || item.is_complete(at == last);
+        let is_complete = is_over || item.is_complete();
         let event = |method: &str, at: &str, time: &Option<Value>| {
             let ids = json!({ "threadId": thread_id, "turnId": turn_id, at: time });
             let ids = ids.to_string();
@@ -69,16 +68,13 @@ impl Stored<'_> {
 }
 
 impl StoredItem {
-    /// A codex that does not say when an item was completed says of most whether it is in progress. The last message
-    /// of a turn that runs may still grow.
-    fn is_complete(&self, is_last: bool) -> bool {
+    /// A codex before 0.166 does not say when an item was completed, but of most whether it is in progress. The others
+    /// it stores when they are complete: a message that still grows is not there.
+    fn is_complete(&self) -> bool {
         if self.started_at_ms.is_some() {
             return self.completed_at_ms.as_ref().is_some_and(Value::is_number);
         }
-        match self.status.as_ref().and_then(Value::as_str) {
-            Some(status) => status != "inProgress",
-            None => !is_last,
-        }
+        self.status.as_ref().and_then(Value::as_str) != Some("inProgress")
     }
 }
 
@@ -130,7 +126,7 @@ mod tests {
             {"id":"a"},{"id":"b","status":"completed"},{"id":"c","status":"inProgress"},{"id":"d"}]}"#;
         assert_eq!(
             methods(turn, &[]),
-            ["item/completed a", "item/completed b", "item/started c", "item/started d"]
+            ["item/completed a", "item/completed b", "item/started c", "item/completed d"]
         );
     }
 }
