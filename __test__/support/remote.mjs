@@ -20,8 +20,14 @@ export const caFile = join(certificates, 'ca.pem')
 
 /** The executable of codex that is tested against. */
 export function codexExecutable() {
-  if (process.env.CODEX_PATH) return process.env.CODEX_PATH
-  const { resolve } = createRequire(createRequire(import.meta.url).resolve('@openai/codex/package.json'))
+  const { CODEX_PATH = '' } = process.env
+  const isLauncher = CODEX_PATH.endsWith('.js')
+  if (CODEX_PATH !== '' && !isLauncher) return CODEX_PATH
+  // Not the launcher: what is killed must be codex itself.
+  const installed = isLauncher
+    ? CODEX_PATH
+    : createRequire(import.meta.url).resolve('@openai/codex/package.json')
+  const { resolve } = createRequire(installed)
   const name = `@openai/codex-${process.platform}-${process.arch}/package.json`
   const vendor = join(dirname(resolve(name)), 'vendor')
   const program = process.platform === 'win32' ? 'codex.exe' : 'codex'

@@ -31,7 +31,7 @@ use crate::transport::read_lines;
 /// How long more is waited for after the end of codex: another process may hold its stdout open.
 const DRAIN_GRACE: Duration = Duration::from_millis(1_000);
 /// How long what is there is read after its end: another process may go on writing.
-const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+const DRAIN_LIMIT: Duration = Duration::from_secs(15);
 /// How long the end of codex is waited for when the turn is over. It has yet to put the thread away.
 const SETTLE_GRACE: Duration = Duration::from_millis(1_000);
 /// How long it may go on after that, while nobody waits for it but the next turn of the thread.
