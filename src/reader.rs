@@ -9,7 +9,7 @@ use napi::{Env, JsDeferred, Result};
 
 use crate::error::to_js;
 use crate::promise::{Returned, parsed, promise};
-use crate::text::{Text, set_text};
+use crate::text::{Delta, Text, set_text};
 
 /// So many numbers cost less in a plain array than in a typed one.
 const FEW: usize = 32;
@@ -103,11 +103,11 @@ fn to_array<'env>(env: &'env Env, batch: Batch) -> Result<Array<'env>> {
     for piece in batch {
         match piece {
             Piece::Json(text) => array.insert(Text(text))?,
-            Piece::Text(text) => array.insert(Text(text))?,
+            Piece::Text(text) => array.insert(Delta(text))?,
             Piece::Deltas { template, text, ends, emitted_at_ms } => {
                 let mut deltas = Object::new(env)?;
                 set_text(&mut deltas, "template", template)?;
-                set_text(&mut deltas, "text", text)?;
+                deltas.set_named_property("text", Delta(text))?;
                 deltas
                     .set_named_property("ends", numbers(env, ends.into_iter().map(f64::from).collect())?)?;
                 deltas.set_named_property("at", numbers(env, emitted_at_ms)?)?;

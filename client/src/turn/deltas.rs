@@ -15,6 +15,8 @@ const SHARED_BYTES: usize = 8 * 1024;
 pub(super) struct Deltas {
     template: Arc<Template>,
     text: String,
+    /// Known here, where the text is in the cache, so that no reader has to look.
+    is_ascii: bool,
     deltas: Vec<Delta>,
 }
 
@@ -48,7 +50,7 @@ impl Deltas {
     /// A run of one delta; the next of the same kind share its template.
     pub(super) fn new(parts: &DeltaParts<'_>, before: Option<&Self>) -> Self {
         let template = before.map_or_else(|| Arc::new(parts.template()), |run| Arc::clone(&run.template));
-        let mut run = Self { template, text: String::new(), deltas: Vec::new() };
+        let mut run = Self { template, text: String::new(), is_ascii: true, deltas: Vec::new() };
         run.push(parts);
         run
     }
@@ -73,6 +75,7 @@ impl Deltas {
     }
 
     pub(super) fn push(&mut self, parts: &DeltaParts<'_>) {
+        self.is_ascii &= parts.text.is_ascii();
         self.text.push_str(&parts.text);
         self.deltas.push(Delta { end: self.text.len(), emitted_at_ms: parts.emitted_at_ms });
     }
@@ -100,11 +103,10 @@ impl Deltas {
     /// Where each of some deltas ends in their text, in UTF-16 units.
     pub(super) fn ends(&self, deltas: Range<usize>) -> Vec<u32> {
         let start = self.end_of(deltas.start);
-        let ascii = self.text[start..self.end_of(deltas.end)].is_ascii();
         let (mut units, mut done) = (0, start);
         let end_of = |delta: &Delta| {
             let text = &self.text[done..delta.end];
-            units += if ascii { u32::try_from(text.len()).unwrap_or(u32::MAX) } else { utf16_len(text) };
+            units += utf16_len(text, self.is_ascii);
             done = delta.end;
             units
         };
@@ -147,6 +149,19 @@ impl Template {
 }
 
 impl LogText {
+    /// Whether it is pure ASCII. What is long is not looked at for that, where its run is.
+    pub fn is_ascii(&self) -> bool {
+        match &self.0 {
+            Held::Copied(text) => text.is_ascii(),
+            Held::Shared { run, range } => run.is_ascii || run.text[range.clone()].is_ascii(),
+        }
+    }
+
+    /// Its length in JavaScript.
+    pub(super) fn utf16_len(&self) -> u32 {
+        utf16_len(self, self.is_ascii())
+    }
+
     /// Whether it is held without a copy.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self.0, Held::Shared { .. })
@@ -183,8 +198,8 @@ impl PartialEq for LogText {
 }
 
 /// The length of a text in JavaScript.
-pub(super) fn utf16_len(text: &str) -> u32 {
-    let units = if text.is_ascii() { text.len() } else { text.encode_utf16().count() };
+fn utf16_len(text: &str, is_ascii: bool) -> u32 {
+    let units = if is_ascii || text.is_ascii() { text.len() } else { text.encode_utf16().count() };
     u32::try_from(units).unwrap_or(u32::MAX)
 }
 

@@ -3,7 +3,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::deltas::{DeltaParts, Deltas, LogText, utf16_len};
+use super::deltas::{DeltaParts, Deltas, LogText};
 use super::reader::ReaderKind;
 use super::step::step_json;
 use crate::rpc::Notification;
@@ -357,7 +357,7 @@ fn add_deltas(batch: &mut Batch, small: &mut String, run: &Arc<Deltas>, taken: R
     flush(batch, small);
     let (template, text) = (run.template(), run.text(taken.clone()));
     let (ends, timed) = match joined {
-        true => (vec![utf16_len(&text)], taken.end - 1..taken.end),
+        true => (vec![text.utf16_len()], taken.end - 1..taken.end),
         false => (run.ends(taken.clone()), taken),
     };
     let emitted_at_ms = run.times(timed);
