@@ -8,6 +8,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem, type } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { build } from './build.mjs'
 import { flood } from './flood.mjs'
@@ -43,6 +44,8 @@ if (!values['no-write'] && !values.development) {
   const after = text.split(END)[1]
   if (after === undefined) throw new Error('bench/README.md has no place for results')
   writeFileSync(readme, `${before}${BEGIN}\n\n${results}\n\n${END}${after}`)
+  const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', import.meta.url))
+  execFileSync(process.execPath, [biome, 'format', '--write', fileURLToPath(readme)], { stdio: 'ignore' })
 }
 
 /** What the numbers belong to. */
