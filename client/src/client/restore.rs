@@ -116,15 +116,14 @@ impl Resumed {
     fn identify(&mut self, listed: &RawValue) {
         let Ok(listed) = serde_json::from_str::<Listed>(listed.get()) else { return };
         for turn in &mut self.thread.turns {
-            let Ok(Items { id, items }) = serde_json::from_str(turn.get()) else { continue };
+            let Ok(Items { id, mut items }) = serde_json::from_str(turn.get()) else { continue };
             let Some(real) = listed.data.iter().find(|listed| listed.id == id) else { continue };
-            let items = items.into_iter().zip(&real.items).map(|(mut item, real)| {
+            // More than were listed stay as they are.
+            for (item, real) in items.iter_mut().zip(&real.items) {
                 if item.is_numbered() && item.kind == real.kind {
                     item.id.clone_from(&real.id);
                 }
-                item
-            });
-            let items: Vec<_> = items.collect();
+            }
             let Ok(mut whole) = serde_json::from_str::<Map<String, Value>>(turn.get()) else { continue };
             whole.insert("items".to_owned(), json!(items));
             if let Ok(whole) = serde_json::value::to_raw_value(&whole) {
@@ -257,7 +256,8 @@ mod tests {
     fn w2_numbers_of_an_older_codex_become_ids() {
         let answer = raw(r#"{"thread":{"turns":[{"id":"t","status":"inProgress","items":[
                 {"type":"userMessage","id":"item-1","content":[]},{"type":"agentMessage","id":"item-2","text":"a"},
-                {"type":"commandExecution","id":"call_1"},{"type":"plan","id":"item-3"}]}]}}"#);
+                {"type":"commandExecution","id":"call_1"},{"type":"plan","id":"item-3"},
+                {"type":"commandExecution","id":"call_2"}]}]}}"#);
         let mut resumed = Resumed::read(&answer).unwrap();
         assert!(resumed.is_numbered());
         resumed.identify(&raw(
@@ -268,7 +268,7 @@ mod tests {
         let (id, turn) = resumed.running().unwrap();
         let items: Items = serde_json::from_str(turn.get()).unwrap();
         let ids: Vec<_> = items.items.iter().map(|item| item.id.as_str()).collect();
-        assert_eq!((id.as_str(), ids), ("t", vec!["u", "m", "call_1", "item-3"]));
+        assert_eq!((id.as_str(), ids), ("t", vec!["u", "m", "call_1", "item-3", "call_2"]));
         assert!(turn.get().contains(r#""text":"a""#));
     }
 
