@@ -119,7 +119,8 @@ impl Core {
                 Some(error) if self.settings.restart == Some(false) && session.metadata().is_some() => {
                     return Err(error);
                 }
-                Some(_) => {}
+                // Its end may be under way: all are told of it before they hear of the next one.
+                Some(error) => session.connection.end(&error),
             }
         }
         slot.sessions += 1;

@@ -26,7 +26,7 @@ pub enum ConnectionEvent {
     },
 }
 
-/// Hears of what happens to the connection. Must not block.
+/// Hears of what happens to the connection. Must not block, nor call the client.
 pub type Observer = Arc<dyn Fn(&ConnectionEvent) + Send + Sync>;
 
 /// Who hears of it.
