@@ -260,6 +260,15 @@ describe('its end', { concurrency: 4, timeout: 60_000 }, () => {
     assert.match(error.message, /the disk is full/)
   })
 
+  test('what is written was destroyed, and nothing said so', async (t) => {
+    const { transport } = inMemory()
+    const { codex } = connect(t, { transport })
+    await codex.connect()
+    transport.writable.destroy()
+    const error = await rejection(codex.request('x/ask', {}), TransportError)
+    assert.match(error.message, /destroyed/)
+  })
+
   test('web streams that fail, to read and to write', async (t) => {
     const never = new ReadableStream({ pull: () => new Promise(() => {}) })
     const full = new WritableStream({
@@ -289,13 +298,16 @@ describe('its end', { concurrency: 4, timeout: 60_000 }, () => {
     assert.match(error.message, /bytes|Uint8Array/i)
   })
 
-  test('a server that says nothing is given up at connectTimeoutMs', async (t) => {
-    const { codex } = connect(t, {
-      transport: { readable: new PassThrough(), writable: new PassThrough().resume() },
-      connectTimeoutMs: 200,
-    })
+  test('a server that says nothing is given up at connectTimeoutMs, and told so', async (t) => {
+    const transport = { readable: new PassThrough(), writable: new PassThrough().resume() }
+    const { codex } = connect(t, { transport, connectTimeoutMs: 200 })
+    const finished = once(transport.writable, 'finish')
     const error = /** @type {any} */ (await rejection(codex.connect(), CodexError))
     assert.equal(error.code, 'TIMEOUT')
+    // Nothing else keeps Node here until then.
+    const late = setTimeout(() => transport.writable.destroy(new Error('it was not ended')), 10_000)
+    await finished
+    clearTimeout(late)
   })
 
   test('close() ends what is written, with calls in flight too', async (t) => {
@@ -344,6 +356,24 @@ describe('its end', { concurrency: 4, timeout: 60_000 }, () => {
     // Who waited would do so for a second.
     assert.ok(performance.now() - again < 1_000, 'what is read never ends')
     assert.equal(open.transport.readable.readableEnded, false)
+  })
+
+  test('the logger has had all when close() resolves, however much that was', async (t) => {
+    const { transport } = inMemory()
+    let count = 0
+    const { codex } = connect(t, { transport, logger: () => void count++, logLevel: 'warn' })
+    await codex.connect()
+    transport.readable.write('{no message}\n'.repeat(8_000))
+    // They are on their way into the client.
+    for (let round = 0; round < 2; round++) await new Promise((resolve) => setImmediate(resolve))
+    const closed = codex.close()
+    // Nothing is heard meanwhile.
+    for (const until = performance.now() + 800; performance.now() < until; );
+    await closed
+    const atClose = count
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    assert.ok(atClose > 0)
+    assert.equal(count, atClose)
   })
 
   test('a line that is lost ends what is written', async (t) => {

@@ -130,9 +130,17 @@ function nodeSink(writable, failed) {
   writable.on('error', failed)
   return {
     /** @param {Uint8Array} bytes */
-    write: (bytes) => void writable.write(bytes),
+    write: (bytes) => {
+      // One that was destroyed tells nobody else.
+      writable.write(bytes, (/** @type {unknown} */ error) => {
+        if (error) failed(error)
+      })
+    },
     /** @param {() => void} then */
-    end: (then) => void writable.end(() => then()),
+    end: (then) => {
+      if (writable.destroyed) then()
+      else writable.end(() => then())
+    },
   }
 }
 

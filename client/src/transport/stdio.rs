@@ -3,6 +3,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::Inbound;
@@ -38,12 +39,13 @@ pub async fn run_carried_lines(
     ending: CancellationToken,
     mut inbound: impl Inbound,
 ) -> std::io::Result<()> {
-    let mut writer = tokio::spawn(write_lines(writer, outgoing, ending).in_current_span());
+    // What is written is closed with the line, also where that is given up.
+    let mut writer =
+        AbortOnDropHandle::new(tokio::spawn(write_lines(writer, outgoing, ending).in_current_span()));
     let read = tokio::select! {
         read = read_lines(reader, &mut inbound) => read,
         _ = &mut writer => return Ok(()),
     };
-    writer.abort();
     read.inspect_err(|error| tracing::warn!(%error, "reading from options.transport failed"))
 }
 
