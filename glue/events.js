@@ -12,9 +12,6 @@ const { argumentError } = require('./json.js')
  */
 const emitters = new WeakMap()
 
-/** Node takes 1,000 calls of a queue in one round of its loop; that of a logger holds 10,000. The first may be over. */
-const ROUNDS = 12
-
 /**
  * Adds or removes a listener of a client.
  *
@@ -58,14 +55,15 @@ function deliver(emitter, json) {
 }
 
 /**
- * What was told before a promise of the native side resolves has arrived when this one does: listeners and loggers
- * do not keep Node alive, and are told through queues of their own.
+ * What was told before a promise of the native side resolves has arrived when this one does: listeners do
+ * not keep Node alive, and are told through a queue of their own.
  *
  * @param {Promise<void>} promise
  */
 async function afterEvents(promise) {
   await promise
-  for (let round = 0; round < ROUNDS; round++) await new Promise((resolve) => setImmediate(resolve))
+  // What the native side queued may wait for one more round of the loop; the first immediate may end this one.
+  for (let round = 0; round < 3; round++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 module.exports = { afterEvents, listen }

@@ -1,7 +1,7 @@
 'use strict'
 
 /**
- * A logger as a function that takes a record as JSON. What the logger throws must not end the host: it becomes
+ * A logger as a function that takes a record as JSON, or nothing, which only its answer is wanted for. What the logger throws must not end the host: it becomes
  * a warning.
  *
  * @param {(record: object) => void} logger
@@ -9,6 +9,7 @@
  */
 function recordSink(logger) {
   return (json) => {
+    if (json === '') return
     try {
       logger(JSON.parse(json))
     } catch (error) {

@@ -32,7 +32,7 @@ use crate::turn::Turn;
 #[napi]
 pub struct Codex {
     pub(crate) codex: codex_client::Codex,
-    _logger: Option<Registration>,
+    logger: Option<Arc<Registration>>,
 }
 
 #[napi]
@@ -66,7 +66,7 @@ impl Codex {
         let codex =
             codex_client::Codex::new(settings, handlers, host, span).map_err(|error| to_js(env, &error))?;
         hooks.close_at_end(&codex);
-        Ok(Self { codex, _logger: registration })
+        Ok(Self { codex, logger: registration.map(Arc::new) })
     }
 
     /// What the server said of itself in the handshake.
@@ -314,9 +314,12 @@ impl Codex {
     /// listeners and the logger have been told all of it.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        let codex = self.codex.clone();
+        let (codex, logger) = (self.codex.clone(), self.logger.clone());
         let close = async move {
             codex.close().await;
+            if let Some(logger) = logger {
+                logger.told().await;
+            }
             Ok(())
         };
         let closed = promise(env, close, |_, ()| Ok(()))?;

@@ -2,12 +2,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Once, PoisonError, RwLock};
+use std::time::Duration;
 
 use codex_client::options::LogLevel;
 use napi::bindgen_prelude::{FnArgs, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Result, Status};
 use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
@@ -21,6 +23,9 @@ use crate::environment::RecordSink;
 /// A record's `level, target, message, fields` as JSON, to be called without keeping Node alive.
 type Sink =
     ThreadsafeFunction<FnArgs<(String,)>, Unknown<'static>, FnArgs<(String,)>, Status, false, true, 10_000>;
+
+/// Before a logger whose queue is full is asked again.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
 
 struct Logger {
     level: LevelFilter,
@@ -41,6 +46,30 @@ pub(crate) fn install() {
 
 /// Keeps a client's logger for as long as it lives.
 pub(crate) struct Registration(u64);
+
+impl Registration {
+    /// Waits until the logger has had every record so far: what is asked of it last is answered last.
+    pub(crate) async fn told(&self) {
+        loop {
+            let (sender, told) = oneshot::channel();
+            let status = {
+                let loggers = LOGGERS.read().unwrap_or_else(PoisonError::into_inner);
+                let Some(logger) = loggers.as_ref().and_then(|loggers| loggers.get(&self.0)) else { return };
+                let answer = move |_, _| {
+                    let _ = sender.send(());
+                    Ok(())
+                };
+                let nothing = (String::new(),).into();
+                logger.sink.call_with_return_value(nothing, ThreadsafeFunctionCallMode::NonBlocking, answer)
+            };
+            match status {
+                Status::Ok => return drop(told.await),
+                Status::QueueFull => tokio::time::sleep(FULL_PAUSE).await,
+                _ => return,
+            }
+        }
+    }
+}
 
 impl Drop for Registration {
     fn drop(&mut self) {
