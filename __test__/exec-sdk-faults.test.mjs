@@ -177,6 +177,6 @@ describe('two runs at once on one thread', () => {
   test('codex-node/exec: one after the other, on one thread', async (t) => {
     const { log } = await play(t, OURS, script, program)
     // The last exit is not waited for long.
-    assert.deepEqual(told(log).slice(0, 3), ['starts', 'exits', 'resumes'])
+    assert.match(told(log).join(), /^starts,exits,resumes(,exits)?$/)
   })
 })

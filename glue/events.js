@@ -55,8 +55,8 @@ function deliver(emitter, json) {
 }
 
 /**
- * What was told before a promise of the native side resolves has arrived when this one does: listeners do
- * not keep Node alive, and are told through a queue of their own.
+ * What was told before a promise of the native side resolves has arrived when this one does: listeners do not keep
+ * Node alive, and are told through a queue of their own.
  *
  * @param {Promise<void>} promise
  */

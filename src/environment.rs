@@ -306,7 +306,7 @@ impl Hooks {
         self.listen.borrow_back(env)?.call(arguments.into())
     }
 
-    /// A promise that resolves when listeners and loggers have been told what was said before it.
+    /// A promise that resolves when listeners have been told what was said before it.
     pub(crate) fn after_events(&self, env: &Env, promise: Unknown<'_>) -> Result<Unknown<'static>> {
         self.after_events.borrow_back(env)?.call((extend(promise),).into())
     }
