@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use codex_client::client::LoginKind;
+use codex_client::api::LoginKind;
 use codex_client::options::{AccountSettings, LoginWaitSettings};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
@@ -107,7 +107,7 @@ impl Account {
 /// A login that a person has to finish in a browser. Made by `codex.account`.
 #[napi]
 pub struct Login {
-    login: Arc<codex_client::client::Login>,
+    login: Arc<codex_client::api::Login>,
 }
 
 #[napi]

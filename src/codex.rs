@@ -3,12 +3,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use codex_client::Error;
-use codex_client::client::{ByteTransport, Host};
+use codex_client::api::Host;
 use codex_client::options::{
     ClientInfo, ClientSettings, ContinueSettings, NotificationSettings, RequestSettings, RunSettings,
     ThreadSettings,
 };
 use codex_client::requests::Handlers;
+use codex_client::session::ByteTransport;
 use codex_client::turn::Continuation;
 use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use codex_client::Error;
-use codex_client::client::Command;
+use codex_client::api::Command;
 use codex_client::options::{CommandSettings, TerminalSize};
-use codex_client::routing::{Chunk, OutputNext};
+use codex_client::session::{Chunk, OutputNext};
 use napi::bindgen_prelude::{
     FromNapiValue, JsObjectValue, JsValue, Null, Object, This, ToNapiValue, Uint8Array, Unknown,
 };

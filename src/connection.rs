@@ -1,4 +1,4 @@
-use codex_client::client::ConnectionEvent;
+use codex_client::session::ConnectionEvent;
 use napi::bindgen_prelude::{JsValue, This, Unknown};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi::{Env, Result};

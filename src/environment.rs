@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_client::Codex;
-use codex_client::client::WeakCodex;
+use codex_client::api::WeakCodex;
 use codex_client::options::{parse, parse_beside};
 use codex_client::requests::{HandlerKind, Handlers};
 use napi::bindgen_prelude::{Buffer, FnArgs, Function, FunctionRef, JsObjectValue, JsValue, Object, Unknown};

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use codex_client::client::Pages;
+use codex_client::api::Pages;
 use napi::bindgen_prelude::{JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result};
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use codex_client::client::TurnReader;
+use codex_client::api::TurnReader;
 use codex_client::turn::{Batch, Continuation, Next, Piece};
 use napi::bindgen_prelude::{
     Array, Float64ArraySlice, JsObjectValue, JsValue, Null, Object, ToNapiValue, Unknown,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use codex_client::client::{self, Host};
+use codex_client::api::{self, Host};
 use codex_client::options::{ClientInfo, ServeSettings, SignedTokenSettings};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
@@ -17,7 +17,7 @@ use crate::runtime::runtime;
 /// the program that started it, however that ends.
 #[napi]
 pub struct AppServer {
-    server: Arc<client::AppServer>,
+    server: Arc<api::AppServer>,
     closing: CancellationToken,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn serve<'env>(env: &'env Env, options: Unknown<'env>) -> Result<Unkn
             transport: None,
         };
         let ended = hooks.ended().clone();
-        let start = async move { client::AppServer::start(settings, &host).await };
+        let start = async move { api::AppServer::start(settings, &host).await };
         cancellable(env, start, signal, move |_, server| {
             let (server, closing) = (Arc::new(server), CancellationToken::new());
             // It lives until it is closed, whether anybody still holds the object or not.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use codex_client::Error;
-use codex_client::client::{ByteReader, ByteTransport, ByteWriter};
+use codex_client::session::{ByteReader, ByteTransport, ByteWriter};
 use napi::bindgen_prelude::{Buffer, FnArgs, JsObjectValue, Object, Uint8Array, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status};

@@ -187,6 +187,11 @@ pub struct TurnFailure {
 }
 
 impl Error {
+    /// The error of every call after `close()`.
+    pub fn client_closed() -> Self {
+        Self::Closed("this Codex client was closed; make a new one".to_owned())
+    }
+
     /// A short stable name of the kind of error.
     pub fn code(&self) -> &'static str {
         match self {

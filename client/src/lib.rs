@@ -8,7 +8,8 @@
 //! - [`routing`]: which turn a message belongs to; events that came early; notifications outside turns
 //! - [`turn`]: a turn's log and its readers; the result
 //! - [`requests`]: who answers what the server asks
-//! - [`client`]: [`Codex`], [`Thread`] and [`Turn`]
+//! - [`session`]: one connection to one server: start or dial it, handshake, reconnect
+//! - [`api`]: [`Codex`], [`Thread`] and [`Turn`]
 //!
 //! Beside them, on [`process`] alone:
 //!
@@ -16,7 +17,7 @@
 //!
 //! There is no Node in this crate; the N-API binding wraps it.
 
-pub mod client;
+pub mod api;
 mod error;
 pub mod exec;
 pub mod options;
@@ -25,13 +26,15 @@ pub mod requests;
 pub mod routing;
 pub mod rpc;
 mod secrets;
+pub mod session;
 mod token;
 pub mod transport;
 pub mod turn;
 
-pub use client::{Codex, Metadata, Thread, Turn};
+pub use api::{Codex, Thread, Turn};
 pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};
 pub use secrets::Secrets;
+pub use session::Metadata;
 pub use token::signed_bearer_token;
 
 /// The oldest codex whose app-server this crate speaks to.

@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -70,6 +70,7 @@ pub struct Process {
 
 struct Shared {
     pid: u32,
+    path: PathBuf,
     /// Cancelled when the child is asked to end, and `ending` once its descendants are known.
     asked: CancellationToken,
     ending: CancellationToken,
@@ -124,6 +125,7 @@ impl Process {
         let asked = CancellationToken::new();
         let shared = Arc::new(Shared {
             pid: child.id().unwrap_or_default(),
+            path: executable.path.clone(),
             asked: asked.clone(),
             ending: CancellationToken::new(),
             extra_grace: Mutex::new(Duration::ZERO),
@@ -149,6 +151,11 @@ impl Process {
         tokio::spawn(watch.in_current_span());
         let _dropped = Arc::new(asked.drop_guard());
         Ok(Spawned { process: Self { shared, _dropped }, stdin, stdout })
+    }
+
+    /// What was started.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
     }
 
     /// The process id.

@@ -51,6 +51,13 @@ pub struct CallOptions {
     pub long: bool,
 }
 
+impl CallOptions {
+    /// A deadline, and nothing special.
+    pub fn within(timeout: Duration) -> Self {
+        Self { timeout, indeterminate: false, long: false }
+    }
+}
+
 /// One JSON-RPC connection, over one line to the server or several, one after the other. Its end is sticky: whoever
 /// asks later gets the same error.
 pub struct Connection {

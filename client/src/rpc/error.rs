@@ -8,6 +8,16 @@ use crate::{Error, RpcError, RpcErrorKind};
 /// An answer: the result as JSON text, or why there is none.
 pub type RawAnswer = Result<Box<RawValue>, Error>;
 
+/// What an answer holds, as far as it is needed.
+pub(crate) fn read_answer<'a, T: Deserialize<'a>>(method: &str, answer: &'a RawValue) -> Result<T, Error> {
+    serde_json::from_str(answer.get()).map_err(|error| unreadable(method, &error))
+}
+
+/// The error for an answer that can't be read.
+pub(crate) fn unreadable(method: &str, error: &serde_json::Error) -> Error {
+    Error::Spawn(format!("the answer to {method} can't be read: {error}"))
+}
+
 /// Messages longer than this list what the server knows, which helps nobody.
 const LONGEST_MESSAGE: usize = 600;
 

@@ -9,3 +9,4 @@ pub use connection::{Call, CallOptions, Connection, Inbox, ServerRequest, only_r
 pub(crate) use envelope::with_notification;
 pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;
+pub(crate) use error::{read_answer, unreadable};

@@ -1,0 +1,240 @@
+//! What every handle of one client shares: its session, its threads, and the turns that are kept.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::api::thread::state::ThreadState;
+use crate::options::{ClientInfo, ClientSettings};
+use crate::process::{ConfigArguments, config_arguments, secret_variables};
+use crate::requests::{Dispatcher, Handlers};
+use crate::rpc::{CallOptions, RawAnswer, only_reads};
+use crate::session::{ByteTransport, Endpoint, Events, Plan, Restore, Services, Session, retry_overload};
+use crate::turn::TurnState;
+use crate::{Error, Secrets, lock};
+
+/// What the program around the client gives it.
+#[derive(Clone)]
+pub struct Host {
+    /// Where its tasks run.
+    pub runtime: Handle,
+    /// Who the client is, unless its settings say otherwise.
+    pub client_info: ClientInfo,
+    /// Folders from which an installed `@openai/codex` is looked for, upwards.
+    pub search_from: Vec<PathBuf>,
+    /// Carries the bytes to a server, in place of a process and of a URL.
+    pub transport: Option<Arc<dyn ByteTransport>>,
+}
+
+/// What every handle of one client shares.
+pub(crate) struct Core {
+    pub(crate) settings: ClientSettings,
+    pub(crate) config: ConfigArguments,
+    /// What neither logs nor errors may show.
+    pub(crate) secrets: Secrets,
+    pub(crate) services: Services,
+    plan: Arc<Plan>,
+    me: Weak<Self>,
+    slot: Mutex<Slot>,
+    threads: Mutex<HashMap<String, Weak<ThreadState>>>,
+    closed: OnceCell<()>,
+    kept: Mutex<VecDeque<Arc<TurnState>>>,
+}
+
+/// How many turns are kept for whoever has a continuation of them.
+const MOST_KEPT: usize = 64;
+
+#[derive(Default)]
+struct Slot {
+    session: Option<Arc<Session>>,
+    sessions: u64,
+    closed: bool,
+}
+
+impl Core {
+    pub(crate) fn new(
+        settings: ClientSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+        host: Host,
+        span: tracing::Span,
+    ) -> Result<Arc<Self>, Error> {
+        settings.check()?;
+        let config = settings.config.as_ref().map(config_arguments).transpose()?.unwrap_or_default();
+        let endpoint = match &host.transport {
+            Some(transport) => {
+                settings.check_no_process("transport")?;
+                if settings.url.is_some() {
+                    let why = "options.url: options.transport goes in its place; give one of them";
+                    return Err(Error::InvalidArgument(why.to_owned()));
+                }
+                settings.check_remote()?;
+                Endpoint::Bytes(Arc::clone(transport))
+            }
+            None => settings.dial()?.map_or(Endpoint::Process, Endpoint::Dial),
+        };
+        let variables = settings.env.as_ref().map(secret_variables).unwrap_or_default();
+        let own = settings.api_key.clone().into_iter().chain(endpoint.secrets());
+        let secrets = Secrets::new(config.secret_texts().into_iter().chain(variables).chain(own));
+        let Host { runtime, client_info, search_from, transport: _ } = host;
+        let arguments = config.arguments.clone();
+        let plan = Plan::new(endpoint, &settings, &client_info, arguments, secrets.clone(), search_from);
+        let services = Services {
+            ring: Arc::default(),
+            dispatcher: Dispatcher::new(handlers),
+            events: Arc::new(Events::new(span.clone())),
+            runtime,
+            span,
+        };
+        Ok(Arc::new_cyclic(|me| Self {
+            settings,
+            config,
+            secrets,
+            services,
+            plan: Arc::new(plan),
+            me: Weak::clone(me),
+            slot: Mutex::default(),
+            threads: Mutex::default(),
+            closed: OnceCell::new(),
+            kept: Mutex::default(),
+        }))
+    }
+
+    /// The session that lives, or a new one: after a server has died the next call starts another.
+    pub(crate) fn session(&self) -> Result<Arc<Session>, Error> {
+        let mut slot = lock(&self.slot);
+        if slot.closed {
+            return Err(Error::client_closed());
+        }
+        if let Some(session) = &slot.session {
+            match session.connection.ended() {
+                None => return Ok(Arc::clone(session)),
+                Some(error) if self.settings.restart == Some(false) && session.metadata().is_some() => {
+                    return Err(error);
+                }
+                // Its end may be under way: all are told of it before they hear of the next one.
+                Some(error) => session.connection.end(&error),
+            }
+        }
+        slot.sessions += 1;
+        let session =
+            Session::start(&self.plan, &self.services, self.weak() as Weak<dyn Restore>, slot.sessions);
+        slot.session = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Makes a request, which has its place in the queue when this returns. What only reads is asked again while
+    /// the server is overloaded.
+    pub(crate) fn request(
+        &self,
+        method: &str,
+        params: Option<String>,
+        timeout: Option<Duration>,
+    ) -> Result<impl Future<Output = RawAnswer> + Send + 'static, Error> {
+        let timeout = timeout.unwrap_or(self.settings.request_timeout());
+        let options = CallOptions::within(timeout);
+        let deadline = Instant::now() + timeout;
+        let connection = Arc::clone(&self.session()?.connection);
+        let call = connection.request(method, params.as_deref(), options);
+        let method = method.to_owned();
+        let answer = async move {
+            if !only_reads(&method) {
+                return call.answer().await;
+            }
+            let mut first = Some(call);
+            retry_overload(deadline, move || {
+                let left = CallOptions { timeout: deadline - Instant::now(), ..options };
+                let again = || connection.request(&method, params.as_deref(), left);
+                first.take().unwrap_or_else(again).answer()
+            })
+            .await
+        };
+        Ok(answer.instrument(self.services.span.clone()))
+    }
+
+    /// Makes a request with the deadline of this client.
+    pub(crate) async fn ask(&self, method: &str, params: Map<String, Value>) -> RawAnswer {
+        self.request(method, Some(Value::Object(params).to_string()), None)?.await
+    }
+
+    /// The session, if one lives.
+    pub(crate) fn current(&self) -> Option<Arc<Session>> {
+        lock(&self.slot).session.clone()
+    }
+
+    /// A handle that does not keep it alive.
+    pub(crate) fn weak(&self) -> Weak<Self> {
+        Weak::clone(&self.me)
+    }
+
+    /// The threads that a session has loaded.
+    pub(crate) fn threads_of(&self, session: u64) -> Vec<Arc<ThreadState>> {
+        let threads = lock(&self.threads);
+        threads.values().filter_map(Weak::upgrade).filter(|thread| thread.session() == session).collect()
+    }
+
+    /// What all handles of one thread share.
+    pub(crate) fn thread(&self, id: &str, make: impl FnOnce() -> ThreadState) -> Arc<ThreadState> {
+        let mut threads = lock(&self.threads);
+        if let Some(shared) = threads.get(id).and_then(Weak::upgrade) {
+            return shared;
+        }
+        threads.retain(|_, shared| shared.strong_count() > 0);
+        let shared = Arc::new(make());
+        threads.insert(id.to_owned(), Arc::downgrade(&shared));
+        shared
+    }
+
+    /// What the handles of a thread share, if there are any.
+    pub(crate) fn known_thread(&self, id: &str) -> Option<Arc<ThreadState>> {
+        lock(&self.threads).get(id).and_then(Weak::upgrade)
+    }
+
+    /// Keeps a turn for whoever continues it.
+    pub(crate) fn keep(&self, state: &Arc<TurnState>) {
+        let mut kept = lock(&self.kept);
+        if kept.iter().any(|known| Arc::ptr_eq(known, state)) {
+            return;
+        }
+        state.keep();
+        kept.push_back(Arc::clone(state));
+        if kept.len() > MOST_KEPT {
+            // The oldest that has ended, else the oldest.
+            let oldest = kept.iter().position(|known| known.end().is_some()).unwrap_or_default();
+            if let Some(state) = kept.remove(oldest) {
+                state.release();
+            }
+        }
+    }
+
+    /// A turn that was kept.
+    pub(crate) fn kept(&self, turn: &str) -> Option<Arc<TurnState>> {
+        lock(&self.kept).iter().find(|state| state.turn_id == turn).cloned()
+    }
+
+    /// Refuses later calls and ends the server. Every caller waits for the end.
+    pub(crate) async fn close(&self) {
+        let session = {
+            let mut slot = lock(&self.slot);
+            slot.closed = true;
+            slot.session.take()
+        };
+        self.closed
+            .get_or_init(|| async {
+                if let Some(session) = session {
+                    let threads = lock(&self.threads).len();
+                    session.close(threads).await;
+                }
+                self.services.ring.close();
+                self.services.dispatcher.records().close();
+            })
+            .await;
+    }
+}

@@ -1,0 +1,13 @@
+//! [`Codex`], [`Thread`] and [`Turn`]: what a binding wraps. A folder for each; nothing here knows of bytes or processes.
+
+pub(crate) mod codex;
+pub(crate) mod core;
+pub(crate) mod services;
+pub(crate) mod thread;
+pub(crate) mod turn;
+
+pub use self::core::Host;
+pub use codex::{Codex, WeakCodex};
+pub use services::{AppServer, Command, Login, LoginKind, Pages};
+pub use thread::Thread;
+pub use turn::{Cancelled, Turn, TurnReader};

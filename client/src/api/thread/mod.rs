@@ -1,0 +1,14 @@
+//! A thread: its state, how it is opened, stored, loaded again, and what it holds. Its turns are in `api/turn`.
+
+pub(crate) mod defaults;
+mod goal;
+mod history;
+mod open;
+pub(crate) mod restore;
+pub(crate) mod resumed;
+pub(crate) mod state;
+mod stored;
+#[expect(clippy::module_inception, reason = "a file is named after its main item")]
+mod thread;
+
+pub use thread::Thread;

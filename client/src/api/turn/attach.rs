@@ -1,0 +1,104 @@
+//! Turns whose beginning was missed: another client's, or those of a thread that was not followed.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::Error;
+use crate::api::thread::Thread;
+use crate::api::thread::resumed::{AGAIN, Resumed, is_unwritten};
+use crate::api::turn::Turn;
+use crate::api::turn::watch::{Watch, watch_turn};
+use crate::routing::{Expected, TurnSink};
+use crate::session::Session;
+use crate::turn::TurnState;
+
+impl Thread {
+    /// The turn that runs in the thread, whoever started it. What it has completed comes as events first, then what
+    /// follows. Wire: `thread/resume`.
+    pub async fn running_turn(&self) -> Result<Option<Turn>, Error> {
+        let session = self.core.session()?;
+        session.ready().await?;
+        if let Some(state) = self.shared.running() {
+            return Ok(Some(Turn::new(self.clone(), Arc::clone(&session.connection), state)));
+        }
+        // No turn of this client may begin meanwhile.
+        let permit =
+            Arc::clone(&self.shared.turns).acquire_owned().await.map_err(|_| Error::client_closed())?;
+        let expected = session.router.expect(self.id());
+        let resumed = self.resume_with_turns(&session).await?;
+        self.shared.loaded(session.number);
+        let Some((turn_id, stored)) = resumed.running() else { return Ok(None) };
+        let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, true);
+        self.shared.runs(&state);
+        state.recover(stored);
+        session.router.found_active(self.id(), &turn_id);
+        let dispatcher = Arc::clone(&self.core.services.dispatcher);
+        dispatcher.starting(self.id(), None);
+        dispatcher.started(self.id(), Some(&state));
+        expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
+        state.hold(permit);
+        let watch = Watch {
+            thread: self.clone(),
+            connection: Arc::clone(&session.connection),
+            router: Arc::clone(&session.router),
+            state: Arc::clone(&state),
+            cancel: CancellationToken::new(),
+        };
+        let turn = Turn::new(self.clone(), Arc::clone(&session.connection), state);
+        let watch = async move {
+            watch_turn(watch).await;
+            dispatcher.ended(&turn_id);
+        };
+        self.core.services.runtime.spawn(watch.instrument(self.core.services.span.clone()));
+        Ok(Some(turn))
+    }
+
+    /// Follows a thread that was not while its first turn began, and gives the turn what it missed.
+    pub(crate) async fn catch_up(
+        &self,
+        session: &Session,
+        expected: Expected,
+        state: &Arc<TurnState>,
+    ) -> Result<(), Error> {
+        let resumed = self.resume_with_turns(session).await?;
+        self.shared.loaded(session.number);
+        let read = json!({ "threadId": self.id() }).to_string();
+        self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options())).await?;
+        let stored = resumed.turn(&state.turn_id);
+        if let Some(stored) = stored {
+            state.recover(stored);
+        }
+        expected.resolve(&state.turn_id, Arc::clone(state) as Arc<dyn TurnSink>);
+        match stored {
+            // So is one stored that is only about to begin: which of both it is turns out later.
+            Some(_) if resumed.is_interrupted(&state.turn_id) => state.thread_idle(),
+            Some(stored) => state.conclude(stored),
+            None => {}
+        }
+        Ok(())
+    }
+
+    async fn resume_with_turns(&self, session: &Session) -> Result<Resumed, Error> {
+        let options = self.call_options();
+        let resume = async {
+            loop {
+                let params = self.resume_params(true);
+                match session.connection.request("thread/resume", Some(&params), options).answer().await {
+                    Err(error) if is_unwritten(&error) && self.shared.running().is_some() => {
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    answer => return answer,
+                }
+            }
+        };
+        let answer = tokio::time::timeout(options.timeout, resume).await.unwrap_or_else(|_| {
+            Err(Error::Spawn(format!("thread {} has begun a turn but is not on disk", self.id())))
+        })?;
+        session.router.follow_settings(self.id());
+        let ask = |method, params: String| session.connection.request(method, Some(&params), options);
+        self.identified(Resumed::read(&answer)?, ask).await
+    }
+}

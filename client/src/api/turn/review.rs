@@ -1,0 +1,44 @@
+//! Turns that no input begins: a review, a compaction.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::api::thread::Thread;
+use crate::api::turn::Turn;
+use crate::api::turn::start::Work;
+use crate::options::{CompactSettings, ReviewSettings, ReviewTarget};
+use crate::requests::Handlers;
+use crate::turn::TurnResult;
+
+impl Thread {
+    /// Reviews changes, as soon as the server has accepted it. It has its place behind earlier turns when this
+    /// returns. Wire: `review/start`.
+    pub fn review(
+        &self,
+        target: &ReviewTarget,
+        settings: &ReviewSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+        cancel: CancellationToken,
+    ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
+        let work = Work::Review(settings.wire(target)?, settings.inactivity_timeout());
+        self.begin(work, handlers, cancel, true)
+    }
+
+    /// Compacts the history that the model gets, to the end of the turn that does it. It has its place behind earlier
+    /// turns when this returns. Wire: `thread/compact/start`.
+    pub fn compact(
+        &self,
+        settings: &CompactSettings,
+        cancel: CancellationToken,
+    ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
+        let work = Work::Compact(settings.inactivity_timeout()?);
+        let begun = self.begin(work, None, cancel, false)?;
+        Ok(async move {
+            let turn = begun.await?;
+            turn.result(turn.wait()).await
+        })
+    }
+}

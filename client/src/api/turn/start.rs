@@ -1,0 +1,268 @@
+//! How a turn begins: its place in the thread's queue, the session, `turn/start`, and who watches it then.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::Error;
+use crate::api::thread::Thread;
+use crate::api::turn::Turn;
+use crate::api::turn::watch::{Watch, watch_turn};
+use crate::options::{Input, TurnSettings};
+use crate::requests::Handlers;
+use crate::routing::TurnSink;
+use crate::rpc::CallOptions;
+use crate::session::Session;
+use crate::turn::{TurnResult, TurnState};
+
+type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, tokio::sync::AcquireError>> + Send>>;
+
+/// What a turn is to do.
+pub(crate) enum Work {
+    /// To take an input.
+    Input(Input, Box<TurnSettings>),
+    /// To review: the parameters of `review/start` beside the thread.
+    Review(Value, Option<Duration>),
+    /// To compact the thread.
+    Compact(Option<Duration>),
+}
+
+impl Work {
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Input(_, settings) => settings.check(),
+            Self::Review(..) | Self::Compact(_) => Ok(()),
+        }
+    }
+
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Input(..) => "turn/start",
+            Self::Review(..) => "review/start",
+            Self::Compact(_) => "thread/compact/start",
+        }
+    }
+
+    fn inactivity_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Input(_, settings) => settings.inactivity_timeout(),
+            Self::Review(_, timeout) | Self::Compact(timeout) => *timeout,
+        }
+    }
+
+    fn params(self, thread: &Thread) -> Value {
+        let mut params = match self {
+            Self::Input(input, settings) => {
+                let mut params = settings.wire(&thread.shared.settings());
+                params.extend(input.start_fields());
+                Value::Object(params)
+            }
+            Self::Review(params, _) => params,
+            Self::Compact(_) => json!({}),
+        };
+        params["threadId"] = thread.id().into();
+        params
+    }
+}
+
+/// What a turn begins with.
+struct Beginning {
+    work: Work,
+    handlers: Option<Arc<dyn Handlers>>,
+    keep_log: bool,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Thread {
+    /// One turn, to its end. The turn has its place behind earlier ones when this returns. Wire: `turn/start`.
+    pub fn run(
+        &self,
+        input: Input,
+        settings: TurnSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+        cancel: CancellationToken,
+    ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
+        let work = Work::Input(input, Box::new(settings));
+        let begun = self.begin(work, handlers, cancel, false)?;
+        Ok(async move {
+            let turn = begun.await?;
+            turn.result(turn.wait()).await
+        })
+    }
+
+    /// One turn, as soon as the server has accepted it. The turn has its place behind earlier ones when this
+    /// returns. Wire: `turn/start`.
+    pub fn turn(
+        &self,
+        input: Input,
+        settings: TurnSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+        cancel: CancellationToken,
+    ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
+        self.begin(Work::Input(input, Box::new(settings)), handlers, cancel, true)
+    }
+
+    /// Begins a turn; it has its place in the thread's queue when this returns.
+    pub(crate) fn begin(
+        &self,
+        work: Work,
+        handlers: Option<Arc<dyn Handlers>>,
+        cancel: CancellationToken,
+        keep_log: bool,
+    ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
+        work.check()?;
+        let mut place: Permit = Box::pin(Arc::clone(&self.shared.turns).acquire_owned());
+        // The first poll takes the place.
+        let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let thread = self.clone();
+        let span = self.core.services.span.clone();
+        let begun = async move {
+            let started = async {
+                let permit = match first {
+                    Poll::Ready(permit) => permit,
+                    Poll::Pending => place.await,
+                };
+                let permit = permit.map_err(|_| Error::client_closed())?;
+                thread.start(Beginning { work, handlers, keep_log, permit }, &cancel).await
+            };
+            let mut started = pin!(started);
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(Error::Aborted { result: None }),
+                turn = &mut started => turn,
+            }
+        };
+        Ok(begun.instrument(span))
+    }
+
+    async fn start(&self, beginning: Beginning, cancel: &CancellationToken) -> Result<Turn, Error> {
+        let Beginning { work, handlers, keep_log, permit } = beginning;
+        let session = self.core.session()?;
+        session.ready().await?;
+        // A turn that the server still works on, one that was given up here or another client's, comes first.
+        let mut active = session.router.active(&self.shared.id);
+        let _ = active.wait_for(Option::is_none).await;
+        let is_followed = self.ensure_loaded(&session).await?;
+
+        let (sender, receiver) = oneshot::channel();
+        let thread = self.clone();
+        let inactivity = work.inactivity_timeout().or(self.core.settings.inactivity_timeout());
+        let cancel = cancel.clone();
+        // On a task of its own: whoever waits may go, the server's answer must still find somebody.
+        let send = async move {
+            let dispatcher = Arc::clone(&thread.core.services.dispatcher);
+            dispatcher.starting(thread.id(), handlers);
+            let begun = thread.send_start(&session, work, keep_log, is_followed).await;
+            dispatcher.started(thread.id(), begun.as_ref().ok());
+            let turn = match begun {
+                // The place is free before anybody hears of the end: who waits for that finds no turn running.
+                Ok(state) => {
+                    state.hold(permit);
+                    Turn::new(thread, Arc::clone(&session.connection), state)
+                }
+                Err(error) => {
+                    drop(sender.send(Err(error)));
+                    return;
+                }
+            };
+            let watch = Watch {
+                thread: turn.thread().clone(),
+                connection: Arc::clone(&session.connection),
+                router: Arc::clone(&session.router),
+                state: Arc::clone(turn.state()),
+                cancel,
+            };
+            if let Some(limit) = inactivity {
+                turn.watch_silence(limit);
+            }
+            // A turn that nobody received is cancelled, and its watch sees to it.
+            drop(sender.send(Ok(turn)));
+            let turn_id = watch.state.turn_id.clone();
+            watch_turn(watch).await;
+            dispatcher.ended(&turn_id);
+        };
+        spawn_begun(send.in_current_span());
+        receiver.await.unwrap_or_else(|_| Err(Error::client_closed()))
+    }
+
+    /// Sends `turn/start` or what else begins a turn. The events that come before its answer belong to the turn as well.
+    async fn send_start(
+        &self,
+        session: &Session,
+        work: Work,
+        keep_log: bool,
+        is_followed: bool,
+    ) -> Result<Arc<TurnState>, Error> {
+        #[derive(Deserialize)]
+        struct Started {
+            turn: Identified,
+        }
+        #[derive(Deserialize)]
+        struct Identified {
+            id: String,
+        }
+        let method = work.method();
+        let is_named = !matches!(work, Work::Compact(_));
+        let expected = session.router.expect(self.id());
+        let mut started = session.router.started(self.id());
+        let options = CallOptions { indeterminate: true, ..self.call_options() };
+        let call = session.connection.request(method, Some(&work.params(self).to_string()), options);
+        let answer = call.answer().await?;
+        let turn_id = if is_named {
+            let started: Started =
+                serde_json::from_str(answer.get()).map_err(|error| Error::Indeterminate {
+                    message: format!("the answer to {method} has no turn id: {error}"),
+                    method: method.to_owned(),
+                })?;
+            started.turn.id
+        } else {
+            self.next_started(session, &mut started, method).await?
+        };
+        let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, keep_log);
+        self.shared.runs(&state);
+        if is_followed {
+            expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
+        } else {
+            self.catch_up(session, expected, &state).await?;
+        }
+        Ok(state)
+    }
+
+    /// The id of the turn that the server starts next: not every method names the turn that it begins.
+    async fn next_started(
+        &self,
+        session: &Session,
+        started: &mut watch::Receiver<Option<String>>,
+        method: &str,
+    ) -> Result<String, Error> {
+        let within = self.call_options().timeout;
+        match tokio::time::timeout(within, started.changed()).await {
+            Ok(Ok(())) => Ok(started.borrow().clone().unwrap_or_default()),
+            Ok(Err(_)) => Err(session.connection.ended().unwrap_or_else(Error::client_closed)),
+            Err(_) => Err(Error::Indeterminate {
+                message: format!(
+                    "{method} was accepted, but no turn was started within {} ms",
+                    within.as_millis()
+                ),
+                method: method.to_owned(),
+            }),
+        }
+    }
+}
+
+/// Runs a future on a task of its own that goes on where its first step, taken now, leaves it: what that step sends has
+/// its place before whatever comes after this call.
+fn spawn_begun(future: impl Future<Output = ()> + Send + 'static) {
+    let mut future = Box::pin(future);
+    if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        tokio::spawn(future);
+    }
+}

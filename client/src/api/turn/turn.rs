@@ -1,0 +1,170 @@
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::Error;
+use crate::api::core::Core;
+use crate::api::thread::Thread;
+use crate::api::turn::interrupt::{abort, interrupt};
+use crate::api::turn::watch::watch_silence;
+use crate::options::Input;
+use crate::rpc::Connection;
+use crate::turn::{Continuation, EventReader, ReaderKind, TurnResult, TurnState, View, Waiting};
+
+/// A turn that the server has accepted: control, events, result.
+pub struct Turn {
+    thread: Thread,
+    connection: Arc<Connection>,
+    view: View,
+}
+
+impl Turn {
+    pub(crate) fn new(thread: Thread, connection: Arc<Connection>, state: Arc<TurnState>) -> Self {
+        Self { thread, connection, view: View::new(state) }
+    }
+
+    /// The turn again, for readers that begin after a number of events.
+    pub(crate) fn after(
+        thread: Thread,
+        connection: Arc<Connection>,
+        state: Arc<TurnState>,
+        events: u64,
+    ) -> Self {
+        Self { thread, connection, view: View::after(state, events) }
+    }
+
+    /// Aborts the turn when it is told to before the turn ends.
+    pub(crate) fn aborted_by(&self, cancel: CancellationToken) -> impl Future<Output = ()> + Send + 'static {
+        let (connection, state) = (Arc::clone(&self.connection), Arc::clone(self.state()));
+        async move {
+            tokio::select! {
+                _ = state.ended() => {}
+                () = cancel.cancelled() => abort(connection, state).await,
+            }
+        }
+    }
+
+    /// Gives the turn up to this handle when it is silent for too long.
+    pub(crate) fn watch_silence(&self, limit: Duration) {
+        let core = &self.thread.core;
+        let watch = watch_silence(Arc::downgrade(core), Arc::clone(self.state()), self.view.stalled(), limit);
+        core.services.runtime.spawn(watch);
+    }
+
+    /// Where a reader that has not begun stands; the turn can be continued from there.
+    pub fn continuation(&self) -> Continuation {
+        self.thread.core.keep(self.state());
+        self.view.continuation()
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.view.state().turn_id
+    }
+
+    /// The id of its thread.
+    pub fn thread_id(&self) -> &str {
+        &self.view.state().thread_id
+    }
+
+    /// A reader of its own, from the turn's first event.
+    pub fn reader(&self, kind: ReaderKind) -> TurnReader {
+        let reader = self.view.reader(kind);
+        TurnReader {
+            reader,
+            connection: Arc::clone(&self.connection),
+            core: Arc::downgrade(&self.thread.core),
+        }
+    }
+
+    /// Counts as somebody who waits for the result, from now until it is dropped.
+    pub fn wait(&self) -> Waiting {
+        self.view.waiting()
+    }
+
+    /// A reader of what the turn's sub-agents do, from their first event.
+    pub fn agents_reader(&self) -> TurnReader {
+        TurnReader {
+            reader: self.view.agents_reader(),
+            connection: Arc::clone(&self.connection),
+            core: Weak::new(),
+        }
+    }
+
+    /// Waits for the result; a failed turn is an error.
+    pub async fn result(&self, waiting: Waiting) -> Result<Arc<TurnResult>, Error> {
+        self.view.result(waiting).await
+    }
+
+    /// Adds input to the running turn. Wire: `turn/steer`.
+    pub async fn steer(&self, input: Input) -> Result<(), Error> {
+        let items = input.steer_items()?;
+        let state = self.view.state();
+        let mut phase = state.phase();
+        // Before it has started the server knows of no turn to steer.
+        let started = phase.wait_for(|phase| phase.started || phase.ended);
+        let options = self.thread.call_options();
+        let _ = tokio::time::timeout(options.timeout, started).await;
+        let params =
+            json!({ "threadId": state.thread_id, "expectedTurnId": state.running_id(), "input": items });
+        self.connection.request("turn/steer", Some(&params.to_string()), options).answer().await.map(drop)
+    }
+
+    /// Ends the turn, and waits until it has. Commands that it left running go on unless they are to be ended too.
+    /// Wire: `turn/interrupt`, `thread/backgroundTerminals/clean`.
+    pub async fn interrupt(&self, terminate_commands: bool) -> Result<(), Error> {
+        let span = self.thread.core.services.span.clone();
+        interrupt(&self.connection, self.view.state()).instrument(span).await?;
+        if terminate_commands {
+            let params = json!({ "threadId": self.thread_id() }).to_string();
+            let options = self.thread.call_options();
+            let method = "thread/backgroundTerminals/clean";
+            self.connection.request(method, Some(&params), options).answer().await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn thread(&self) -> &Thread {
+        &self.thread
+    }
+
+    pub(crate) fn state(&self) -> &Arc<TurnState> {
+        self.view.state()
+    }
+}
+
+/// A reader of a turn.
+pub struct TurnReader {
+    reader: EventReader,
+    connection: Arc<Connection>,
+    core: Weak<Core>,
+}
+
+impl TurnReader {
+    /// Where the reader stands whose user has handled this many of the last batch; the turn can be continued from
+    /// there.
+    pub fn continuation(&self, taken: usize) -> Continuation {
+        if let Some(core) = self.core.upgrade() {
+            core.keep(self.reader.state());
+        }
+        self.reader.continuation(taken)
+    }
+
+    /// The reader itself.
+    pub fn events(&self) -> &EventReader {
+        &self.reader
+    }
+
+    /// Leaves. If nobody else reads the turn or waits for it, it is interrupted, unless it is to be left running.
+    pub async fn leave(&self, leave_running: bool) -> Result<(), Error> {
+        let last = self.reader.close();
+        if last && !leave_running && self.reader.state().end().is_none() {
+            return interrupt(&self.connection, self.reader.state()).await;
+        }
+        Ok(())
+    }
+}

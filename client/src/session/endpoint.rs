@@ -1,0 +1,242 @@
+//! Where a server is and how a client comes to it: a process that it starts, a websocket, bytes that somebody else
+//! carries. Whether and when a line is opened again is decided in `reconnect.rs`.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
+use super::launch::{arguments, exited, locate, with_stderr};
+use super::metadata::Metadata;
+use crate::options::{ClientInfo, ClientSettings};
+use crate::process::{ExitWatch, Process, SpawnOptions, Spawned};
+use crate::rpc::{CallOptions, Connection};
+use crate::transport::{Dial, run_carried_lines, run_lines, run_websocket};
+use crate::{Error, Secrets, lock};
+
+/// How long what a dead server had written is read.
+const DRAIN_GRACE: Duration = Duration::from_millis(500);
+
+/// Bytes to and from a server, made by whoever uses this crate.
+pub trait ByteTransport: Send + Sync {
+    /// What is read and what is written. Opened once; a second time is an error.
+    fn open(&self) -> Result<(ByteReader, ByteWriter), Error>;
+}
+
+/// What is read of a [`ByteTransport`].
+pub type ByteReader = Box<dyn AsyncRead + Send + Unpin>;
+/// What is written to a [`ByteTransport`].
+pub type ByteWriter = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// How a client comes to its server.
+#[derive(Clone)]
+pub(crate) enum Endpoint {
+    /// It starts one.
+    Process,
+    /// By websocket.
+    Dial(Dial),
+    /// Over bytes that somebody else carries.
+    Bytes(Arc<dyn ByteTransport>),
+}
+
+/// Carries messages over one line, and gives why it ended.
+pub(crate) type LineTask = AbortOnDropHandle<Error>;
+
+/// What a line belongs to.
+pub(crate) struct Link {
+    pub(crate) connection: Arc<Connection>,
+    /// Ends the line.
+    pub(crate) closing: CancellationToken,
+    /// The server, where it was started here.
+    pub(crate) process: Arc<Mutex<Option<Process>>>,
+}
+
+/// What a session is started with.
+pub(crate) struct Plan {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) settings: ClientSettings,
+    pub(crate) config: Vec<String>,
+    pub(crate) secrets: Secrets,
+    pub(crate) search_from: Vec<PathBuf>,
+    pub(crate) initialize: String,
+}
+
+impl Endpoint {
+    /// What must not show in logs and errors.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        match self {
+            Self::Dial(dial) => dial.secrets(),
+            Self::Process | Self::Bytes(_) => Vec::new(),
+        }
+    }
+
+    /// Whether a line that is lost is opened again.
+    pub(crate) fn reconnects(&self, settings: &ClientSettings) -> bool {
+        matches!(self, Self::Dial(_)) && !settings.reconnect_timeout().is_zero()
+    }
+
+    /// Whether the server ends with its line.
+    pub(crate) fn is_process(&self) -> bool {
+        matches!(self, Self::Process)
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Process => "codex".to_owned(),
+            Self::Dial(dial) => dial.address.to_string(),
+            Self::Bytes(_) => "the server behind options.transport".to_owned(),
+        }
+    }
+}
+
+impl Plan {
+    /// What starts with these settings, at this endpoint.
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        settings: &ClientSettings,
+        client_info: &ClientInfo,
+        config: Vec<String>,
+        secrets: Secrets,
+        search_from: Vec<PathBuf>,
+    ) -> Self {
+        let initialize = json!({
+            "clientInfo": settings.client_info.as_ref().unwrap_or(client_info),
+            "capabilities": {
+                "experimentalApi": settings.experimental_api.unwrap_or(true),
+                "optOutNotificationMethods": settings.opt_out_notification_methods.clone().unwrap_or_default(),
+            },
+        });
+        let initialize = initialize.to_string();
+        Self { endpoint, settings: settings.clone(), config, secrets, search_from, initialize }
+    }
+
+    /// Where the server is, for messages.
+    pub(crate) fn name(&self) -> String {
+        self.endpoint.name()
+    }
+
+    /// Starts the server or opens a line to it, and shakes hands, within the deadline.
+    pub(crate) async fn connect(&self, link: &Link) -> Result<(Metadata, LineTask), Error> {
+        let timeout = self.settings.connect_timeout();
+        let connecting = async {
+            let (mut line, name) = self.open(link).await?;
+            let metadata = tokio::select! {
+                shaken = self.shake_hands(&link.connection, &name) => shaken?,
+                why = &mut line => return Err(self.dropped(ended(why))),
+            };
+            Ok((metadata, line))
+        };
+        tokio::time::timeout(timeout, connecting).await.unwrap_or_else(|_| Err(self.too_late(timeout, link)))
+    }
+
+    /// Gives the line, and what the server is called in messages.
+    async fn open(&self, link: &Link) -> Result<(LineTask, String), Error> {
+        let (outgoing, to_send) = mpsc::unbounded_channel();
+        let (inbound, closing) = (Arc::clone(&link.connection), link.closing.clone());
+        let mut name = self.name();
+        let line = match &self.endpoint {
+            Endpoint::Process => {
+                let (executable, environment) = locate(&self.settings, &self.search_from)?;
+                name = executable.path.display().to_string();
+                let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
+                    executable,
+                    arguments: arguments(self),
+                    cwd: self.settings.cwd.as_ref().map(PathBuf::from),
+                    environment,
+                    secrets: self.secrets.clone(),
+                })?;
+                let (exit, ending) = (process.exit_watch(), process.ending());
+                *lock(&link.process) = Some(process);
+                let lines = run_lines(stdin, stdout, to_send, ending.clone(), inbound);
+                tokio::spawn(until_exit(exit, ending, lines, name.clone()).in_current_span())
+            }
+            Endpoint::Dial(dial) => {
+                let socket = dial.open().await?;
+                let frames = run_websocket(socket, to_send, closing, self.settings.keep_alive(), inbound);
+                tokio::spawn(async move { Error::Lost(frames.await) }.in_current_span())
+            }
+            Endpoint::Bytes(transport) => {
+                let (reader, writer) = transport.open()?;
+                let run = async move {
+                    Error::Lost(match run_carried_lines(writer, reader, to_send, closing, inbound).await {
+                        Ok(()) => "the transport has ended".to_owned(),
+                        Err(error) => error.to_string(),
+                    })
+                };
+                tokio::spawn(run.in_current_span())
+            }
+        };
+        link.connection.attach(outgoing);
+        Ok((AbortOnDropHandle::new(line), name))
+    }
+
+    /// Wire: `initialize`, `initialized`, with an API key `account/login/start`.
+    async fn shake_hands(&self, connection: &Arc<Connection>, name: &str) -> Result<Metadata, Error> {
+        // The deadline of the whole stands around this.
+        let options = CallOptions::within(self.settings.connect_timeout() * 2);
+        let call = connection.handshake("initialize", Some(&self.initialize), options);
+        let metadata = Metadata::read(call.answer().await?.get(), name)?;
+        connection.notify_handshake("initialized", None);
+        if let Some(key) = &self.settings.api_key {
+            let login = json!({ "type": "apiKey", "apiKey": key }).to_string();
+            connection.handshake("account/login/start", Some(&login), options).answer().await?;
+        }
+        Ok(metadata)
+    }
+
+    fn dropped(&self, why: Error) -> Error {
+        let Error::Lost(why) = why else { return why };
+        let why = self.secrets.strike(why);
+        Error::Connect { message: format!("{} ended before the handshake: {why}", self.name()), status: None }
+    }
+
+    fn too_late(&self, timeout: Duration, link: &Link) -> Error {
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        let message = match &*lock(&link.process) {
+            Some(process) => with_stderr(
+                format!(
+                    "{} was started but did not finish the handshake within {timeout_ms} ms",
+                    process.path().display()
+                ),
+                &process.stderr(),
+            ),
+            None => format!("{} did not finish the handshake within {timeout_ms} ms", self.name()),
+        };
+        Error::Timeout { message, method: Some("initialize".to_owned()), timeout_ms }
+    }
+}
+
+/// Why a line ended.
+pub(crate) fn ended(line: Result<Error, tokio::task::JoinError>) -> Error {
+    line.unwrap_or_else(|error| Error::Lost(error.to_string()))
+}
+
+/// Carries the lines of a process until it has exited, and says how.
+async fn until_exit(
+    exit: ExitWatch,
+    ending: CancellationToken,
+    lines: impl Future<Output = std::io::Result<()>> + Send + 'static,
+    path: String,
+) -> Error {
+    let mut lines = AbortOnDropHandle::new(tokio::spawn(lines.in_current_span()));
+    let exit = tokio::select! {
+        exit = exit.exited() => {
+            let _ = tokio::time::timeout(DRAIN_GRACE, &mut lines).await;
+            exit
+        }
+        // A server that has closed its stdout is of no use any more.
+        _ = &mut lines => {
+            if tokio::time::timeout(DRAIN_GRACE, exit.exited()).await.is_err() {
+                ending.cancel();
+            }
+            exit.exited().await
+        }
+    };
+    exited(&path, exit)
+}

@@ -1,0 +1,66 @@
+//! How a codex process is found and started for a session.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::endpoint::Plan;
+use crate::Error;
+use crate::options::ClientSettings;
+use crate::process::{Environment, Executable, Exit, FindOptions, find_codex};
+
+/// Finds codex and checks where it is to run: the server itself would only exit.
+pub(crate) fn locate(
+    settings: &ClientSettings,
+    search_from: &[PathBuf],
+) -> Result<(Executable, Environment), Error> {
+    let own = settings.env.clone().unwrap_or_default();
+    let environment = Environment::new(&own, settings.inherit_env.unwrap_or(true));
+    if let Some(cwd) = &settings.cwd
+        && !Path::new(cwd).is_dir()
+    {
+        return Err(Error::Spawn(format!("options.cwd: {cwd} is not a folder; create it or name another")));
+    }
+    if let Some(home) = environment.get("CODEX_HOME")
+        && !home.is_empty()
+        && !settings.cwd.as_ref().map_or(PathBuf::new(), PathBuf::from).join(home).is_dir()
+    {
+        return Err(Error::Spawn(format!(
+            "CODEX_HOME is set to {}, which is not a folder; create it, or unset CODEX_HOME",
+            home.to_string_lossy()
+        )));
+    }
+    let executable = find_codex(&FindOptions {
+        codex_path: settings.codex_path.as_deref().map(|path| ("codexPath", Path::new(path))),
+        environment: &environment,
+        search_from,
+    })?;
+    Ok((executable, environment))
+}
+
+pub(crate) fn arguments(plan: &Plan) -> Vec<OsString> {
+    if let Some(arguments) = &plan.settings.launch_args {
+        return arguments.iter().map(OsString::from).collect();
+    }
+    let base_url = plan.settings.base_url.as_ref().map(|url| format!("openai_base_url={}", json!(url)));
+    let overrides = plan.settings.config_overrides.iter().flatten().cloned();
+    let config = plan.config.iter().cloned().chain(base_url).chain(overrides);
+    let config = config.flat_map(|value| ["--config".to_owned(), value]);
+    ["app-server".to_owned()].into_iter().chain(config).map(OsString::from).collect()
+}
+
+pub(crate) fn exited(path: &str, exit: Exit) -> Error {
+    let Exit { code, signal, stderr } = exit;
+    let how = match (code, &signal) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("was ended by {signal}"),
+        (None, None) => "ended".to_owned(),
+    };
+    let message = with_stderr(format!("codex at {path} {how}"), &stderr);
+    Error::ServerExited { message, code, signal, stderr }
+}
+
+pub(crate) fn with_stderr(message: String, stderr: &str) -> String {
+    if stderr.is_empty() { message } else { format!("{message}; the last it wrote to stderr:\n{stderr}") }
+}
