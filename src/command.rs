@@ -3,9 +3,9 @@ use std::sync::Arc;
 use codex_client::Error;
 use codex_client::api::Command;
 use codex_client::options::{CommandSettings, TerminalSize};
-use codex_client::session::{Chunk, OutputNext};
+use codex_client::session::Chunk;
 use napi::bindgen_prelude::{
-    FromNapiValue, JsObjectValue, JsValue, Null, Object, This, ToNapiValue, Uint8Array, Unknown,
+    Array, FromNapiValue, JsObjectValue, JsValue, Object, This, Uint8Array, Unknown,
 };
 use napi::{Env, Result, ValueType};
 use napi_derive::napi;
@@ -15,8 +15,8 @@ use crate::answer::{answer, argument, done};
 use crate::codex::Codex;
 use crate::environment::Hooks;
 use crate::error::to_js;
-use crate::promise::{Returned, abortable, is_aborted, or_reject, parsed, promise};
-use crate::reader::Wake;
+use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
+use crate::reader::reader_object;
 
 #[napi]
 impl Codex {
@@ -153,38 +153,25 @@ impl CommandProcess {
 
     /// Its output as the object behind the iterator: what a turn's reader has.
     fn reader<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        // The command lets go of its output when nobody can read it any more: a reader keeps it.
         let command = Arc::clone(&self.command);
-        let mut object = Object::new(env)?;
-        let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
-            next_batch(context.env, &command).map(Returned::from)
-        })?;
-        let leave = env.create_function_from_closure::<bool, _, _>("leave", move |context| {
-            done(context.env, async { Ok(()) }).map(Returned::from)
-        })?;
-        object.set_named_property("nextBatch", next)?;
-        object.set_named_property("leave", leave)?;
-        Ok(object)
+        reader_object(env, Arc::clone(command.output()), to_array, move |_| {
+            let _ = &command;
+            std::future::ready(Ok(()))
+        })
     }
 }
 
-fn next_batch<'env>(env: &'env Env, command: &Command) -> Result<Unknown<'env>> {
-    let (wake, promise) = Wake::new(env)?;
-    match command.output().next_or_wake(Box::new(move || wake.now())) {
-        OutputNext::Chunks(chunks) => {
-            let mut array = env.create_array(0)?;
-            for Chunk { stream, data, cap_reached } in chunks {
-                let mut chunk = Object::new(env)?;
-                chunk.set_named_property("stream", stream)?;
-                chunk.set_named_property("data", Uint8Array::new(data))?;
-                chunk.set_named_property("capReached", cap_reached)?;
-                array.insert(chunk)?;
-            }
-            Ok(array.to_unknown())
-        }
-        OutputNext::End => Null.into_unknown(env),
-        OutputNext::Failed(error) => Err(to_js(env, &error)),
-        OutputNext::Pending => Ok(promise),
+fn to_array<'env>(env: &'env Env, chunks: Vec<Chunk>) -> Result<Array<'env>> {
+    let mut array = env.create_array(0)?;
+    for Chunk { stream, data, cap_reached } in chunks {
+        let mut chunk = Object::new(env)?;
+        chunk.set_named_property("stream", stream)?;
+        chunk.set_named_property("data", Uint8Array::new(data))?;
+        chunk.set_named_property("capReached", cap_reached)?;
+        array.insert(chunk)?;
     }
+    Ok(array)
 }
 
 fn bytes_argument(env: &Env, data: Unknown<'_>) -> Result<Vec<u8>> {

@@ -1,25 +1,57 @@
+//! What every reader is to JavaScript, and the readers of turns.
+
+use std::future::Future;
 use std::sync::Arc;
 
 use codex_client::api::TurnReader;
-use codex_client::turn::{Batch, Continuation, Next, Piece};
+use codex_client::turn::{Batch, Continuation, EventReader, Piece};
+use codex_client::{Error, Next, Source};
 use napi::bindgen_prelude::{
     Array, Float64ArraySlice, JsObjectValue, JsValue, Null, Object, ToNapiValue, Unknown,
 };
 use napi::{Env, JsDeferred, Result};
 
-use crate::error::to_js;
-use crate::promise::{Returned, parsed, promise};
+use crate::error::{Describe, to_js};
+use crate::promise::{Returned, parsed, promise_or};
 use crate::text::{Delta, Text, set_text};
 
 /// So many numbers cost less in a plain array than in a typed one.
 const FEW: usize = 32;
 
-/// A reader of one turn as the object behind the iterators that JavaScript sees: `nextBatch()` gives what is ready,
-/// or null at the end, or a promise that is settled when there is something to ask for again; `leave()` gives up
-/// the reader's place, and interrupts a turn that nobody follows any more; `continuation()` is where it stands.
-pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<Object<'env>> {
+/// A reader as the object behind the iterators that JavaScript sees: `nextBatch()` gives what is ready, as `give` makes
+/// an array of it, or null at the end, or a promise that is settled when there is something to ask for again; `leave()`
+/// gives up the reader's place.
+pub(crate) fn reader_object<'env, S, L>(
+    env: &'env Env,
+    source: Arc<S>,
+    give: for<'e> fn(&'e Env, S::Batch) -> Result<Array<'e>>,
+    leave: impl Fn(bool) -> L + 'static,
+) -> Result<Object<'env>>
+where
+    S: Source + 'static,
+    S::Error: Describe + From<Error> + 'static,
+    L: Future<Output = std::result::Result<(), S::Error>> + Send + 'static,
+{
+    let mut object = Object::new(env)?;
+    let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
+        next_batch(context.env, &*source, give).map(Returned::from)
+    })?;
+    let leave = env.create_function_from_closure::<bool, _, _>("leave", move |context| {
+        promise_or(context.env, leave(context.get(0)?), |_, ()| Ok(())).map(Returned::from)
+    })?;
+    object.set_named_property("nextBatch", next)?;
+    object.set_named_property("leave", leave)?;
+    Ok(object)
+}
+
+/// A reader of a turn. Leaving it interrupts a turn that nobody follows any more; `continuation()` is where it stands.
+pub(crate) fn turn_reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<Object<'env>> {
     let reader = Arc::new(reader);
-    let mut object = bare_reader_object(env, &reader)?;
+    let leaving = Arc::clone(&reader);
+    let mut object = reader_object(env, Arc::clone(&reader), to_array, move |leave_running| {
+        let reader = Arc::clone(&leaving);
+        async move { reader.leave(leave_running).await }
+    })?;
     let continuation = env.create_function_from_closure::<u32, _, _>("continuation", move |context| {
         let taken = context.get::<u32>(0)?;
         continuation_object(context.env, &reader.continuation(taken as usize)).map(Returned::from)
@@ -28,22 +60,14 @@ pub(crate) fn reader_object<'env>(env: &'env Env, reader: TurnReader) -> Result<
     Ok(object)
 }
 
-/// The same for a reader that can't be continued.
-pub(crate) fn bare_reader_object<'env>(env: &'env Env, reader: &Arc<TurnReader>) -> Result<Object<'env>> {
-    let (reader, leaving) = (Arc::clone(reader), Arc::clone(reader));
-    let mut object = Object::new(env)?;
-    let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
-        next_batch(context.env, &reader).map(Returned::from)
-    })?;
-    let leave = env.create_function_from_closure::<bool, _, _>("leave", move |context| {
-        let leave_running: bool = context.get(0)?;
-        let reader = Arc::clone(&leaving);
-        promise(context.env, async move { reader.leave(leave_running).await }, |_, ()| Ok(()))
-            .map(Returned::from)
-    })?;
-    object.set_named_property("nextBatch", next)?;
-    object.set_named_property("leave", leave)?;
-    Ok(object)
+/// A reader of what agents do: leaving it changes nothing for them.
+pub(crate) fn agents_reader_object<'env>(env: &'env Env, reader: EventReader) -> Result<Object<'env>> {
+    let reader = Arc::new(reader);
+    let leaving = Arc::clone(&reader);
+    reader_object(env, reader, to_array, move |_| {
+        leaving.close();
+        std::future::ready(Ok(()))
+    })
 }
 
 /// A continuation as JavaScript holds it.
@@ -56,17 +80,25 @@ pub(crate) fn continuation_object<'env>(
     parsed(env, text)
 }
 
-fn next_batch<'env>(env: &'env Env, reader: &TurnReader) -> Result<Unknown<'env>> {
-    let mut next = reader.events().try_next();
+fn next_batch<'env, S>(
+    env: &'env Env,
+    source: &S,
+    give: for<'e> fn(&'e Env, S::Batch) -> Result<Array<'e>>,
+) -> Result<Unknown<'env>>
+where
+    S: Source,
+    S::Error: Describe,
+{
+    let mut next = source.poll(None);
     let mut promise = None;
     if matches!(next, Next::Pending) {
         // A waker costs, so the first look is without one. Something may have come between the two.
         let (wake, woken) = Wake::new(env)?;
-        next = reader.events().next_or_wake(Box::new(move || wake.now()));
+        next = source.poll(Some(Box::new(move || wake.now())));
         promise = Some(woken);
     }
     match (next, promise) {
-        (Next::Batch(batch), _) => to_array(env, batch).map(|batch| batch.to_unknown()),
+        (Next::Batch(batch), _) => give(env, batch).map(|batch| batch.to_unknown()),
         (Next::Failed(error), _) => Err(to_js(env, &error)),
         (Next::Pending, Some(promise)) => Ok(promise),
         (Next::End | Next::Pending, _) => Null.into_unknown(env),
@@ -76,16 +108,16 @@ fn next_batch<'env>(env: &'env Env, reader: &TurnReader) -> Result<Unknown<'env>
 type Settle = fn(Env) -> Result<()>;
 
 /// A promise that is settled in any case: also when what would have woken it is gone.
-pub(crate) struct Wake(Option<JsDeferred<(), Settle>>);
+struct Wake(Option<JsDeferred<(), Settle>>);
 
 impl Wake {
     /// The waker and the promise.
-    pub(crate) fn new<'env>(env: &'env Env) -> Result<(Self, Unknown<'env>)> {
+    fn new<'env>(env: &'env Env) -> Result<(Self, Unknown<'env>)> {
         let (deferred, promise) = env.create_deferred::<(), Settle>()?;
         Ok((Self(Some(deferred)), promise.to_unknown()))
     }
 
-    pub(crate) fn now(self) {
+    fn now(self) {
         drop(self);
     }
 }

@@ -9,7 +9,7 @@ use napi_derive::napi;
 use crate::environment::Hooks;
 use crate::error::to_js;
 use crate::promise::{or_reject, parsed, promise};
-use crate::reader::{bare_reader_object, continuation_object, reader_object};
+use crate::reader::{agents_reader_object, continuation_object, turn_reader_object};
 use crate::thread::input_argument;
 
 /// One turn: what the agent does with one input. Made by `Thread.turn`.
@@ -102,7 +102,7 @@ impl Turn {
     /// ended and none of them works any more; leaving it early changes nothing.
     #[napi(ts_return_type = "Reader<TurnEvent>")]
     pub fn sub_agents<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        let reader = bare_reader_object(env, &Arc::new(self.turn.agents_reader()))?;
+        let reader = agents_reader_object(env, self.turn.agents_reader())?;
         let mut how = Object::new(env)?;
         how.set_named_property("leaveRunning", true)?;
         Hooks::of(env)?.iterate(env, reader.to_unknown(), how.to_unknown())
@@ -186,7 +186,7 @@ impl Turn {
                 return Err(to_js(env, &codex_client::Error::InvalidArgument(why.to_owned())));
             }
         };
-        let reader = reader_object(env, self.turn.reader(kind))?;
+        let reader = turn_reader_object(env, self.turn.reader(kind))?;
         let mut how = Object::new(env)?;
         how.set_named_property("text", kind == ReaderKind::Text)?;
         how.set_named_property("leaveRunning", settings.leave_running.unwrap_or(false))?;

@@ -27,6 +27,7 @@ pub mod routing;
 pub mod rpc;
 mod secrets;
 pub mod session;
+mod source;
 mod token;
 pub mod transport;
 pub mod turn;
@@ -35,6 +36,7 @@ pub use api::{Codex, Thread, Turn};
 pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};
 pub use secrets::Secrets;
 pub use session::Metadata;
+pub use source::{Next, Source, Waker};
 pub use token::signed_bearer_token;
 
 /// The oldest codex whose app-server this crate speaks to.

@@ -5,7 +5,7 @@ use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
 use super::codex::ExecCodex;
-use super::reader::reader_object;
+use super::reader::run_reader_object;
 use crate::environment::Hooks;
 use crate::error::to_js;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, promise_or};
@@ -76,7 +76,7 @@ impl ExecThread {
         let cancel: CancellationToken = hooks.ended().child_token();
         let reader =
             self.thread.stream(input, settings, cancel.clone()).map_err(|error| to_js(env, &error))?;
-        reader_object(env, reader, cancel).map(|reader| reader.to_unknown())
+        run_reader_object(env, reader, cancel).map(|reader| reader.to_unknown())
     }
 }
 

@@ -17,5 +17,5 @@ pub use codex::{Codex, ExecHost};
 pub use error::ExecError;
 pub use files::remove_all;
 pub use options::{ExecInput, ExecSettings, ExecThreadSettings, ExecTurnSettings};
-pub use state::{NextEvents, RunReader};
+pub use state::RunReader;
 pub use thread::Thread;

@@ -1,3 +1,5 @@
+//! What is known of one turn, and its events until they are read.
+
 use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
@@ -7,14 +9,13 @@ use super::events::Line;
 use super::files::RunFile;
 use super::thread::ThreadState;
 use super::usage::Usage;
+use crate::source::{Next, Source, Waker, Wakers};
 use crate::{Error, Secrets, lock};
 
 /// A field that codex of old leaves out, and that programs count on.
 const CACHE_WRITE: &str = "cache_write_input_tokens";
 /// Events of up to this size cross in one text.
 const SMALL_BYTES: usize = 4 * 1024;
-
-type Waker = Box<dyn FnOnce() + Send>;
 
 /// What is known of one turn while it runs and afterwards.
 pub(super) struct RunState {
@@ -33,7 +34,7 @@ pub(super) struct RunState {
 struct Inner {
     /// Lines that were not read yet.
     lines: Vec<String>,
-    waker: Option<Waker>,
+    wakers: Wakers,
     secret_file: Option<RunFile>,
     has_begun: bool,
     items: Vec<String>,
@@ -42,18 +43,6 @@ struct Inner {
     turn_usage: Option<Usage>,
     failure: Option<String>,
     outcome: Option<Result<(), ExecError>>,
-}
-
-/// What a reader gets.
-pub enum NextEvents {
-    /// Texts of JSON, each one event or an array of several.
-    Batch(Vec<String>),
-    /// Nothing yet.
-    Pending,
-    /// The turn is over and everything was read.
-    End,
-    /// The turn did not end well, and everything was read.
-    Failed(ExecError),
 }
 
 impl RunState {
@@ -127,11 +116,12 @@ impl RunState {
     /// Wakes the reader, where there is something for it.
     pub(super) fn wake(&self) {
         let mut inner = lock(&self.inner);
-        let waker = if inner.lines.is_empty() && inner.outcome.is_none() { None } else { inner.waker.take() };
-        drop(inner);
-        if let Some(waker) = waker {
-            waker();
+        if inner.lines.is_empty() && inner.outcome.is_none() {
+            return;
         }
+        let wakers = inner.wakers.take();
+        drop(inner);
+        wakers.wake();
     }
 
     /// There is nothing more to come.
@@ -170,18 +160,15 @@ impl RunState {
         }
     }
 
-    fn poll(&self, waker: Waker) -> NextEvents {
+    fn poll(&self, waker: Option<Waker>) -> Next<Vec<String>, ExecError> {
         let mut inner = lock(&self.inner);
         if !inner.lines.is_empty() {
-            return NextEvents::Batch(join(std::mem::take(&mut inner.lines)));
+            return Next::Batch(join(std::mem::take(&mut inner.lines)));
         }
         match &inner.outcome {
-            Some(Ok(())) => NextEvents::End,
-            Some(Err(error)) => NextEvents::Failed(error.clone()),
-            None => {
-                inner.waker = Some(waker);
-                NextEvents::Pending
-            }
+            Some(Ok(())) => Next::End,
+            Some(Err(error)) => Next::Failed(error.clone()),
+            None => inner.wakers.pending(waker),
         }
     }
 }
@@ -213,19 +200,6 @@ impl RunReader {
         Self { state, cancel, start: Mutex::new(Some(start)), is_read: Mutex::new(false) }
     }
 
-    /// What is ready now; where nothing is, `waker` is called once there is.
-    pub fn next_or_wake(&self, waker: Waker) -> NextEvents {
-        let start = lock(&self.start).take();
-        if let Some(start) = start {
-            start();
-        }
-        let next = self.state.poll(waker);
-        if matches!(next, NextEvents::End | NextEvents::Failed(_)) {
-            *lock(&self.is_read) = true;
-        }
-        next
-    }
-
     /// Leaves: a turn that still runs is ended, with everything below it.
     pub async fn leave(&self) {
         if lock(&self.start).take().is_some() {
@@ -233,8 +207,8 @@ impl RunReader {
         }
         self.cancel.cancel();
         // Nobody waits for the next event any more.
-        let waker = lock(&self.state.inner).waker.take();
-        drop(waker);
+        let wakers = lock(&self.state.inner).wakers.take();
+        drop(wakers);
         self.state.done.cancelled().await;
     }
 
@@ -246,6 +220,24 @@ impl RunReader {
             ));
         }
         self.state.result().await
+    }
+}
+
+impl Source for RunReader {
+    /// Texts of JSON, each one event or an array of several.
+    type Batch = Vec<String>;
+    type Error = ExecError;
+
+    fn poll(&self, waker: Option<Waker>) -> Next<Self::Batch, ExecError> {
+        let start = lock(&self.start).take();
+        if let Some(start) = start {
+            start();
+        }
+        let next = self.state.poll(waker);
+        if matches!(next, Next::End | Next::Failed(_)) {
+            *lock(&self.is_read) = true;
+        }
+        next
     }
 }
 

@@ -4,5 +4,5 @@ mod agents;
 mod ring;
 mod router;
 
-pub use ring::{Ring, RingNext, RingReader};
+pub use ring::{Ring, RingReader};
 pub use router::{Expected, Router, TurnSink};

@@ -1,9 +1,10 @@
+//! The notifications that belong to no turn.
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::oneshot;
-
-use crate::lock;
+use crate::source::{Next, Source, Waker, Wakers};
+use crate::{Error, lock};
 
 /// How many notifications are kept for readers that are behind, and how many bytes of them.
 const CAPACITY: usize = 4096;
@@ -23,7 +24,7 @@ struct Inner {
     bytes: usize,
     first: u64,
     readers: usize,
-    wakers: Vec<Box<dyn FnOnce() + Send>>,
+    wakers: Wakers,
     closed: bool,
 }
 
@@ -46,17 +47,6 @@ struct Position {
     closed: bool,
 }
 
-/// What a reader gets.
-#[derive(Debug)]
-pub enum RingNext {
-    /// Notifications as JSON, never empty.
-    Batch(Vec<Arc<str>>),
-    /// Nothing yet.
-    Pending,
-    /// There will be no more.
-    End,
-}
-
 impl Ring {
     /// Keeps a notification, where anybody reads.
     pub(crate) fn push(&self, method: &str, line: &str) {
@@ -73,10 +63,8 @@ impl Ring {
 
     /// Wakes who waits.
     pub(crate) fn wake(&self) {
-        let wakers = std::mem::take(&mut lock(&self.inner).wakers);
-        for waker in wakers {
-            waker();
-        }
+        let wakers = lock(&self.inner).wakers.take();
+        wakers.wake();
     }
 
     /// Ends every reader once it has read what is there.
@@ -113,12 +101,33 @@ impl RingReader {
         lock(&self.cursor).dropped
     }
 
-    /// What is ready now; where nothing is, `waker` is called once there may be.
-    pub fn next_or_wake(&self, waker: Box<dyn FnOnce() + Send>) -> RingNext {
+    /// Leaves.
+    pub fn close(&self) {
+        let mut inner = lock(&self.ring.inner);
+        let mut cursor = lock(&self.cursor);
+        if std::mem::replace(&mut cursor.closed, true) {
+            return;
+        }
+        inner.readers -= 1;
+        while inner.readers == 0 && !inner.entries.is_empty() {
+            inner.drop_first();
+        }
+        drop(cursor);
+        drop(inner);
+        self.ring.wake();
+    }
+}
+
+impl Source for RingReader {
+    /// Notifications as JSON.
+    type Batch = Vec<Arc<str>>;
+    type Error = Error;
+
+    fn poll(&self, waker: Option<Waker>) -> Next<Self::Batch> {
         let mut inner = lock(&self.ring.inner);
         let mut cursor = lock(&self.cursor);
         if cursor.closed {
-            return RingNext::End;
+            return Next::End;
         }
         let missed = inner.first.saturating_sub(cursor.next);
         cursor.dropped += missed;
@@ -136,43 +145,12 @@ impl RingReader {
             }
         }
         if !batch.is_empty() {
-            return RingNext::Batch(batch);
+            return Next::Batch(batch);
         }
         if inner.closed {
-            return RingNext::End;
+            return Next::End;
         }
-        inner.wakers.push(waker);
-        RingNext::Pending
-    }
-
-    /// Waits for what comes next; `None` is the end.
-    pub async fn next(&self) -> Option<Vec<Arc<str>>> {
-        loop {
-            let (sender, receiver) = oneshot::channel();
-            match self.next_or_wake(Box::new(move || {
-                let _ = sender.send(());
-            })) {
-                RingNext::Batch(batch) => return Some(batch),
-                RingNext::End => return None,
-                RingNext::Pending => drop(receiver.await),
-            }
-        }
-    }
-
-    /// Leaves.
-    pub fn close(&self) {
-        let mut inner = lock(&self.ring.inner);
-        let mut cursor = lock(&self.cursor);
-        if std::mem::replace(&mut cursor.closed, true) {
-            return;
-        }
-        inner.readers -= 1;
-        while inner.readers == 0 && !inner.entries.is_empty() {
-            inner.drop_first();
-        }
-        drop(cursor);
-        drop(inner);
-        self.ring.wake();
+        inner.wakers.pending(waker)
     }
 }
 
@@ -196,11 +174,11 @@ mod tests {
         }
         ring.close();
         let mut seen = Vec::new();
-        while let Some(batch) = reader.next().await {
+        while let Some(batch) = reader.next().await.unwrap() {
             seen.extend(batch.iter().map(|line| line.parse::<usize>().unwrap()));
         }
         assert_eq!(seen, (10..CAPACITY + 10).collect::<Vec<_>>());
         assert_eq!(reader.dropped(), 10);
-        assert_eq!(&*picky.next().await.unwrap()[0], "11");
+        assert_eq!(&*picky.next().await.unwrap().unwrap()[0], "11");
     }
 }

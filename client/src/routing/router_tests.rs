@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use super::super::RingNext;
 use super::*;
+use crate::source::{Next, Source};
 
 /// Keeps what it was told.
 #[derive(Default)]
@@ -64,9 +64,9 @@ impl Rig {
 
     /// What came for no turn since the last call.
     fn outside(&self) -> Vec<String> {
-        match self.outside.next_or_wake(Box::new(|| {})) {
-            RingNext::Batch(batch) => batch.iter().map(|line| line.to_string()).collect(),
-            RingNext::Pending | RingNext::End => Vec::new(),
+        match self.outside.poll(None) {
+            Next::Batch(batch) => batch.iter().map(|line| line.to_string()).collect(),
+            _ => Vec::new(),
         }
     }
 

@@ -1,3 +1,5 @@
+//! What the commands write that run on one connection.
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -5,8 +7,9 @@ use std::sync::{Arc, Mutex, Weak};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
+use crate::source::{Next, Source, Waker, Wakers};
 use crate::{Error, lock};
 
 /// Output of one stream that came bit by bit is joined up to this size while nobody has read it.
@@ -30,7 +33,7 @@ pub struct Output {
 #[derive(Default)]
 struct Unread {
     chunks: VecDeque<Chunk>,
-    wakers: Vec<Box<dyn FnOnce() + Send>>,
+    wakers: Wakers,
     /// Nobody can read any more.
     discarded: bool,
 }
@@ -44,19 +47,6 @@ pub struct Chunk {
     pub data: Vec<u8>,
     /// Whether the cap was reached and what follows is lost.
     pub cap_reached: bool,
-}
-
-/// What a reader gets.
-#[derive(Debug)]
-pub enum OutputNext {
-    /// Output, never empty.
-    Chunks(Vec<Chunk>),
-    /// Nothing yet.
-    Pending,
-    /// The command has ended and everything was read.
-    End,
-    /// The command could not be run, or was given up.
-    Failed(Error),
 }
 
 #[derive(Deserialize)]
@@ -103,45 +93,6 @@ impl Commands {
 }
 
 impl Output {
-    /// What is ready now; where nothing is, `waker` is called once there may be.
-    pub fn next_or_wake(&self, waker: Box<dyn FnOnce() + Send>) -> OutputNext {
-        let mut inner = lock(&self.inner);
-        let mut chunks = Vec::new();
-        let mut bytes = 0;
-        while bytes < BATCH_BYTES
-            && let Some(chunk) = inner.chunks.pop_front()
-        {
-            bytes += chunk.data.len();
-            chunks.push(chunk);
-        }
-        if !chunks.is_empty() {
-            return OutputNext::Chunks(chunks);
-        }
-        match &*self.end.borrow() {
-            Some(Ok(_)) => OutputNext::End,
-            Some(Err(error)) => OutputNext::Failed(error.clone()),
-            None => {
-                inner.wakers.push(waker);
-                OutputNext::Pending
-            }
-        }
-    }
-
-    /// Waits for what comes next; `None` is the end.
-    pub async fn next(&self) -> Result<Option<Vec<Chunk>>, Error> {
-        loop {
-            let (sender, receiver) = oneshot::channel();
-            match self.next_or_wake(Box::new(move || {
-                let _ = sender.send(());
-            })) {
-                OutputNext::Chunks(chunks) => return Ok(Some(chunks)),
-                OutputNext::End => return Ok(None),
-                OutputNext::Failed(error) => return Err(error),
-                OutputNext::Pending => drop(receiver.await),
-            }
-        }
-    }
-
     /// Waits for the end; its exit code.
     pub async fn ended(&self) -> Result<i64, Error> {
         let mut end = self.end.subscribe();
@@ -192,10 +143,33 @@ impl Output {
     }
 
     fn wake(mut inner: std::sync::MutexGuard<'_, Unread>) {
-        let wakers = std::mem::take(&mut inner.wakers);
+        let wakers = inner.wakers.take();
         drop(inner);
-        for waker in wakers {
-            waker();
+        wakers.wake();
+    }
+}
+
+impl Source for Output {
+    type Batch = Vec<Chunk>;
+    type Error = Error;
+
+    fn poll(&self, waker: Option<Waker>) -> Next<Self::Batch> {
+        let mut inner = lock(&self.inner);
+        let mut chunks = Vec::new();
+        let mut bytes = 0;
+        while bytes < BATCH_BYTES
+            && let Some(chunk) = inner.chunks.pop_front()
+        {
+            bytes += chunk.data.len();
+            chunks.push(chunk);
+        }
+        if !chunks.is_empty() {
+            return Next::Batch(chunks);
+        }
+        match &*self.end.borrow() {
+            Some(Ok(_)) => Next::End,
+            Some(Err(error)) => Next::Failed(error.clone()),
+            None => inner.wakers.pending(waker),
         }
     }
 }
@@ -212,10 +186,8 @@ mod tests {
     }
 
     fn read(output: &Output) -> Vec<(String, Vec<u8>)> {
-        match output.next_or_wake(Box::new(|| {})) {
-            OutputNext::Chunks(chunks) => {
-                chunks.into_iter().map(|chunk| (chunk.stream, chunk.data)).collect()
-            }
+        match output.poll(None) {
+            Next::Batch(chunks) => chunks.into_iter().map(|chunk| (chunk.stream, chunk.data)).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -247,7 +219,7 @@ mod tests {
         commands.take(&delta(&id, "stdout", b"last"));
         output.finish(Ok(3));
         assert_eq!(read(&output).len(), 1);
-        assert!(matches!(output.next_or_wake(Box::new(|| {})), OutputNext::End));
+        assert!(matches!(output.poll(None), Next::End));
         assert_eq!(output.end().unwrap().unwrap(), 3);
     }
 
@@ -257,7 +229,7 @@ mod tests {
         let (id, output) = commands.open();
         output.discard();
         assert!(commands.take(&delta(&id, "stdout", b"x")));
-        assert!(matches!(output.next_or_wake(Box::new(|| {})), OutputNext::Pending));
+        assert!(matches!(output.poll(None), Next::Pending));
         drop(output);
         assert!(!commands.take(&delta(&id, "stdout", b"x")));
     }

@@ -12,7 +12,7 @@ mod reconnect;
 #[expect(clippy::module_inception, reason = "a file is named after its main item")]
 mod session;
 
-pub use commands::{Chunk, Commands, Output, OutputNext};
+pub use commands::{Chunk, Commands, Output};
 pub use endpoint::{ByteReader, ByteTransport, ByteWriter};
 pub use events::{ConnectionEvent, Observer};
 pub use logins::{LoginEnd, Logins};

@@ -1,10 +1,10 @@
-use std::borrow::Cow;
+//! Events in their order, and the places in them. What they mean, and who reads, is not known here.
+
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::deltas::{DeltaParts, Deltas, LogText};
-use super::reader::ReaderKind;
 use super::step::step_json;
 use crate::rpc::Notification;
 
@@ -39,17 +39,59 @@ enum Entry {
     Deltas(Arc<Deltas>),
 }
 
+/// What a reader takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReaderKind {
+    /// Events; adjacent deltas of one item joined while the reader is behind.
+    JoinedEvents,
+    /// Every event as it came.
+    EveryEvent,
+    /// The assistant's text.
+    Text,
+    /// Completed items, as steps.
+    Steps,
+}
+
+impl ReaderKind {
+    /// The `mode` of a continuation.
+    pub(super) fn mode(self) -> &'static str {
+        match self {
+            Self::JoinedEvents | Self::EveryEvent => "stream",
+            Self::Text => "text",
+            Self::Steps => "steps",
+        }
+    }
+}
+
+/// An event that is to be kept.
+pub(super) struct Entered<'a> {
+    pub(super) notification: &'a Notification<'a>,
+    /// Its parts, where it is a delta and they are known already.
+    pub(super) delta: Option<DeltaParts<'a>>,
+    /// Its text, where the caller has it already.
+    pub(super) line: Option<Arc<str>>,
+    /// The text of an assistant's message that it completes.
+    pub(super) message: Option<String>,
+}
+
 /// Where a reader stands: an entry, and how many of its deltas were taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Cursor {
     entry: u64,
     delta: usize,
+    /// How many events of the turn lie before it.
+    event: u64,
 }
 
 impl Cursor {
-    /// By what cursors are compared: the entry, then the deltas of it.
-    pub(super) fn order(self) -> (u64, usize) {
-        (self.entry, self.delta)
+    /// How many events of the turn lie before it: by this cursors are compared.
+    pub(super) fn event(&self) -> u64 {
+        self.event
+    }
+
+    /// The place behind a line.
+    fn behind_line(self) -> Self {
+        Self { entry: self.entry + 1, delta: 0, event: self.event + 1 }
     }
 }
 
@@ -82,19 +124,15 @@ impl Log {
         Self { events_before: events, ..Self::default() }
     }
 
-    /// Keeps an event. `delta` are its parts if it is one, `line` its text where the caller has it already;
-    /// `message` is the id and text of an assistant message that it completes.
-    pub(super) fn push(
-        &mut self,
-        notification: &Notification<'_>,
-        delta: Option<DeltaParts<'_>>,
-        line: Option<Arc<str>>,
-        message: Option<(&str, Cow<'_, str>)>,
-    ) {
-        if let Some(parts) = delta {
+    /// Keeps an event.
+    pub(super) fn push(&mut self, event: Entered<'_>) {
+        let Entered { notification, delta, line, message } = event;
+        // One that came while nothing was kept yet was not taken apart.
+        if let Some(parts) = delta.or_else(|| DeltaParts::of(notification)) {
             return self.push_delta(notification, &parts);
         }
-        let rest = message.and_then(|(item, text)| {
+        let rest = message.and_then(|text| {
+            let item = notification.ids.item.as_deref().unwrap_or_default();
             let streamed = self.streamed.remove(item).unwrap_or(0);
             text.get(streamed..).filter(|rest| !rest.is_empty()).map(Box::from)
         });
@@ -154,19 +192,14 @@ impl Log {
         }
     }
 
-    /// How many events lie before a cursor.
-    pub(super) fn events_before(&self, cursor: Cursor) -> u64 {
-        let whole = usize::try_from(cursor.entry.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        let entries: u64 = self.entries.iter().take(whole).map(Entry::events).sum();
-        self.events_before + entries + cursor.delta as u64
-    }
-
     /// The cursor after a number of events; none where they are not here (any more, or yet).
     pub(super) fn cursor_after(&self, events: u64) -> Option<Cursor> {
         let mut left = events.checked_sub(self.events_before)?;
-        let mut cursor = Cursor { entry: self.first, delta: 0 };
-        for entry in &self.entries {
-            if left < entry.events() {
+        let mut cursor = Cursor { entry: self.first, delta: 0, event: events };
+        for (index, entry) in self.entries.iter().enumerate() {
+            // The last run may still grow: whoever has read it stands in it, and not behind it.
+            let grows = index + 1 == self.entries.len() && matches!(entry, Entry::Deltas(_));
+            if left < entry.events() || (grows && left == entry.events()) {
                 return Some(Cursor { delta: usize::try_from(left).ok()?, ..cursor });
             }
             left -= entry.events();
@@ -184,28 +217,32 @@ impl Log {
         kind: ReaderKind,
     ) -> Cursor {
         if kind == ReaderKind::Text {
+            // All of it came as one text.
             return if taken == 0 { start } else { end };
         }
         let mut cursor = start;
-        while taken > 0 && cursor.order() < end.order() {
+        while taken > 0 && cursor.event < end.event {
             let Some(entry) = self.entry(&mut cursor) else { break };
             match entry {
-                Entry::Line { completes, .. } => {
-                    taken -= usize::from(*completes || kind != ReaderKind::Steps);
-                    cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
+                Entry::Line { line, completes, .. } => {
+                    let given = match kind {
+                        ReaderKind::Steps => *completes && step_json(line).is_some(),
+                        _ => true,
+                    };
+                    taken -= usize::from(given);
+                    cursor = cursor.behind_line();
                 }
                 Entry::Deltas(run) => {
                     let last = if cursor.entry == end.entry { end.delta } else { run.len() };
-                    let step = match kind {
-                        ReaderKind::EveryEvent => taken.min(last - cursor.delta),
-                        _ => last - cursor.delta,
+                    let all = last - cursor.delta;
+                    let (events, given) = match kind {
+                        ReaderKind::EveryEvent => (taken.min(all), taken.min(all)),
+                        ReaderKind::Steps => (all, 0),
+                        _ => (all, 1),
                     };
-                    taken -= match kind {
-                        ReaderKind::EveryEvent => step,
-                        ReaderKind::Steps => 0,
-                        _ => 1,
-                    };
-                    cursor.delta += step;
+                    taken -= given;
+                    let behind = cursor.delta + events;
+                    self.advance(&mut cursor, behind, run);
                 }
             }
         }
@@ -224,7 +261,7 @@ impl Log {
                     bytes += line.len();
                     events += 1;
                     add_event(&mut batch, &mut small, line);
-                    *cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
+                    *cursor = cursor.behind_line();
                 }
                 Entry::Deltas(run) => {
                     let room = if joined { usize::MAX } else { BATCH_EVENTS - events };
@@ -251,7 +288,7 @@ impl Log {
             match entry {
                 Entry::Line { rest, .. } => {
                     text.push_str(rest.as_deref().unwrap_or_default());
-                    *cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
+                    *cursor = cursor.behind_line();
                 }
                 Entry::Deltas(run) => {
                     let taken = cursor.delta..run.len();
@@ -290,7 +327,7 @@ impl Log {
                         bytes += step.len();
                         add_event(&mut batch, &mut small, &step);
                     }
-                    *cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
+                    *cursor = cursor.behind_line();
                 }
                 Entry::Deltas(run) => {
                     if cursor.delta == run.len() {
@@ -310,20 +347,21 @@ impl Log {
             let index = usize::try_from(cursor.entry.checked_sub(self.first)?).ok()?;
             match self.entries.get(index)? {
                 Entry::Deltas(run) if cursor.delta == run.len() && index + 1 < self.entries.len() => {
-                    *cursor = Cursor { entry: cursor.entry + 1, delta: 0 };
+                    *cursor = Cursor { entry: cursor.entry + 1, delta: 0, ..*cursor };
                 }
                 entry => return Some(entry),
             }
         }
     }
 
-    /// Moves behind `taken` deltas of a run; the last run may still grow.
+    /// Moves behind the first `taken` deltas of a run; the last run may still grow.
     fn advance(&self, cursor: &mut Cursor, taken: usize, run: &Deltas) {
+        let event = cursor.event + (taken - cursor.delta) as u64;
         let is_last = cursor.entry + 1 == self.first + self.entries.len() as u64;
         *cursor = if taken == run.len() && !is_last {
-            Cursor { entry: cursor.entry + 1, delta: 0 }
+            Cursor { entry: cursor.entry + 1, delta: 0, event }
         } else {
-            Cursor { entry: cursor.entry, delta: taken }
+            Cursor { entry: cursor.entry, delta: taken, event }
         };
     }
 }

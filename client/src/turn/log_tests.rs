@@ -22,9 +22,8 @@ impl Filled {
         let mut pushed = false;
         crate::rpc::with_notification(line, |notification| {
             let meaning = self.collector.read(notification);
-            let item = notification.ids.item.as_deref().unwrap_or_default();
-            let message = meaning.message.map(|text| (item, Cow::Owned(text)));
-            self.log.push(notification, DeltaParts::of(notification), meaning.line, message);
+            let (line, message) = (meaning.line, meaning.message);
+            self.log.push(Entered { notification, delta: DeltaParts::of(notification), line, message });
             pushed = true;
         });
         assert!(pushed, "not a notification: {line}");
@@ -273,7 +272,7 @@ impl Readers {
     }
 
     fn slowest(&self) -> Cursor {
-        self.cursors.into_iter().min_by_key(|cursor| cursor.order()).unwrap()
+        self.cursors.into_iter().min_by_key(Cursor::event).unwrap()
     }
 }
 

@@ -3,15 +3,18 @@
 mod agents;
 mod collector;
 mod deltas;
+mod event_log;
 mod log;
 mod reader;
 mod recovery;
 mod result;
 mod state;
 mod step;
+mod view;
 
 pub use deltas::LogText;
-pub use log::{Batch, Piece};
-pub use reader::{EventReader, Next, ReaderKind};
+pub use log::{Batch, Piece, ReaderKind};
+pub use reader::EventReader;
 pub use result::{Continuation, Slice, TurnResult, TurnStatus};
-pub use state::{Phase, TurnEnd, TurnState, View, Waiting};
+pub use state::{Phase, TurnEnd, TurnState};
+pub use view::{View, Waiting};

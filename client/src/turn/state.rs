@@ -1,5 +1,6 @@
+//! One turn: what its events mean, and how it ends. Its events are kept in a log of their own.
+
 use std::any::Any;
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -9,11 +10,10 @@ use tokio::time::Instant;
 
 use super::agents::SubAgents;
 use super::collector::{Collector, WireTurn};
-use super::deltas::DeltaParts;
-use super::log::{Cursor, Log};
-use super::reader::{EventReader, ReaderKind};
+use super::event_log::{EventLog, LogEnd};
+use super::log::Entered;
 use super::recovery::{ending, missed};
-use super::result::{Continuation, TurnResult, TurnStatus};
+use super::result::{TurnResult, TurnStatus};
 use crate::routing::TurnSink;
 use crate::rpc::Notification;
 use crate::{Error, Secrets, lock};
@@ -38,24 +38,19 @@ pub struct Phase {
     pub ended: bool,
 }
 
-/// One turn: its log, what its result is made of, and who reads.
+/// One turn: its log, what its result is made of, and who waits for it.
 pub struct TurnState {
     /// The thread.
     pub thread_id: String,
     /// The turn.
     pub turn_id: String,
+    log: Arc<EventLog>,
     inner: Mutex<Inner>,
     phase: watch::Sender<Phase>,
     agents: Mutex<Option<SubAgents>>,
 }
 
-pub(super) struct Inner {
-    /// None where nobody can read it any more.
-    pub(super) log: Option<Log>,
-    views: usize,
-    pub(super) cursors: HashMap<u64, Cursor>,
-    next_reader: u64,
-    wakers: Vec<Box<dyn FnOnce() + Send>>,
+struct Inner {
     waiting_runs: usize,
     collector: Collector,
     aborted: bool,
@@ -63,10 +58,8 @@ pub(super) struct Inner {
     alias: Option<String>,
     /// What is let go at the end.
     held: Option<Box<dyn Any + Send>>,
-    pub(super) end: Option<TurnEnd>,
+    end: Option<TurnEnd>,
     last_event: Instant,
-    /// How many events came.
-    pub(super) events: u64,
     /// After events were missed: the items that are known, and whether each is complete.
     known: Option<HashMap<String, bool>>,
 }
@@ -82,12 +75,8 @@ impl TurnState {
         Arc::new(Self {
             thread_id: thread_id.to_owned(),
             turn_id: turn_id.to_owned(),
+            log: EventLog::new(thread_id, turn_id, keep_log),
             inner: Mutex::new(Inner {
-                log: keep_log.then(Log::default),
-                views: 0,
-                cursors: HashMap::new(),
-                next_reader: 0,
-                wakers: Vec::new(),
                 waiting_runs: 0,
                 collector: Collector::new(secrets),
                 aborted: false,
@@ -95,7 +84,6 @@ impl TurnState {
                 held: None,
                 end: None,
                 last_event: Instant::now(),
-                events: 0,
                 known: None,
             }),
             phase: watch::Sender::new(Phase::default()),
@@ -177,25 +165,13 @@ impl TurnState {
         lock(&self.inner).collector.file_changes(item)
     }
 
-    /// Keeps an event that has no meaning for a result.
-    pub(super) fn log_only(&self, notification: &Notification<'_>) -> bool {
-        let delta = self.delta(notification);
-        let mut inner = lock(&self.inner);
-        inner.events += 1;
-        if let Some(log) = &mut inner.log {
-            log.push(notification, delta, None, None);
-        }
-        !inner.wakers.is_empty()
-    }
-
-    /// The parts of a delta, where they are kept. Taken outside the lock, for which readers wait.
-    fn delta<'a>(&self, notification: &Notification<'a>) -> Option<DeltaParts<'a>> {
-        let kept = lock(&self.inner).log.is_some();
-        if kept { DeltaParts::of(notification) } else { None }
+    /// Its events.
+    pub(super) fn log(&self) -> &Arc<EventLog> {
+        &self.log
     }
 
     /// The events of the turn's sub-agents, for readers.
-    pub(super) fn agents_log(&self) -> Arc<TurnState> {
+    pub(super) fn agents_log(&self) -> Arc<EventLog> {
         let ended = self.end().is_some();
         self.with_agents(|agents| {
             if ended {
@@ -212,12 +188,7 @@ impl TurnState {
 
     /// Gives the turn up to a view: whoever reads or waits through it gets the error, the turn goes on.
     pub fn stall(&self, view: &OnceLock<Error>, idle_ms: u64) {
-        let continuation = Continuation {
-            thread_id: self.thread_id.clone(),
-            turn_id: self.turn_id.clone(),
-            cursor: lock(&self.inner).events,
-            mode: "run".to_owned(),
-        };
+        let continuation = self.log.continuation(self.log.events(), "run");
         let _ = view.set(Error::TurnInactive { continuation, idle_ms });
         self.phase.send_modify(|_| {});
         self.wake();
@@ -225,22 +196,17 @@ impl TurnState {
 
     /// Keeps the log from now on, also while nobody looks, until [`Self::release`].
     pub fn keep(&self) {
-        let mut inner = lock(&self.inner);
-        inner.views += 1;
-        let events = inner.events;
-        inner.log.get_or_insert_with(|| Log::after_events(events));
+        self.log.hold();
     }
 
     /// Undoes [`Self::keep`].
     pub fn release(&self) {
-        let mut inner = lock(&self.inner);
-        inner.views -= 1;
-        inner.trim();
+        self.log.release();
     }
 
     /// Whether what came after a number of events is still here.
     pub fn has_events_after(&self, events: u64) -> bool {
-        lock(&self.inner).log.as_ref().is_some_and(|log| log.cursor_after(events).is_some())
+        self.log.has_events_after(events)
     }
 
     /// The caller has aborted the turn: however it ends now, it ends as aborted.
@@ -255,17 +221,14 @@ impl TurnState {
 
     /// Whether nobody reads and nobody waits for the result.
     pub fn is_abandoned(&self) -> bool {
-        let inner = lock(&self.inner);
-        inner.cursors.is_empty() && inner.waiting_runs == 0
-    }
-
-    pub(super) fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
-        lock(&self.inner)
+        lock(&self.inner).waiting_runs == 0 && !self.log.is_read()
     }
 
     fn set_end(&self, inner: &mut Inner, end: TurnEnd) {
         if inner.end.is_none() {
             let end = if inner.aborted { self.as_aborted(inner, end) } else { end };
+            let error = end.outcome.as_ref().err().cloned();
+            self.log.end(LogEnd { error, is_told: end.completed });
             inner.end = Some(end);
             inner.held = None;
             self.phase.send_modify(|phase| phase.ended = true);
@@ -286,7 +249,7 @@ impl TurnState {
         TurnEnd { outcome: Err(Error::Aborted { result: Some(result) }), completed: false }
     }
 
-    fn add_waiting(&self, change: isize) {
+    pub(super) fn add_waiting(&self, change: isize) {
         let mut inner = lock(&self.inner);
         inner.waiting_runs = inner.waiting_runs.saturating_add_signed(change);
     }
@@ -294,19 +257,15 @@ impl TurnState {
 
 impl TurnSink for TurnState {
     fn event(&self, notification: &Notification<'_>) -> bool {
-        let delta = self.delta(notification);
+        let delta = self.log.delta(notification);
         let mut inner = lock(&self.inner);
         if inner.known.is_some() && inner.has_seen(notification, self.phase.borrow().started) {
             return false;
         }
         inner.last_event = Instant::now();
-        inner.events += 1;
         let meaning = inner.collector.read(notification);
-        if let Some(log) = &mut inner.log {
-            let item = notification.ids.item.as_deref().unwrap_or_default();
-            let message = meaning.message.map(|text| (item, Cow::Owned(text)));
-            log.push(notification, delta, meaning.line, message);
-        }
+        let (line, message) = (meaning.line, meaning.message);
+        let wake = self.log.push(Entered { notification, delta, line, message });
         if meaning.started || meaning.fatal {
             self.phase.send_modify(|phase| {
                 phase.started |= meaning.started;
@@ -321,7 +280,7 @@ impl TurnSink for TurnState {
             self.wake();
             return false;
         }
-        !inner.wakers.is_empty()
+        wake
     }
 
     fn also_called(&self, turn: &str) -> bool {
@@ -338,7 +297,7 @@ impl TurnSink for TurnState {
     }
 
     fn agent_joined(&self, thread: &str) {
-        if lock(&self.inner).log.is_some() {
+        if self.log.is_kept() {
             self.with_agents(|agents| agents.joined(thread));
         }
     }
@@ -352,10 +311,7 @@ impl TurnSink for TurnState {
         if let Some(agents) = agents {
             agents.wake();
         }
-        let wakers = std::mem::take(&mut lock(&self.inner).wakers);
-        for waker in wakers {
-            waker();
-        }
+        self.log.wake();
     }
 
     fn recover(&self, turn: &RawValue) {
@@ -420,117 +376,5 @@ impl Inner {
                 false
             }
         }
-    }
-
-    pub(super) fn on_wake(&mut self, waker: Box<dyn FnOnce() + Send>) {
-        self.wakers.push(waker);
-    }
-
-    /// Forgets what no reader can ask for any more.
-    pub(super) fn trim(&mut self) {
-        if self.views > 0 {
-            return;
-        }
-        let slowest = self.cursors.values().min_by_key(|cursor| cursor.order()).copied();
-        match (slowest, &mut self.log) {
-            (Some(slowest), Some(log)) => log.trim(slowest),
-            _ => self.log = None,
-        }
-    }
-}
-
-/// A handle on a turn: readers begin here, and while it lives the log is kept from the first event on.
-pub struct View {
-    state: Arc<TurnState>,
-    stalled: Arc<OnceLock<Error>>,
-    /// How many events its readers pass over.
-    from: u64,
-}
-
-impl View {
-    /// Looks at a turn.
-    pub fn new(state: Arc<TurnState>) -> Self {
-        Self::after(state, 0)
-    }
-
-    /// Looks at what came after a number of events.
-    pub fn after(state: Arc<TurnState>, events: u64) -> Self {
-        lock(&state.inner).views += 1;
-        Self { state, stalled: Arc::default(), from: events }
-    }
-
-    /// Where a reader that has not begun stands.
-    pub fn continuation(&self) -> Continuation {
-        Continuation {
-            thread_id: self.state.thread_id.clone(),
-            turn_id: self.state.turn_id.clone(),
-            cursor: self.from,
-            mode: "stream".to_owned(),
-        }
-    }
-
-    /// The turn.
-    pub fn state(&self) -> &Arc<TurnState> {
-        &self.state
-    }
-
-    /// A reader of its own, from the turn's first event.
-    pub fn reader(&self, kind: ReaderKind) -> EventReader {
-        let mut inner = lock(&self.state.inner);
-        let id = inner.next_reader;
-        inner.next_reader += 1;
-        let start = inner.log.as_ref().and_then(|log| log.cursor_after(self.from));
-        inner.cursors.insert(id, start.unwrap_or_default());
-        drop(inner);
-        EventReader::new(Arc::clone(&self.state), Arc::clone(&self.stalled), id, kind)
-    }
-
-    /// A reader of what the turn's sub-agents do, from their first event.
-    pub fn agents_reader(&self) -> EventReader {
-        View::new(self.state.agents_log()).reader(ReaderKind::JoinedEvents)
-    }
-
-    /// Counts as somebody who waits for the result, until it is dropped.
-    pub fn waiting(&self) -> Waiting {
-        self.state.add_waiting(1);
-        Waiting(Arc::clone(&self.state))
-    }
-
-    /// Waits for the result, or until this view was given up as stalled.
-    pub async fn result(&self, _waiting: Waiting) -> Result<Arc<TurnResult>, Error> {
-        let mut phase = self.state.phase();
-        loop {
-            if let Some(end) = self.state.end() {
-                return end.outcome;
-            }
-            if let Some(error) = self.stalled.get() {
-                return Err(error.clone());
-            }
-            if phase.changed().await.is_err() {
-                return Err(Error::Closed("the turn was dropped".to_owned()));
-            }
-        }
-    }
-
-    /// Where [`TurnState::stall`] tells this view that the turn was given up.
-    pub fn stalled(&self) -> Arc<OnceLock<Error>> {
-        Arc::clone(&self.stalled)
-    }
-}
-
-/// Somebody who waits for a turn's result: a reader that leaves does not interrupt the turn then.
-pub struct Waiting(Arc<TurnState>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.add_waiting(-1);
-    }
-}
-
-impl Drop for View {
-    fn drop(&mut self) {
-        let mut inner = lock(&self.state.inner);
-        inner.views -= 1;
-        inner.trim();
     }
 }

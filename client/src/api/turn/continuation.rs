@@ -9,6 +9,7 @@ use crate::api::thread::Thread;
 use crate::api::thread::state::ThreadState;
 use crate::api::turn::Turn;
 use crate::options::ContinueSettings;
+use crate::source::Source;
 use crate::turn::{Batch, Continuation, Piece, ReaderKind, TurnStatus};
 
 /// What was left of a turn that was cancelled.
@@ -110,7 +111,7 @@ async fn drain(turn: &Turn, kind: ReaderKind) -> Batch {
     let reader = turn.reader(kind);
     let mut all = Batch::new();
     // The turn has ended: an error at its end says nothing about what came before.
-    while let Ok(Some(batch)) = reader.events().next().await {
+    while let Ok(Some(batch)) = reader.next().await {
         all.extend(batch);
     }
     all

@@ -13,7 +13,8 @@ use crate::api::turn::interrupt::{abort, interrupt};
 use crate::api::turn::watch::watch_silence;
 use crate::options::Input;
 use crate::rpc::Connection;
-use crate::turn::{Continuation, EventReader, ReaderKind, TurnResult, TurnState, View, Waiting};
+use crate::source::{Next, Source, Waker};
+use crate::turn::{Batch, Continuation, EventReader, ReaderKind, TurnResult, TurnState, View, Waiting};
 
 /// A turn that the server has accepted: control, events, result.
 pub struct Turn {
@@ -73,9 +74,9 @@ impl Turn {
 
     /// A reader of its own, from the turn's first event.
     pub fn reader(&self, kind: ReaderKind) -> TurnReader {
-        let reader = self.view.reader(kind);
         TurnReader {
-            reader,
+            reader: self.view.reader(kind),
+            state: Arc::clone(self.state()),
             connection: Arc::clone(&self.connection),
             core: Arc::downgrade(&self.thread.core),
         }
@@ -87,12 +88,8 @@ impl Turn {
     }
 
     /// A reader of what the turn's sub-agents do, from their first event.
-    pub fn agents_reader(&self) -> TurnReader {
-        TurnReader {
-            reader: self.view.agents_reader(),
-            connection: Arc::clone(&self.connection),
-            core: Weak::new(),
-        }
+    pub fn agents_reader(&self) -> EventReader {
+        self.view.agents_reader()
     }
 
     /// Waits for the result; a failed turn is an error.
@@ -140,6 +137,7 @@ impl Turn {
 /// A reader of a turn.
 pub struct TurnReader {
     reader: EventReader,
+    state: Arc<TurnState>,
     connection: Arc<Connection>,
     core: Weak<Core>,
 }
@@ -149,22 +147,26 @@ impl TurnReader {
     /// there.
     pub fn continuation(&self, taken: usize) -> Continuation {
         if let Some(core) = self.core.upgrade() {
-            core.keep(self.reader.state());
+            core.keep(&self.state);
         }
         self.reader.continuation(taken)
     }
 
-    /// The reader itself.
-    pub fn events(&self) -> &EventReader {
-        &self.reader
-    }
-
     /// Leaves. If nobody else reads the turn or waits for it, it is interrupted, unless it is to be left running.
     pub async fn leave(&self, leave_running: bool) -> Result<(), Error> {
-        let last = self.reader.close();
-        if last && !leave_running && self.reader.state().end().is_none() {
-            return interrupt(&self.connection, self.reader.state()).await;
+        let last = self.reader.close() && self.state.is_abandoned();
+        if last && !leave_running && self.state.end().is_none() {
+            return interrupt(&self.connection, &self.state).await;
         }
         Ok(())
+    }
+}
+
+impl Source for TurnReader {
+    type Batch = Batch;
+    type Error = Error;
+
+    fn poll(&self, waker: Option<Waker>) -> Next<Batch> {
+        self.reader.poll(waker)
     }
 }

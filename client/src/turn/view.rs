@@ -1,0 +1,92 @@
+//! A handle on a turn, and who waits for its result.
+
+use std::sync::{Arc, OnceLock};
+
+use super::log::ReaderKind;
+use super::reader::EventReader;
+use super::result::{Continuation, TurnResult};
+use super::state::TurnState;
+use crate::Error;
+
+/// A handle on a turn: readers begin here, and while it lives the log is kept from the first event on.
+pub struct View {
+    state: Arc<TurnState>,
+    stalled: Arc<OnceLock<Error>>,
+    /// How many events its readers pass over.
+    from: u64,
+}
+
+impl View {
+    /// Looks at a turn.
+    pub fn new(state: Arc<TurnState>) -> Self {
+        Self::after(state, 0)
+    }
+
+    /// Looks at what came after a number of events.
+    pub fn after(state: Arc<TurnState>, events: u64) -> Self {
+        state.log().hold();
+        Self { state, stalled: Arc::default(), from: events }
+    }
+
+    /// Where a reader that has not begun stands.
+    pub fn continuation(&self) -> Continuation {
+        self.state.log().continuation(self.from, "stream")
+    }
+
+    /// The turn.
+    pub fn state(&self) -> &Arc<TurnState> {
+        &self.state
+    }
+
+    /// A reader of its own, from the turn's first event.
+    pub fn reader(&self, kind: ReaderKind) -> EventReader {
+        self.state.log().reader(self.from, kind, self.stalled())
+    }
+
+    /// A reader of what the turn's sub-agents do, from their first event.
+    pub fn agents_reader(&self) -> EventReader {
+        self.state.agents_log().reader(0, ReaderKind::JoinedEvents, Arc::default())
+    }
+
+    /// Counts as somebody who waits for the result, until it is dropped.
+    pub fn waiting(&self) -> Waiting {
+        self.state.add_waiting(1);
+        Waiting(Arc::clone(&self.state))
+    }
+
+    /// Waits for the result, or until this view was given up as stalled.
+    pub async fn result(&self, _waiting: Waiting) -> Result<Arc<TurnResult>, Error> {
+        let mut phase = self.state.phase();
+        loop {
+            if let Some(end) = self.state.end() {
+                return end.outcome;
+            }
+            if let Some(error) = self.stalled.get() {
+                return Err(error.clone());
+            }
+            if phase.changed().await.is_err() {
+                return Err(Error::Closed("the turn was dropped".to_owned()));
+            }
+        }
+    }
+
+    /// Where [`TurnState::stall`] tells this view that the turn was given up.
+    pub fn stalled(&self) -> Arc<OnceLock<Error>> {
+        Arc::clone(&self.stalled)
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.state.log().release();
+    }
+}
+
+/// Somebody who waits for a turn's result: a reader that leaves does not interrupt the turn then.
+pub struct Waiting(Arc<TurnState>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.add_waiting(-1);
+    }
+}
