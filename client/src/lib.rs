@@ -2,6 +2,7 @@
 //!
 //! Data flows one way, and each layer knows only the ones above it in this list:
 //!
+//! - [`config`]: the option `config` as arguments, and what can be none
 //! - [`process`]: find, start, watch and end codex; the stderr tail
 //! - [`transport`]: one message out, one message in
 //! - [`rpc`]: ids, deadlines, the in-flight cap, requests from the server, the sticky end of a connection
@@ -18,6 +19,7 @@
 //! There is no Node in this crate; the N-API binding wraps it.
 
 pub mod api;
+pub mod config;
 mod error;
 pub mod exec;
 pub mod options;
@@ -34,7 +36,7 @@ pub mod turn;
 
 pub use api::{Codex, Thread, Turn};
 pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};
-pub use secrets::Secrets;
+pub use secrets::{SecretSources, Secrets};
 pub use session::Metadata;
 pub use source::{Next, Source, Waker};
 pub use token::signed_bearer_token;

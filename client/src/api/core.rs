@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::api::thread::state::ThreadState;
+use crate::config::{ConfigArguments, LargeNumbers};
 use crate::options::{ClientInfo, ClientSettings};
-use crate::process::{ConfigArguments, config_arguments, secret_variables};
 use crate::requests::{Dispatcher, Handlers};
 use crate::rpc::{CallOptions, RawAnswer, only_reads};
 use crate::session::{ByteTransport, Endpoint, Events, Plan, Restore, Services, Session, retry_overload};
@@ -67,7 +67,9 @@ impl Core {
         span: tracing::Span,
     ) -> Result<Arc<Self>, Error> {
         settings.check()?;
-        let config = settings.config.as_ref().map(config_arguments).transpose()?.unwrap_or_default();
+        let config = settings.config.as_ref();
+        let config = config.map(|config| ConfigArguments::new(config, LargeNumbers::Refused)).transpose()?;
+        let config = config.unwrap_or_default();
         let endpoint = match &host.transport {
             Some(transport) => {
                 settings.check_no_process("transport")?;
@@ -80,9 +82,11 @@ impl Core {
             }
             None => settings.dial()?.map_or(Endpoint::Process, Endpoint::Dial),
         };
-        let variables = settings.env.as_ref().map(secret_variables).unwrap_or_default();
-        let own = settings.api_key.clone().into_iter().chain(endpoint.secrets());
-        let secrets = Secrets::new(config.secret_texts().into_iter().chain(variables).chain(own));
+        let mut sources = endpoint.secret_sources();
+        sources.config = settings.config.as_ref();
+        sources.overrides = settings.config_overrides.as_deref().unwrap_or_default();
+        sources.credentials.extend(settings.api_key.as_deref());
+        let secrets = Secrets::of(&sources);
         let Host { runtime, client_info, search_from, transport: _ } = host;
         let arguments = config.arguments.clone();
         let plan = Plan::new(endpoint, &settings, &client_info, arguments, secrets.clone(), search_from);

@@ -1,8 +1,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::config::toml_text;
 use super::options::{ExecThreadSettings, given};
+use crate::config::{argument_pair, toml_text};
 
 /// What the argument list of one turn is made of.
 pub(super) struct Arguments<'a> {
@@ -89,6 +89,5 @@ impl Arguments<'_> {
 }
 
 fn pair(list: &mut Vec<OsString>, name: &str, value: impl Into<OsString>) {
-    list.push(name.into());
-    list.push(value.into());
+    list.extend(argument_pair(name, value));
 }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::config::ExecConfig;
 use super::options::{ExecSettings, ExecThreadSettings, given};
 use super::thread::{Thread, ThreadState};
+use crate::config::{self, ConfigArguments, LargeNumbers};
 use crate::options::id;
-use crate::{Error, Secrets};
+use crate::{Error, SecretSources, Secrets};
 
 /// What the host gives.
 #[derive(Debug, Clone)]
@@ -32,12 +32,29 @@ pub(super) struct Core {
     pub(super) host: ExecHost,
 }
 
+/// The option `config`.
+pub(super) struct ExecConfig {
+    /// The values of `--config`.
+    pub(super) arguments: Vec<String>,
+    /// A `config.toml` of what must not show in the process list or is too long for it, or nothing.
+    pub(super) file: String,
+}
+
 impl Codex {
     /// Checks the settings; nothing is looked for or started.
     pub fn new(settings: ExecSettings, host: ExecHost) -> Result<Self, Error> {
-        let config = settings.config.as_deref().map(ExecConfig::new).transpose()?.unwrap_or_default();
-        let api_key = given(&settings.api_key).map(str::to_owned);
-        let secrets = Secrets::new(config.secret_texts.iter().cloned().chain(api_key));
+        let config = settings.config()?;
+        let flat = ConfigArguments::new(&config, LargeNumbers::AsFloats)?;
+        let secrets = Secrets::of(&SecretSources {
+            config: Some(&config),
+            overrides: settings.config_overrides.as_deref().unwrap_or_default(),
+            credentials: given(&settings.api_key).into_iter().collect(),
+            ..SecretSources::default()
+        });
+        let config = ExecConfig {
+            file: config::file(&flat.apart, LargeNumbers::AsFloats)?,
+            arguments: flat.arguments,
+        };
         Ok(Self { core: Arc::new(Core { settings, config, secrets, host }) })
     }
 

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod codex;
-mod config;
 mod error;
 mod events;
 mod files;

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::options::{parse_argument, present};
@@ -64,6 +65,18 @@ pub struct ExecTurnSettings {
     pub output_schema: Option<Box<RawValue>>,
     /// Cyber selection of the turn.
     pub cyber_access_program: Option<String>,
+}
+
+impl ExecSettings {
+    /// The configuration; null is none.
+    pub(super) fn config(&self) -> Result<Map<String, Value>, Error> {
+        let read = |config: &RawValue| serde_json::from_str(config.get()).ok();
+        match self.config.as_deref().map(read) {
+            None | Some(Some(Value::Null)) => Ok(Map::new()),
+            Some(Some(Value::Object(config))) => Ok(config),
+            _ => Err(Error::InvalidArgument("options.config: must be a plain object".to_owned())),
+        }
+    }
 }
 
 impl ExecTurnSettings {

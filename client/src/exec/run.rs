@@ -200,14 +200,14 @@ impl Run {
     /// The secrets of `config`, where codex looks for a profile. Neither the argument list nor the environment shows
     /// them then, and the file is gone before the agent runs its first command.
     fn secret_file(&self, environment: &Environment) -> Result<Option<RunFile>, Error> {
-        let toml = &self.core.config.secret_toml;
+        let toml = &self.core.config.file;
         if toml.is_empty() {
             return Ok(None);
         }
         let Some(home) = environment.codex_home() else {
             return Err(Error::Spawn(format!(
-                "options.config holds secrets, which codex gets by a file in its home, and options.env says no home; \
-                 set CODEX_HOME or {HOME} there"
+                "options.config holds what is secret or long, which codex gets by a file in its home, and options.env \
+                 says no home; set CODEX_HOME or {HOME} there"
             )));
         };
         // codex makes its own, too. Where that fails, writing the file tells why.

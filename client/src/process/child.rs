@@ -93,6 +93,7 @@ impl Process {
         if let Some(folder) = &executable.path_folder {
             environment.prepend_path(folder);
         }
+        secrets.know_environment(&environment);
         let mut command = Command::new(&executable.path);
         command.args(arguments).env_clear().envs(environment.iter());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -14,52 +14,39 @@ const MESSAGE_LINES: usize = 20;
 /// The last of what a child wrote to stderr.
 #[derive(Default)]
 pub(super) struct StderrTail {
-    bytes: Mutex<VecDeque<u8>>,
+    window: Mutex<Window>,
     secrets: Secrets,
     grown: Notify,
+}
+
+#[derive(Default)]
+struct Window {
+    /// Whole lines, their secrets struck before any is cut: no part of one stays at the beginning.
+    bytes: VecDeque<u8>,
+    /// A line whose end has not come.
+    line: Vec<u8>,
 }
 
 impl StderrTail {
     /// A tail that shows none of `secrets`.
     pub(super) fn new(secrets: Secrets) -> Self {
-        Self { bytes: Mutex::default(), secrets, grown: Notify::new() }
+        Self { window: Mutex::default(), secrets, grown: Notify::new() }
     }
 
     /// Reads until the end: a child whose stderr is not read stops working.
     pub(super) async fn drain(&self, mut stderr: impl AsyncRead + Unpin) {
         let mut buffer = vec![0; 16 * 1024];
-        let mut line = Vec::new();
         while let Ok(count) = stderr.read(&mut buffer).await {
             if count == 0 {
                 break;
             }
-            let chunk = &buffer[..count];
-            if tracing::enabled!(target: "codex::stderr", tracing::Level::DEBUG) {
-                // By whole lines: a secret may be cut in two by the end of a read.
-                for part in chunk.split_inclusive(|byte| *byte == b'\n') {
-                    line.extend_from_slice(part);
-                    if part.ends_with(b"\n") || line.len() > TAIL_BYTES {
-                        self.log(&line);
-                        line.clear();
-                    }
-                }
-            }
-            let mut bytes = lock(&self.bytes);
-            bytes.extend(chunk);
-            let excess = bytes.len().saturating_sub(TAIL_BYTES);
-            bytes.drain(..excess);
-            drop(bytes);
+            let struck = lock(&self.window).take(&buffer[..count], &self.secrets);
+            log(&struck);
             self.grown.notify_waiters();
         }
         // Last words often have no end of their line.
-        if !line.is_empty() {
-            self.log(&line);
-        }
-    }
-
-    fn log(&self, line: &[u8]) {
-        let text = self.secrets.strike(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
-        tracing::debug!(target: "codex::stderr", "{text}");
+        let last = String::from_utf8_lossy(&lock(&self.window).line).into_owned();
+        log(&self.secrets.strike(last));
     }
 
     /// Waits until `find` finds something in the last lines.
@@ -70,7 +57,7 @@ impl StderrTail {
             grown.as_mut().enable();
             let mut text = self.text();
             // Only the end of the text tells whether its last line is whole.
-            if lock(&self.bytes).back() == Some(&b'\n') {
+            if self.ends_with_line() {
                 text.push('\n');
             }
             if let Some(found) = find(&text) {
@@ -80,12 +67,91 @@ impl StderrTail {
         }
     }
 
+    fn ends_with_line(&self) -> bool {
+        let window = lock(&self.window);
+        window.line.is_empty() && !window.bytes.is_empty()
+    }
+
     /// The last lines as text.
     pub(super) fn text(&self) -> String {
-        let mut bytes = lock(&self.bytes);
-        let text = String::from_utf8_lossy(bytes.make_contiguous()).into_owned();
+        let window = lock(&self.window);
+        let (first, second) = window.bytes.as_slices();
+        let bytes = [first, second].concat();
+        let line = self.secrets.strike(String::from_utf8_lossy(&window.line).into_owned());
+        drop(window);
+        let text = String::from_utf8_lossy(&bytes) + line.as_str();
         let text = text.trim();
         let start = text.rmatch_indices('\n').nth(MESSAGE_LINES - 1).map_or(0, |(at, _)| at + 1);
-        self.secrets.strike(text[start..].to_owned())
+        text[start..].to_owned()
+    }
+}
+
+impl Window {
+    /// Takes what was read, and gives what became whole of it without secrets.
+    fn take(&mut self, chunk: &[u8], secrets: &Secrets) -> String {
+        self.line.extend(chunk);
+        let whole = self.line.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let mut struck = String::new();
+        if whole > 0 {
+            let lines: Vec<u8> = self.line.drain(..whole).collect();
+            struck = secrets.strike(String::from_utf8_lossy(&lines).into_owned());
+        }
+        if self.line.len() > TAIL_BYTES + secrets.longest() {
+            let line = secrets.strike(String::from_utf8_lossy(&self.line).into_owned());
+            // A secret may have begun whose end has not come.
+            let mut end = line.len().saturating_sub(secrets.longest());
+            while !line.is_char_boundary(end) {
+                end -= 1;
+            }
+            struck.push_str(&line[..end]);
+            self.line = line[end..].into();
+        }
+        self.bytes.extend(struck.as_bytes());
+        let excess = self.bytes.len().saturating_sub(TAIL_BYTES);
+        self.bytes.drain(..excess);
+        struck
+    }
+}
+
+fn log(text: &str) {
+    if tracing::enabled!(target: "codex::stderr", tracing::Level::DEBUG) {
+        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+            tracing::debug!(target: "codex::stderr", "{line}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "k33p-this-to-yourself";
+
+    /// What is kept of a text that comes in pieces.
+    fn kept(text: &str, step: usize) -> String {
+        let tail = StderrTail::new(Secrets::new([SECRET.to_owned()]));
+        for chunk in text.as_bytes().chunks(step) {
+            lock(&tail.window).take(chunk, &tail.secrets);
+        }
+        assert!(lock(&tail.window).bytes.len() <= TAIL_BYTES);
+        tail.text()
+    }
+
+    #[test]
+    fn no_part_of_a_secret_is_kept_wherever_the_window_begins() {
+        for shift in 0..2 * SECRET.len() {
+            let text = format!("{SECRET}{}\n", "x".repeat(TAIL_BYTES - shift));
+            let kept = kept(&text, 4096);
+            assert!(!kept.contains("yourself") && !kept.contains("lf"), "{shift}: {}", &kept[..40]);
+        }
+    }
+
+    #[test]
+    fn a_secret_in_a_line_without_end_is_struck_wherever_it_is_cut() {
+        for step in [1000, 4096, 7001] {
+            let text = format!("{} {SECRET} ", "y".repeat(500)).repeat(200);
+            let kept = kept(&text, step);
+            assert!(kept.contains("[secret]") && !kept.contains("k33p") && !kept.contains("self"), "{kept}");
+        }
     }
 }

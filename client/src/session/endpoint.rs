@@ -18,7 +18,7 @@ use crate::options::{ClientInfo, ClientSettings};
 use crate::process::{ExitWatch, Process, SpawnOptions, Spawned};
 use crate::rpc::{CallOptions, Connection};
 use crate::transport::{Dial, run_carried_lines, run_lines, run_websocket};
-use crate::{Error, Secrets, lock};
+use crate::{Error, SecretSources, Secrets, lock};
 
 /// How long what a dead server had written is read.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
@@ -69,10 +69,10 @@ pub(crate) struct Plan {
 
 impl Endpoint {
     /// What must not show in logs and errors.
-    pub(crate) fn secrets(&self) -> Vec<String> {
+    pub(crate) fn secret_sources(&self) -> SecretSources<'_> {
         match self {
-            Self::Dial(dial) => dial.secrets(),
-            Self::Process | Self::Bytes(_) => Vec::new(),
+            Self::Dial(dial) => dial.secret_sources(),
+            Self::Process | Self::Bytes(_) => SecretSources::default(),
         }
     }
 

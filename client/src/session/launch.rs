@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::endpoint::Plan;
 use crate::Error;
+use crate::config::argument_pair;
 use crate::options::ClientSettings;
 use crate::process::{Environment, Executable, Exit, FindOptions, find_codex};
 
@@ -46,8 +47,8 @@ pub(crate) fn arguments(plan: &Plan) -> Vec<OsString> {
     let base_url = plan.settings.base_url.as_ref().map(|url| format!("openai_base_url={}", json!(url)));
     let overrides = plan.settings.config_overrides.iter().flatten().cloned();
     let config = plan.config.iter().cloned().chain(base_url).chain(overrides);
-    let config = config.flat_map(|value| ["--config".to_owned(), value]);
-    ["app-server".to_owned()].into_iter().chain(config).map(OsString::from).collect()
+    let config = config.flat_map(|value| argument_pair("--config", value));
+    [OsString::from("app-server")].into_iter().chain(config).collect()
 }
 
 pub(crate) fn exited(path: &str, exit: Exit) -> Error {

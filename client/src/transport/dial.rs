@@ -16,8 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::address::Address;
 use super::websocket::Socket;
-use crate::process::SHORTEST_SECRET;
-use crate::{Error, Secrets};
+use crate::{Error, SecretSources, Secrets};
 
 /// What the server says it takes in one frame, where it does not say.
 const MOST_UNFRAGMENTED: usize = 16 * 1024 * 1024;
@@ -83,12 +82,12 @@ impl Dial {
     }
 
     /// What must not show in logs and errors.
-    pub fn secrets(&self) -> Vec<String> {
-        let headers = self.headers.iter().filter_map(|(_, value)| value.to_str().ok());
-        // What follows a scheme such as `Bearer` is a secret by itself.
-        let headers = headers.flat_map(|value| [Some(value), value.split_once(' ').map(|(_, after)| after)]);
-        let headers = headers.flatten().filter(|value| value.len() >= SHORTEST_SECRET).map(str::to_owned);
-        self.token.clone().into_iter().chain(headers).collect()
+    pub(crate) fn secret_sources(&self) -> SecretSources<'_> {
+        SecretSources {
+            headers: self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).collect(),
+            credentials: self.token.as_deref().into_iter().collect(),
+            ..SecretSources::default()
+        }
     }
 
     async fn stream(&self) -> Result<Stream, Error> {
@@ -134,7 +133,7 @@ impl Dial {
         let status = response.status();
         let said = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
         // Who refuses may show what it was sent. Struck before it is cut, so that no part of a secret stays at the end.
-        let said = Secrets::new(self.secrets()).strike(said.into_owned());
+        let said = Secrets::of(&self.secret_sources()).strike(said.into_owned());
         let said: String = said.trim().chars().take(LONGEST_REFUSAL).collect();
         let colon = if said.is_empty() { "" } else { ": " };
         let hint = match (status.as_u16(), &self.token) {

@@ -1,9 +1,9 @@
 use codex_client::Error;
-use codex_client::process::{ConfigArguments, config_arguments};
+use codex_client::config::{ConfigArguments, LargeNumbers};
 use serde_json::{Value, json};
 
 fn arguments(config: &Value) -> ConfigArguments {
-    config_arguments(config.as_object().unwrap()).unwrap()
+    ConfigArguments::new(config.as_object().unwrap(), LargeNumbers::Refused).unwrap()
 }
 
 /// What codex makes of the arguments: each a line of TOML, later ones over earlier ones.
@@ -31,7 +31,7 @@ fn merge(into: &mut Value, from: Value) {
 /// Goes out as arguments alone, and means what it meant.
 fn check(config: &Value) -> Vec<String> {
     let flat = arguments(config);
-    assert!(flat.secrets.is_empty(), "{:?}", flat.secrets);
+    assert!(flat.apart.is_empty(), "{:?}", flat.apart);
     assert_eq!(understood(&flat.arguments), *config);
     flat.arguments
 }
@@ -46,7 +46,7 @@ fn tables_become_dotted_keys() {
 #[test]
 fn a_table_with_a_key_that_needs_quotes_goes_out_whole() {
     let flat = check(
-        &json!({ "projects": { "/home/me/a b": { "trust_level": "trusted" } }, "x": { "y": { "": 1 } } }),
+        &json!({ "projects": { "/home/me/a b": { "trust_level": "trusted" } }, "x": { "y": { "z w": 1 } } }),
     );
     assert!(flat.iter().any(|argument| argument.starts_with("projects={")), "{flat:?}");
     assert!(flat.iter().any(|argument| argument.starts_with("x.y={")), "{flat:?}");
@@ -75,7 +75,9 @@ fn null_is_refused_with_its_place() {
         (json!({ "a": [1, null] }), "a[1]"),
         (json!({ "a": { "b c": { "d": null } } }), "a.b c.d"),
     ] {
-        let Err(Error::InvalidArgument(message)) = config_arguments(config.as_object().unwrap()) else {
+        let Err(Error::InvalidArgument(message)) =
+            ConfigArguments::new(config.as_object().unwrap(), LargeNumbers::Refused)
+        else {
             panic!("{config} has no TOML")
         };
         assert!(message.contains(&format!("`{place}`")) && message.contains("null"), "{message}");
@@ -116,8 +118,8 @@ fn p6_secrets_are_not_arguments() {
     ] {
         let flat = arguments(&config);
         assert!(!flat.arguments.concat().contains(SECRET), "{config}: {:?}", flat.arguments);
-        assert_eq!(flat.secrets.keys().collect::<Vec<_>>(), [key], "{config}");
-        assert!(Value::Object(flat.secrets).to_string().contains(SECRET), "it is sent in another way");
+        assert_eq!(flat.apart.keys().collect::<Vec<_>>(), [key], "{config}");
+        assert!(Value::Object(flat.apart).to_string().contains(SECRET), "it is sent in another way");
     }
 }
 
@@ -128,7 +130,7 @@ fn what_stands_beside_a_secret_stays_an_argument() {
     );
     let expected = json!({ "mcp_servers": { "s": { "command": "c", "args": ["a"] } } });
     assert_eq!(understood(&flat.arguments), expected);
-    assert_eq!(Value::Object(flat.secrets), json!({ "mcp_servers.s.env": { "A": "hush" } }));
+    assert_eq!(Value::Object(flat.apart), json!({ "mcp_servers.s.env": { "A": "hush" } }));
 }
 
 #[test]

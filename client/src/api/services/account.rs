@@ -10,7 +10,6 @@ use crate::Error;
 use crate::api::codex::Codex;
 use crate::api::core::Core;
 use crate::options::AccountSettings;
-use crate::process::SHORTEST_SECRET;
 use crate::rpc::{CallOptions, RawAnswer, read_answer};
 use crate::session::Session;
 
@@ -57,9 +56,7 @@ impl Codex {
         if key.trim().is_empty() {
             return Err(Error::InvalidArgument("key is empty; it must be an API key".to_owned()));
         }
-        if key.len() >= SHORTEST_SECRET {
-            self.core.secrets.learn([key.to_owned()]);
-        }
+        self.core.secrets.learn([key.to_owned()]);
         let params =
             Map::from_iter([("type".to_owned(), json!("apiKey")), ("apiKey".to_owned(), json!(key))]);
         self.core.ask("account/login/start", params).await.map(drop)

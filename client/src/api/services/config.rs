@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use crate::Error;
 use crate::api::codex::Codex;
 use crate::options::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings};
-use crate::process::secret_texts;
 use crate::rpc::RawAnswer;
+use crate::secrets::secret_texts;
 
 impl Codex {
     /// The configuration as it counts, as JSON. Wire: `config/read`.

@@ -8,10 +8,11 @@ use tempfile::TempPath;
 use tokio::io::AsyncReadExt;
 
 use crate::api::core::Host;
+use crate::config::{ConfigArguments, LargeNumbers, argument_pair};
 use crate::options::ServeSettings;
-use crate::process::{Lifeline, Process, SpawnOptions, Spawned, config_arguments};
+use crate::process::{Lifeline, Process, SpawnOptions, Spawned};
 use crate::session::{exited, locate, with_stderr};
-use crate::{Error, Secrets, lock};
+use crate::{Error, SecretSources, Secrets, lock};
 
 /// How often it is looked for whether a socket is there: nothing is printed.
 const SOCKET_POLL: Duration = Duration::from_millis(10);
@@ -35,10 +36,12 @@ impl AppServer {
         let limit = as_client.connect_timeout();
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let socket = settings.socket_path.as_ref().map(PathBuf::from);
-        let config = as_client.config.as_ref().map(config_arguments).transpose()?.unwrap_or_default();
-        if let Some(name) = config.secrets.keys().next() {
+        let config = as_client.config.as_ref();
+        let config = config.map(|config| ConfigArguments::new(config, LargeNumbers::Refused)).transpose()?;
+        let config = config.unwrap_or_default();
+        if let Some((name, why)) = config.first_apart() {
             return Err(Error::InvalidArgument(format!(
-                "options.config: `{name}` is a secret, and would show in the list of processes; put it into config.toml"
+                "options.config: `{name}` is {why}; put it into config.toml"
             )));
         }
         let (executable, environment) = locate(&as_client, &host.search_from)?;
@@ -64,15 +67,21 @@ impl AppServer {
         arguments.extend(["--ws-auth", "capability-token", "--ws-token-file"].map(OsString::from));
         arguments.push(token_file.as_os_str().to_owned());
         for value in config.arguments.iter().chain(settings.config_overrides.iter().flatten()) {
-            arguments.extend(["--config".into(), value.into()]);
+            arguments.extend(argument_pair("--config", value));
         }
+        let secrets = Secrets::of(&SecretSources {
+            config: as_client.config.as_ref(),
+            overrides: settings.config_overrides.as_deref().unwrap_or_default(),
+            credentials: vec![&token],
+            ..SecretSources::default()
+        });
         let mut lifeline = Lifeline::new(Some(&token_file));
         let Spawned { process, stdin, mut stdout } = Process::spawn(SpawnOptions {
             executable,
             arguments,
             cwd: as_client.cwd.as_ref().map(PathBuf::from),
             environment,
-            secrets: Secrets::new([token.clone()]),
+            secrets,
         })?;
         process.input_over();
         if let Some(lifeline) = &mut lifeline {

@@ -11,9 +11,9 @@ use super::state::ThreadState;
 use super::thread::Thread;
 use crate::api::codex::Codex;
 use crate::options::{self, Folders, Opening, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id};
-use crate::process::secret_texts;
 use crate::requests::{HandlerKind, Handlers};
 use crate::rpc::{CallOptions, read_answer};
+use crate::secrets::secret_texts;
 use crate::{Error, lock};
 
 impl Codex {
@@ -29,7 +29,7 @@ impl Codex {
         };
         let asks = has(&handlers) || has(self.core.services.dispatcher.client());
         let settings = settings.for_new_thread(asks);
-        let params = settings.wire(options::Opening::Start, &self.core.config.secrets);
+        let params = settings.wire(options::Opening::Start, &self.core.config.apart);
         self.open_thread("thread/start", params, settings, handlers).await
     }
 
@@ -42,7 +42,7 @@ impl Codex {
     ) -> Result<Thread, Error> {
         id(thread_id, "id")?;
         settings.check(options::Opening::Resume)?;
-        let mut params = settings.wire(options::Opening::Resume, &self.core.config.secrets);
+        let mut params = settings.wire(options::Opening::Resume, &self.core.config.apart);
         params.insert("threadId".to_owned(), thread_id.into());
         self.open_thread("thread/resume", params, settings, handlers).await
     }
@@ -56,7 +56,7 @@ impl Codex {
     ) -> Result<Thread, Error> {
         id(thread_id, "id")?;
         settings.check(Opening::Fork)?;
-        let mut params = settings.wire(Opening::Fork, &self.core.config.secrets);
+        let mut params = settings.wire(Opening::Fork, &self.core.config.apart);
         params.insert("threadId".to_owned(), thread_id.into());
         self.open_thread("thread/fork", params, settings, handlers).await
     }

@@ -91,7 +91,7 @@ impl Thread {
             include_turns: Some(include_turns),
             ..settings
         };
-        let mut params: Map<String, Value> = settings.wire(Opening::Resume, &self.core.config.secrets);
+        let mut params: Map<String, Value> = settings.wire(Opening::Resume, &self.core.config.apart);
         params.insert("threadId".to_owned(), self.id().into());
         Value::Object(params).to_string()
     }

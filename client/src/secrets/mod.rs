@@ -1,0 +1,298 @@
+//! What must not show in anything that is passed on: logs, messages, results in errors, events of `codex exec`.
+
+mod policy;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use serde_json::{Map, Value};
+
+pub(crate) use policy::{holds_secret, names_secret, secret_texts};
+
+use crate::lock;
+use crate::process::Environment;
+
+/// How many texts are remembered that were learned on the way; then the oldest is forgotten.
+const MOST_LEARNED: usize = 1024;
+const STRUCK: &str = "[secret]";
+
+/// Texts that must not show in anything that is passed on. Clones share them.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    texts: Arc<Mutex<Texts>>,
+}
+
+/// Where secrets come from.
+#[derive(Debug, Default)]
+pub struct SecretSources<'a> {
+    /// Configuration, dotted or nested.
+    pub config: Option<&'a Map<String, Value>>,
+    /// Raw values of `--config`.
+    pub overrides: &'a [String],
+    /// Values of headers, whatever their names.
+    pub headers: Vec<&'a str>,
+    /// API keys and tokens, whatever their names.
+    pub credentials: Vec<&'a str>,
+}
+
+#[derive(Default)]
+struct Texts {
+    given: Vec<Arc<str>>,
+    learned: VecDeque<Arc<str>>,
+    /// Finds them all at once: made when it is needed.
+    finder: Option<Arc<Finder>>,
+}
+
+struct Finder {
+    /// As they are, and as JSON has them.
+    anywhere: AhoCorasick,
+    /// As they stand inside a string of JSON, which they leave whole.
+    in_json: AhoCorasick,
+}
+
+impl Secrets {
+    /// Each text, and the forms that it has inside JSON.
+    pub fn new(texts: impl IntoIterator<Item = String>) -> Self {
+        let secrets = Self::default();
+        secrets.know(texts);
+        secrets
+    }
+
+    /// All that a client is given. What a codex finds in its environment is added where it is started.
+    pub fn of(sources: &SecretSources<'_>) -> Self {
+        let mut texts: Vec<String> = sources.config.map(secret_texts).unwrap_or_default();
+        for value in sources.overrides {
+            if let Some((path, text)) = value.split_once('=')
+                && holds_secret(path.trim(), &Value::Null)
+            {
+                texts.extend(quoted(text));
+            }
+        }
+        for value in &sources.headers {
+            texts.push((*value).to_owned());
+            // What follows a scheme such as `Bearer` is a secret by itself, and so is each cookie.
+            texts.extend(value.split_once(' ').map(|(_, credential)| credential.to_owned()));
+            texts.extend(value.split(';').filter_map(|part| Some(part.split_once('=')?.1.to_owned())));
+        }
+        texts.retain(|text| text.trim().len() >= policy::SHORTEST_SECRET);
+        texts.extend(sources.credentials.iter().map(|text| (*text).to_owned()));
+        Self::new(texts)
+    }
+
+    /// What an environment holds by names that say so, inherited or not.
+    pub fn know_environment(&self, environment: &Environment) {
+        let secret = |(name, value): (&std::ffi::OsString, &std::ffi::OsString)| {
+            let value = value.to_str()?;
+            let is_one = names_secret(name.to_str()?) && value.trim().len() >= policy::SHORTEST_SECRET;
+            is_one.then(|| value.to_owned())
+        };
+        self.know(environment.iter().filter_map(secret));
+    }
+
+    /// More of them, for as long as this lives.
+    fn know(&self, texts: impl IntoIterator<Item = String>) {
+        let mut known = lock(&self.texts);
+        for text in texts.into_iter().flat_map(parts) {
+            if !known.given.contains(&text) {
+                known.given.push(text);
+                known.finder = None;
+            }
+        }
+    }
+
+    /// More of them, for as long as they are among the last that were learned.
+    pub fn learn(&self, texts: impl IntoIterator<Item = String>) {
+        let long = |text: &String| text.trim().len() >= policy::SHORTEST_SECRET;
+        for text in texts.into_iter().filter(long).flat_map(parts) {
+            lock(&self.texts).learn(text);
+        }
+    }
+
+    /// The text with every secret in it struck out.
+    pub fn strike(&self, text: String) -> String {
+        match self.finder().map(|finder| replaced(&finder.anywhere, &text)) {
+            Some(Cow::Owned(struck)) => struck,
+            _ => text,
+        }
+    }
+
+    /// The text of a JSON value with the secrets in its strings struck out.
+    pub fn strike_json<'a>(&self, json: &'a str) -> Cow<'a, str> {
+        self.finder().map_or(Cow::Borrowed(json), |finder| replaced(&finder.in_json, json))
+    }
+
+    /// The length of the longest: of a text that is cut, so much may be one of which the end is missing.
+    pub(crate) fn longest(&self) -> usize {
+        let known = lock(&self.texts);
+        // Escaped twice, each character may be many.
+        known.given.iter().chain(&known.learned).map(|text| text.len()).max().unwrap_or_default() * 4
+    }
+
+    fn finder(&self) -> Option<Arc<Finder>> {
+        let mut known = lock(&self.texts);
+        if known.given.is_empty() && known.learned.is_empty() {
+            return None;
+        }
+        if known.finder.is_none() {
+            known.finder = Finder::new(known.given.iter().chain(&known.learned)).map(Arc::new);
+        }
+        known.finder.clone()
+    }
+}
+
+impl Finder {
+    fn new<'a>(texts: impl Iterator<Item = &'a Arc<str>>) -> Option<Self> {
+        let (mut plain, mut in_json) = (Vec::new(), Vec::new());
+        for text in texts {
+            let once = escaped(text);
+            let twice = escaped(&once);
+            plain.push(text.to_string());
+            in_json.push(once);
+            in_json.push(twice);
+        }
+        // Of two that begin alike the whole is struck.
+        let build = |texts: &[String]| {
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts).ok()
+        };
+        plain.extend_from_slice(&in_json);
+        Some(Self { anywhere: build(&plain)?, in_json: build(&in_json)? })
+    }
+}
+
+fn replaced<'a>(finder: &AhoCorasick, text: &'a str) -> Cow<'a, str> {
+    if !finder.is_match(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut struck = String::with_capacity(text.len());
+    finder.replace_all_with(text, &mut struck, |_, _, into| {
+        into.push_str(STRUCK);
+        true
+    });
+    Cow::Owned(struck)
+}
+
+impl Texts {
+    fn learn(&mut self, text: Arc<str>) {
+        match self.learned.iter().position(|known| *known == text) {
+            // Named again, it is as new.
+            Some(place) => drop(self.learned.remove(place)),
+            None if self.given.contains(&text) => return,
+            None => self.finder = None,
+        }
+        self.learned.push_back(text);
+        if self.learned.len() > MOST_LEARNED {
+            self.learned.pop_front();
+            self.finder = None;
+        }
+    }
+}
+
+/// A text, and its lines where it has several: it may be passed on line by line.
+fn parts(text: String) -> Vec<Arc<str>> {
+    let trimmed = text.trim();
+    let lines = trimmed.lines().map(str::trim).filter(|line| line.len() >= policy::SHORTEST_SECRET);
+    let mut parts: Vec<Arc<str>> = Vec::new();
+    for part in [trimmed].into_iter().chain(lines.filter(|_| trimmed.contains('\n'))) {
+        if !part.is_empty() && !parts.iter().any(|known| **known == *part) {
+            parts.push(part.into());
+        }
+    }
+    parts
+}
+
+/// A text as it stands inside a string of JSON.
+fn escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// What is between the quotes in a text of TOML, or all of it where there are none.
+fn quoted(text: &str) -> Vec<String> {
+    let parts: Vec<String> = text.split(['"', '\'']).skip(1).step_by(2).map(str::to_owned).collect();
+    if parts.is_empty() { vec![text.trim().to_owned()] } else { parts }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let known = lock(&self.texts);
+        write!(f, "Secrets({})", known.given.len() + known.learned.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_struck_out_as_they_are_and_as_json_has_them() {
+        let secrets = Secrets::new(["top\"secret".to_owned(), "plain-secret".to_owned()]);
+        let text = secrets.strike(r#"a plain-secret and top"secret or "top\"secret""#.to_owned());
+        assert_eq!(text, r#"a [secret] and [secret] or "[secret]""#);
+        let within = json!({ "arguments": json!({ "key": "top\"secret" }).to_string() }).to_string();
+        assert_eq!(secrets.strike_json(&within), r#"{"arguments":"{\"key\":\"[secret]\"}"}"#);
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let secrets = Secrets::new([r#"a":"b"#.to_owned()]);
+        assert_eq!(secrets.strike_json(r#"{"a":"b","c":"a\":\"b"}"#), r#"{"a":"b","c":"[secret]"}"#);
+        assert!(matches!(secrets.strike_json(r#"{"a":1}"#), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn of_several_lines_each_is_a_secret() {
+        let key = "-----BEGIN KEY-----\nMIIEvQIBADANBg\n  kqhkiG9w0BAQEF\nx\n-----END KEY-----\n";
+        let secrets = Secrets::new([key.to_owned()]);
+        assert_eq!(secrets.strike(format!("<{key}>")), "<[secret]\n>");
+        assert_eq!(
+            secrets.strike("1: MIIEvQIBADANBg 2: kqhkiG9w0BAQEF x".to_owned()),
+            "1: [secret] 2: [secret] x"
+        );
+        assert_eq!(secrets.strike_json(&json!(key).to_string()), r#""[secret]\n""#);
+    }
+
+    #[test]
+    fn of_secrets_that_begin_alike_the_whole_is_struck_out() {
+        let secrets = Secrets::new(["secret-one".to_owned()]);
+        secrets.learn(["secret-one-and-more".to_owned()]);
+        assert_eq!(secrets.strike("secret-one-and-more, secret-one".to_owned()), "[secret], [secret]");
+    }
+
+    #[test]
+    fn clones_learn_together_and_the_oldest_that_was_learned_is_forgotten() {
+        let secrets = Secrets::new(["was-given".to_owned()]);
+        let clone = secrets.clone();
+        secrets.learn(["the-first".to_owned(), "the-second".to_owned(), "was-given".to_owned()]);
+        assert_eq!(clone.strike("the-first the-second".to_owned()), "[secret] [secret]");
+        secrets.learn((0..MOST_LEARNED - 2).map(|number| format!("number <{number}>")));
+        // Named again, it is not the oldest.
+        secrets.learn(["the-first".to_owned(), "the-last".to_owned()]);
+        let struck = clone.strike("was-given the-first the-second the-last".to_owned());
+        assert_eq!(struck, "[secret] [secret] the-second [secret]");
+    }
+
+    #[test]
+    fn all_that_a_client_is_given_is_known() {
+        let config = json!({ "mcp_servers": { "a": { "env": { "K": "of-the-config", "S": "short" } } } });
+        let overrides =
+            [r#"mcp_servers.b.env={K="of-an-override"}"#.to_owned(), "model=\"the-model\"".to_owned()];
+        let secrets = Secrets::of(&SecretSources {
+            config: config.as_object(),
+            overrides: &overrides,
+            headers: vec!["Bearer of-a-header", "id=of-a-cookie; a=b"],
+            credentials: vec!["key"],
+        });
+        let mut environment = Environment::default();
+        for (name, value) in [("DEPLOY_PRIVATE_KEY", "of-a-variable"), ("HOME", "/home/somebody")] {
+            environment.set(name.as_ref(), value.into());
+        }
+        secrets.know_environment(&environment);
+        let said = "of-the-config short of-an-override the-model of-a-header of-a-cookie key of-a-variable /home/somebody";
+        let expected = "[secret] short [secret] the-model [secret] [secret] [secret] [secret] /home/somebody";
+        assert_eq!(secrets.strike(said.to_owned()), expected);
+    }
+}
