@@ -11,7 +11,7 @@ export type ConfigValue =
   | string
   | number
   | boolean
-  | readonly ConfigValue[]
+  | ConfigValue[]
   | { [key: string]: ConfigValue | undefined }
 
 /**
@@ -46,23 +46,8 @@ export type ByteWritable =
       on(event: 'error', listener: (error: Error) => void): unknown
     }
 
-/**
- * A JSON Schema: an object literal, or what libraries have a type of their own for, such as `JSONSchema7` and TypeBox.
- */
-export type JsonSchema =
-  | { readonly [keyword: string]: unknown }
-  | {
-      readonly $ref?: unknown
-      readonly type?: unknown
-      readonly enum?: unknown
-      readonly const?: unknown
-      readonly properties?: unknown
-      readonly items?: unknown
-      readonly anyOf?: unknown
-      readonly oneOf?: unknown
-      readonly allOf?: unknown
-      readonly description?: unknown
-    }
+/** A JSON Schema. */
+export type JsonSchema = { [keyword: string]: unknown }
 
 /** What can be cancelled. */
 export interface Abortable {
@@ -107,7 +92,7 @@ export type ApprovalDecision =
   | 'acceptForSession'
   | 'decline'
   | 'cancel'
-  | { acceptWithExecpolicyAmendment: readonly string[] }
+  | { acceptWithExecpolicyAmendment: string[] }
   | { applyNetworkPolicyAmendment: Protocol.NetworkPolicyAmendment }
 
 /** The agent asks the user. */
@@ -115,7 +100,7 @@ export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
 
 /** Answers by question id. */
 export type UserInputAnswer =
-  | { [questionId: string]: string | readonly string[] }
+  | { [questionId: string]: string | string[] }
   | Protocol.ToolRequestUserInputResponse
 
 /** An MCP server asks the user, or codex asks whether one of its tools may be called (`mcpToolCall`). */
@@ -152,10 +137,10 @@ export type ToolContentItem =
 export type ToolResult =
   | string
   | ToolContentItem
-  | readonly ToolContentItem[]
+  | ToolContentItem[]
   | Protocol.DynamicToolCallResponse
   | { [key: string]: unknown }
-  | readonly unknown[]
+  | unknown[]
   | number
   | boolean
   | null
@@ -384,11 +369,11 @@ export interface NotificationOptions {
    *
    * @default all
    */
-  methods?: readonly (Protocol.NotificationMethod | (string & {}))[]
+  methods?: (Protocol.NotificationMethod | (string & {}))[]
 }
 
 /** What a turn is asked: text, an item, or several. An item of type `external` stands alone. */
-export type Input = string | InputItem | readonly InputItem[]
+export type Input = string | InputItem | InputItem[]
 
 /** What the server said of itself in the handshake. */
 export interface Metadata {
@@ -852,7 +837,7 @@ export interface ClientSettings {
    * Replaces the whole argument list after the executable. Excludes `config`, `configOverrides` and `baseUrl`,
    * which would go there.
    */
-  launchArgs?: readonly string[]
+  launchArgs?: string[]
   /**
    * Working directory of the codex process.
    *
@@ -877,7 +862,7 @@ export interface ClientSettings {
    * Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. Anyone who can
    * list processes can read them.
    */
-  configOverrides?: readonly string[]
+  configOverrides?: string[]
   /**
    * API key: logs in through `account/login/start` after the handshake. (app-server ignores the variables
    * `OPENAI_API_KEY` and `CODEX_API_KEY`.)
@@ -901,7 +886,7 @@ export interface ClientSettings {
    * Notifications the server shall not send: exact wire names. Leaving out what a turn is made of
    * (`item/completed`, `turn/completed`, ...) leaves it out of results too.
    */
-  optOutNotificationMethods?: readonly string[]
+  optOutNotificationMethods?: string[]
   /**
    * Deadline of every request, in milliseconds.
    *
@@ -994,7 +979,7 @@ export interface ThreadSettings {
    * Folders beside `cwd` that the agent may write to with the sandbox `workspace-write`. Sent as the
    * configuration `sandbox_workspace_write.writable_roots`.
    */
-  additionalDirectories?: readonly string[]
+  additionalDirectories?: string[]
   /**
    * Whether commands may use the network with the sandbox `workspace-write`. Sent as the configuration
    * `sandbox_workspace_write.network_access`.
@@ -1114,7 +1099,7 @@ export type SandboxPolicy =
   | {
       type: 'workspaceWrite'
       /** Folders beside the working directory; absolute. */
-      writableRoots?: readonly string[]
+      writableRoots?: string[]
       /** Whether commands may use the network. */
       networkAccess?: boolean
       /** Whether the folder in `TMPDIR` is not writable. */
@@ -1242,7 +1227,7 @@ export interface ThreadQuery {
    */
   limit?: number | null
   /** Only threads of these providers; an empty list is all. */
-  modelProviders?: readonly string[] | null
+  modelProviders?: string[] | null
   /**
    * What the threads are sorted by.
    *
@@ -1607,7 +1592,7 @@ export interface ServeSettings {
    */
   config?: { [key: string]: ConfigValue | undefined }
   /** Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. */
-  configOverrides?: readonly string[]
+  configOverrides?: string[]
   /**
    * Deadline of the start, in milliseconds.
    *

@@ -1,7 +1,6 @@
 'use strict'
 
 const { withReason } = require('../glue/abort.js')
-const { withCaller } = require('../glue/caller.js')
 const { BatchIterator } = require('../glue/iterator.js')
 
 /**
@@ -15,16 +14,13 @@ class EventStream {
   /** @type {InstanceType<typeof BatchIterator<any>> | undefined} */
   #events
   #over = false
-  #caller
 
   /**
    * @param {Reader} reader
-   * @param {import('../glue/caller.js').Caller} caller
    * @param {AbortSignal} [signal]
    */
-  constructor(reader, caller, signal) {
+  constructor(reader, signal) {
     this.#reader = reader
-    this.#caller = caller
     this.#signal = signal
   }
 
@@ -38,7 +34,7 @@ class EventStream {
       return next
     } catch (error) {
       this.#end()
-      throw withCaller(withReason(error, this.#signal), this.#caller)
+      throw withReason(error, this.#signal)
     }
   }
 

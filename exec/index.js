@@ -1,9 +1,9 @@
 'use strict'
 
-// One `codex exec` per turn, with the names of @openai/codex-sdk.
-const native = require('../glue/native.js')
-const { evaluation, own } = require('../glue/setup.js')
-const { asCalled, callerOf } = require('../glue/caller.js')
+// One `codex exec` per turn, with the names of @openai/codex-sdk. The main entry gives the native side what it needs.
+require('../index.js')
+/** @type {any} */
+const native = require('../binding.js')
 const { EventStream } = require('./events.js')
 const { checkObject, checkSignal } = require('../glue/json.js')
 const { takeOutput, readOutput } = require('../glue/output.js')
@@ -18,13 +18,12 @@ class Codex {
   /** @param {{ config?: unknown }} [options] */
   constructor(options) {
     const config = options?.config
-    const given = config ? { ...options, config: withoutUndefined(config) } : options
-    this.#native = new native.ExecCodex(given, evaluation.id)
+    this.#native = new native.ExecCodex(config ? { ...options, config: withoutUndefined(config) } : options)
   }
 
   /** @param {object} [options] */
   startThread(options) {
-    return new Thread(new native.ExecThread(this.#native, null, options, evaluation.id))
+    return new Thread(new native.ExecThread(this.#native, null, options))
   }
 
   /**
@@ -32,7 +31,7 @@ class Codex {
    * @param {object} [options]
    */
   resumeThread(id, options) {
-    return new Thread(new native.ExecThread(this.#native, id ?? '', options, evaluation.id))
+    return new Thread(new native.ExecThread(this.#native, id ?? '', options))
   }
 }
 
@@ -45,7 +44,6 @@ class Thread {
       throw new TypeError('threads are made by startThread() and resumeThread() of a Codex')
     }
     this.#native = thread
-    own(thread)
   }
 
   get id() {
@@ -56,28 +54,24 @@ class Thread {
    * @param {unknown} input
    * @param {Record<string, any>} [options]
    */
-  run(input, options = {}) {
-    return asCalled(this.run, async () => {
-      const { rest, output } = takeSchema(options)
-      const result = await this.#native.run(input, rest)
-      return withStructure(result, output, options.signal)
-    })
+  async run(input, options = {}) {
+    const { rest, output } = takeSchema(options)
+    const result = await this.#native.run(input, rest)
+    return withStructure(result, output, options.signal)
   }
 
   /**
    * @param {unknown} input
    * @param {Record<string, any>} [options]
    */
-  runStreamed(input, options = {}) {
-    return asCalled(this.runStreamed, async () => {
-      const { rest, output } = takeSchema(options)
-      const { signal, ...settings } = rest
-      if (signal !== undefined) checkSignal(signal, 'options')
-      const reader = this.#native.stream(input, settings)
-      const events = new EventStream(reader, callerOf(this.runStreamed), signal)
-      const result = () => asCalled(result, async () => withStructure(await events.result(), output, signal))
-      return { events, result }
-    })
+  async runStreamed(input, options = {}) {
+    const { rest, output } = takeSchema(options)
+    const { signal, ...settings } = rest
+    if (signal !== undefined) checkSignal(signal, 'options')
+    const reader = this.#native.stream(input, settings)
+    const events = new EventStream(reader, signal)
+    const result = async () => withStructure(await events.result(), output, signal)
+    return { events, result }
   }
 }
 

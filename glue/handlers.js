@@ -1,6 +1,5 @@
 'use strict'
 
-const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks')
 const { argumentError, encode } = require('./json.js')
 
 /** The options that are handlers of requests from the server. */
@@ -46,17 +45,6 @@ function takeHandlers(options, what, apart) {
   return { rest, handlers }
 }
 
-/**
- * The context that this is called in, as a function that runs others in it.
- * @returns {(call: () => void) => void}
- */
-function context() {
-  // Before Node 20.5 there is but the class that this is made of.
-  if (AsyncLocalStorage.snapshot !== undefined) return AsyncLocalStorage.snapshot()
-  const resource = new AsyncResource('codex-node', { requireManualDestroy: true })
-  return (call) => resource.runInAsyncScope(call)
-}
-
 /** How many handlers run. Their calls do not keep Node alive by themselves, and must while they run. */
 let held = 0
 /** @type {NodeJS.Timeout | undefined} */
@@ -75,18 +63,16 @@ function release() {
  *
  * @param {Record<string, Handler>} handlers
  * @param {Settle} settle
- * @returns {(kind: string, id: number, json: string, within?: ((call: () => void) => void) | null) => void}
- *   an empty `kind` aborts; `within` runs in the context of the turn's own call, else it is that of this call here
+ * @returns {(kind: string, id: number, json: string) => void} an empty `kind` aborts
  */
 function handlerCaller(handlers, settle) {
-  const made = context()
   /** @type {Map<number, AbortController>} */
   const running = new Map()
   /** @param {number} id */
   const settled = (id) => {
     if (running.delete(id)) release()
   }
-  return (kind, id, json, within) => {
+  return (kind, id, json) => {
     if (kind === '') {
       running.get(id)?.abort(new DOMException('the request was resolved without this handler', 'AbortError'))
       settled(id)
@@ -95,15 +81,12 @@ function handlerCaller(handlers, settle) {
     const controller = new AbortController()
     running.set(id, controller)
     hold()
-    const run = within ?? made
-    run(() => {
-      void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal)
-        .then(
-          (text) => settle(id, text, undefined),
-          (error) => settle(id, undefined, messageOf(error)),
-        )
-        .finally(() => settled(id))
-    })
+    void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal)
+      .then(
+        (text) => settle(id, text, undefined),
+        (error) => settle(id, undefined, messageOf(error)),
+      )
+      .finally(() => settled(id))
   }
 }
 
@@ -127,4 +110,4 @@ function messageOf(error) {
   }
 }
 
-module.exports = { KINDS, context, takeHandlers, handlerCaller }
+module.exports = { KINDS, takeHandlers, handlerCaller }

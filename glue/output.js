@@ -2,8 +2,7 @@
 
 const { classes } = require('./errors.js')
 const { isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
-const { Answer } = require('./answer.js')
-const { strictSchema } = require('./strict.js')
+const { strictSchema, withoutNulls } = require('./strict.js')
 
 /**
  * How the final message of a turn is read: by the JSON Schema that the user's schema gave, and by the schema itself
@@ -34,9 +33,8 @@ function takeOutput(options, what) {
   if (schema === undefined) return { rest: options }
   const name = `${what}.outputSchema`
   const shape = jsonSchemaOf(schema, name)
-  const standard = isStandardSchema(schema) ? schema : undefined
-  const rest = { ...options, outputSchema: strictSchema(shape, name, { checked: standard !== undefined }) }
-  return { rest, output: standard === undefined ? { shape } : { shape, standard } }
+  const rest = { ...options, outputSchema: strictSchema(shape, name) }
+  return { rest, output: isStandardSchema(schema) ? { shape, standard: schema } : { shape } }
 }
 
 /**
@@ -91,30 +89,16 @@ async function parsed(result, output, signal) {
  */
 async function readOutput(result, { shape, standard }, signal) {
   const text = /** @type {string} */ (result.finalResponse)
-  const answer = new Answer(shape)
-  let written
+  let value
   try {
-    written = JSON.parse(text)
+    value = withoutNulls(JSON.parse(text), shape, shape)
   } catch (error) {
     throw invalid(result, [{ message: `it is no JSON: ${messageOf(error)}` }], error)
   }
-  const read = () => {
-    try {
-      return answer.read(written)
-    } catch (error) {
-      // The stack has an end, which an answer may be nested beyond.
-      throw invalid(result, [{ message: `it can't be read: ${messageOf(error)}` }], error)
-    }
-  }
-  const value = read()
   if (standard === undefined) return value
-  const judge = (/** @type {unknown} */ one) => untilAborted(validate(standard, one, result), result, signal)
-  const first = await judge(value)
-  // Several branches of a union may have the form of the answer; which it is, the schema knows.
-  for (let validated = first; ; validated = await judge(read())) {
-    if (validated.issues === undefined) return validated.value
-    if (!answer.tryAnother(validated.issues)) throw invalid(result, first.issues ?? [])
-  }
+  const validated = await untilAborted(validate(standard, value, result), result, signal)
+  if (validated.issues !== undefined) throw invalid(result, validated.issues)
+  return validated.value
 }
 
 /**

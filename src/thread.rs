@@ -108,12 +108,8 @@ impl Thread {
     /// Wire: `thread/resume`.
     #[napi(ts_return_type = "Promise<Turn | null>")]
     pub fn running_turn<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        let running = || {
-            let (thread, context) = (self.thread.clone(), Hooks::of(env)?.context(env)?);
-            let running = async move { thread.running_turn(Some(context)).await };
-            promise(env, running, |_, turn| Ok(turn.map(Turn::new)))
-        };
-        or_reject(env, running())
+        let thread = self.thread.clone();
+        promise(env, async move { thread.running_turn().await }, |_, turn| Ok(turn.map(Turn::new)))
     }
 
     /// Reads the thread as the server has stored it; it need not be loaded.
@@ -170,9 +166,7 @@ where
     if is_aborted(signal.as_ref())? {
         cancel.cancel();
     }
-    let handlers = handlers.map_or_else(|| Hooks::of(env)?.context_alone(env), Ok)?;
-    let started =
-        start(input, settings, Some(handlers), cancel.clone()).map_err(|error| to_js(env, &error))?;
+    let started = start(input, settings, handlers, cancel.clone()).map_err(|error| to_js(env, &error))?;
     let promise = parsing(env, started(env)?, output, signal)?;
     abortable(env, promise, signal, cancel)
 }

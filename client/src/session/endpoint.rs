@@ -25,8 +25,14 @@ const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
 /// Bytes to and from a server, made by whoever uses this crate.
 pub trait ByteTransport: Send + Sync {
-    /// What is read and what is written. Opened once; a second time is an error.
+    /// What is read and what is written. Opened for each connection; one that can be opened once only gives an error
+    /// then.
     fn open(&self) -> Result<(ByteReader, ByteWriter), Error>;
+
+    /// Whether bytes that have ended are opened again, to the same server.
+    fn reconnects(&self) -> bool {
+        false
+    }
 }
 
 /// What is read of a [`ByteTransport`].
@@ -78,7 +84,12 @@ impl Endpoint {
 
     /// Whether a line that is lost is opened again.
     pub(crate) fn reconnects(&self, settings: &ClientSettings) -> bool {
-        matches!(self, Self::Dial(_)) && !settings.reconnect_timeout().is_zero()
+        let can = match self {
+            Self::Process => false,
+            Self::Dial(_) => true,
+            Self::Bytes(transport) => transport.reconnects(),
+        };
+        can && !settings.reconnect_timeout().is_zero()
     }
 
     /// Whether the server ends with its line.
