@@ -11,7 +11,7 @@ export type ConfigValue =
   | string
   | number
   | boolean
-  | ConfigValue[]
+  | readonly ConfigValue[]
   | { [key: string]: ConfigValue | undefined }
 
 /**
@@ -46,8 +46,23 @@ export type ByteWritable =
       on(event: 'error', listener: (error: Error) => void): unknown
     }
 
-/** A JSON Schema. */
-export type JsonSchema = { [keyword: string]: unknown }
+/**
+ * A JSON Schema: an object literal, or what libraries have a type of their own for, such as `JSONSchema7` and TypeBox.
+ */
+export type JsonSchema =
+  | { readonly [keyword: string]: unknown }
+  | {
+      readonly $ref?: unknown
+      readonly type?: unknown
+      readonly enum?: unknown
+      readonly const?: unknown
+      readonly properties?: unknown
+      readonly items?: unknown
+      readonly anyOf?: unknown
+      readonly oneOf?: unknown
+      readonly allOf?: unknown
+      readonly description?: unknown
+    }
 
 /** What can be cancelled. */
 export interface Abortable {
@@ -92,7 +107,7 @@ export type ApprovalDecision =
   | 'acceptForSession'
   | 'decline'
   | 'cancel'
-  | { acceptWithExecpolicyAmendment: string[] }
+  | { acceptWithExecpolicyAmendment: readonly string[] }
   | { applyNetworkPolicyAmendment: Protocol.NetworkPolicyAmendment }
 
 /** The agent asks the user. */
@@ -100,7 +115,7 @@ export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
 
 /** Answers by question id. */
 export type UserInputAnswer =
-  | { [questionId: string]: string | string[] }
+  | { [questionId: string]: string | readonly string[] }
   | Protocol.ToolRequestUserInputResponse
 
 /** An MCP server asks the user, or codex asks whether one of its tools may be called (`mcpToolCall`). */
@@ -137,10 +152,10 @@ export type ToolContentItem =
 export type ToolResult =
   | string
   | ToolContentItem
-  | ToolContentItem[]
+  | readonly ToolContentItem[]
   | Protocol.DynamicToolCallResponse
   | { [key: string]: unknown }
-  | unknown[]
+  | readonly unknown[]
   | number
   | boolean
   | null
@@ -369,11 +384,11 @@ export interface NotificationOptions {
    *
    * @default all
    */
-  methods?: (Protocol.NotificationMethod | (string & {}))[]
+  methods?: readonly (Protocol.NotificationMethod | (string & {}))[]
 }
 
 /** What a turn is asked: text, an item, or several. An item of type `external` stands alone. */
-export type Input = string | InputItem | InputItem[]
+export type Input = string | InputItem | readonly InputItem[]
 
 /** What the server said of itself in the handshake. */
 export interface Metadata {
@@ -837,7 +852,7 @@ export interface ClientSettings {
    * Replaces the whole argument list after the executable. Excludes `config`, `configOverrides` and `baseUrl`,
    * which would go there.
    */
-  launchArgs?: string[]
+  launchArgs?: readonly string[]
   /**
    * Working directory of the codex process.
    *
@@ -862,7 +877,7 @@ export interface ClientSettings {
    * Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. Anyone who can
    * list processes can read them.
    */
-  configOverrides?: string[]
+  configOverrides?: readonly string[]
   /**
    * API key: logs in through `account/login/start` after the handshake. (app-server ignores the variables
    * `OPENAI_API_KEY` and `CODEX_API_KEY`.)
@@ -886,7 +901,7 @@ export interface ClientSettings {
    * Notifications the server shall not send: exact wire names. Leaving out what a turn is made of
    * (`item/completed`, `turn/completed`, ...) leaves it out of results too.
    */
-  optOutNotificationMethods?: string[]
+  optOutNotificationMethods?: readonly string[]
   /**
    * Deadline of every request, in milliseconds.
    *
@@ -979,7 +994,7 @@ export interface ThreadSettings {
    * Folders beside `cwd` that the agent may write to with the sandbox `workspace-write`. Sent as the
    * configuration `sandbox_workspace_write.writable_roots`.
    */
-  additionalDirectories?: string[]
+  additionalDirectories?: readonly string[]
   /**
    * Whether commands may use the network with the sandbox `workspace-write`. Sent as the configuration
    * `sandbox_workspace_write.network_access`.
@@ -1099,7 +1114,7 @@ export type SandboxPolicy =
   | {
       type: 'workspaceWrite'
       /** Folders beside the working directory; absolute. */
-      writableRoots?: string[]
+      writableRoots?: readonly string[]
       /** Whether commands may use the network. */
       networkAccess?: boolean
       /** Whether the folder in `TMPDIR` is not writable. */
@@ -1227,7 +1242,7 @@ export interface ThreadQuery {
    */
   limit?: number | null
   /** Only threads of these providers; an empty list is all. */
-  modelProviders?: string[] | null
+  modelProviders?: readonly string[] | null
   /**
    * What the threads are sorted by.
    *
@@ -1592,7 +1607,7 @@ export interface ServeSettings {
    */
   config?: { [key: string]: ConfigValue | undefined }
   /** Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. */
-  configOverrides?: string[]
+  configOverrides?: readonly string[]
   /**
    * Deadline of the start, in milliseconds.
    *

@@ -293,3 +293,16 @@ async function compiles(project) {
   )
   assert.equal(compiled.stdout, '')
 }
+
+test('the lock file holds what every platform needs, so that `npm ci` works on it', () => {
+  /** @type {Record<string, { dependencies?: object, optionalDependencies?: object }>} */
+  const locked = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages
+  /** @param {string} from @param {string} name @returns {boolean} */
+  const has = (from, name) =>
+    `${from}${from && '/'}node_modules/${name}` in locked ||
+    (from !== '' && has(from.slice(0, Math.max(0, from.lastIndexOf('/node_modules/'))), name))
+  const missing = Object.entries(locked).flatMap(([from, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies }).filter((name) => !has(from, name)),
+  )
+  assert.deepEqual(missing, [])
+})

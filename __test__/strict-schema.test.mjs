@@ -10,7 +10,9 @@ import { z } from 'zod'
 
 const require = createRequire(import.meta.url)
 /** @type {typeof import('../glue/strict.js')} */
-const { strictSchema, withoutNulls } = require('../glue/strict.js')
+const { strictSchema } = require('../glue/strict.js')
+/** @type {typeof import('../glue/answer.js')} */
+const { Answer, withoutNulls } = require('../glue/answer.js')
 /** @type {typeof import('../glue/schema.js')} */
 const { jsonSchemaOf } = require('../glue/schema.js')
 
@@ -123,6 +125,38 @@ describe('a schema is made strict', () => {
     assert.deepEqual(strict(schema), closed({ a, b, c }))
   })
 
+  test('an intersection that one schema can say becomes that schema', () => {
+    const text = { ...string, allOf: [{ minLength: 2, maxLength: 9 }, { minLength: 3 }, { pattern: '^a' }] }
+    const both = { allOf: [object({ a: string }), { $ref: '#/$defs/b' }] }
+    const union = { anyOf: [object({ kind: { const: 'x' } }), object({ kind: { const: 'y' } })] }
+    const schema = {
+      ...object({ text, both, either: { allOf: [object({ id: string }), union] } }),
+      $defs: { b: object({ b: number }, []) },
+    }
+    const kind = (/** @type {string} */ name) => closed({ id: string, kind: { type: 'string', const: name } })
+    assert.deepEqual(strict(schema).properties, {
+      text: { ...string, minLength: 3, maxLength: 9, pattern: '^a' },
+      both: closed({ a: string, b: orNull(number) }),
+      either: { anyOf: [kind('x'), kind('y')] },
+    })
+    const value = { text: 'abc', both: { a: 'x', b: null }, either: { kind: 'y', id: '1' } }
+    assert.deepEqual(withoutNulls(value, schema, schema), { ...value, both: { a: 'x' } })
+  })
+
+  test('patterns that the API refuses are left out where the answer is checked here', () => {
+    /** @param {object} schema */
+    const pattern = (schema) => {
+      const made = strictSchema(object({ a: { ...string, ...schema } }), 'it', { checked: true })
+      return /** @type {any} */ (made).properties.a.pattern
+    }
+    for (const beyond of ['^(?=.*x)', '^(?!x)', '(?<=a)b', '(?<!a)b', '(a)\\1', '(?<n>a)\\k<n>']) {
+      assert.equal(pattern({ pattern: beyond }), undefined, beyond)
+      assert.equal(pattern({ allOf: [{ pattern: beyond }, { pattern: '^a' }, { pattern: 'b$' }] }), '^a')
+    }
+    for (const plain of ['^(?:a|b)$', '(?<name>a)', '[(?=]', '\\(?=', '\\\\1'])
+      assert.equal(pattern({ pattern: plain }), plain)
+  })
+
   test('a format that the API refuses is left out, and a pattern that only repeats one it knows', () => {
     const a = { type: 'string', format: 'uri' }
     const b = { type: 'string', format: 'email', pattern: '^(?!\\.)x' }
@@ -195,7 +229,31 @@ describe('what strict mode has no way to say is refused by its path', () => {
     ['anything', object({ a: {} }), /: a is of any type/],
     ['true', object({ a: true }), /: a is of any type/],
     ['false', object({ a: false }), /: a is never/],
-    ['an intersection', object({ a: { allOf: [object({}), object({})] } }), /: a is an intersection/],
+    [
+      'an intersection of what nothing is',
+      object({ a: { allOf: [string, number] } }),
+      /: a is an intersection/,
+    ],
+    [
+      'an intersection of closed objects',
+      object({ a: { allOf: [closed({ b: string }), closed({ c: string })] } }),
+      /: a is an intersection/,
+    ],
+    [
+      'two unions at once',
+      object({ a: { allOf: [{ anyOf: [string, number] }, { anyOf: [number, string] }] } }),
+      /: a is an intersection/,
+    ],
+    [
+      'a pattern that looks ahead, which nothing here checks',
+      object({ a: { ...string, pattern: '^(?=.*x)' } }),
+      /: a is a text with a pattern that looks around/,
+    ],
+    [
+      'several patterns, of which nothing here checks the others',
+      object({ a: { ...string, allOf: [{ pattern: '^a' }, { pattern: 'b$' }] } }),
+      /: a is a text with several patterns/,
+    ],
     ['a negation', object({ a: { not: string } }), /: a is a negation/],
     ['a condition', object({ a: { ...string, if: {} } }), /: a is a condition/],
     ['an unknown type', object({ a: { type: 'date' } }), /: a is of the type date/],
@@ -326,6 +384,54 @@ describe('nulls that stand for what is not there are taken out', () => {
   })
 })
 
+describe('a union whose branches have the same form', () => {
+  const expression = {
+    anyOf: ['a', 'b', 'c', 'd'].map((kind) =>
+      object({ left: { $ref: '#/$defs/e' }, right: { $ref: '#/$defs/e' }, kind: { const: kind } }, ['kind']),
+    ),
+  }
+  const recursive = { ...object({ e: { $ref: '#/$defs/e' } }), $defs: { e: expression } }
+  /** @param {number} depth @returns {any} */
+  const nested = (depth) =>
+    depth === 0 ? { left: null, right: null, kind: 'd' } : { left: nested(depth - 1), right: null, kind: 'd' }
+
+  test('is read in steps that grow as the answer does', () => {
+    const steps = [10, 20, 40].map((depth) => {
+      const answer = new Answer(recursive)
+      answer.read({ e: nested(depth) })
+      return answer.steps
+    })
+    const [ten, twenty, forty] = /** @type {[number, number, number]} */ (steps)
+    assert.equal(forty - twenty, 2 * (twenty - ten))
+    assert.ok(forty < 40 * 20, `${forty} steps for an answer of 41 objects`)
+  })
+
+  test('the other branches are tried where issues lie, each place for itself', () => {
+    const a = object({ x: string, y: string }, ['x'])
+    const b = object({ x: string, y: { type: ['string', 'null'] } }, ['x'])
+    const schema = object({ list: { type: 'array', items: { anyOf: [a, b] } } })
+    const list = Array.from({ length: 30 }, () => ({ x: 'x', y: null }))
+    const answer = new Answer(schema)
+    assert.deepEqual(/** @type {any} */ (answer.read({ list })).list[29], { x: 'x' })
+    assert.ok(answer.tryAnother(list.map((_, index) => ({ path: ['list', index, 'y'] }))))
+    assert.deepEqual(answer.read({ list }), { list }, 'all at once where each has an issue of its own')
+    assert.ok(answer.tryAnother([{ path: ['list', 3] }]))
+    const mixed = /** @type {any} */ (answer.read({ list })).list
+    assert.deepEqual([mixed[2], mixed[3]], [{ x: 'x', y: null }, { x: 'x' }])
+  })
+
+  test('an answer that fits in no way is given up in a bounded number of tries', () => {
+    const either = { anyOf: [object({ x: string }, []), object({ x: { type: ['string', 'null'] } }, [])] }
+    const schema = object({ list: { type: 'array', items: either } })
+    const answer = new Answer(schema)
+    const value = { list: Array.from({ length: 40 }, () => ({ x: null })) }
+    let tries = 0
+    do answer.read(value)
+    while (answer.tryAnother([{}]) && ++tries < 1000)
+    assert.ok(tries > 1 && tries < 1000, String(tries))
+  })
+})
+
 describe('schemas of libraries', () => {
   const optional = closed({ a: string, b: orNull(number) })
   const libraries = {
@@ -364,6 +470,22 @@ describe('schemas of libraries', () => {
       shape: { kind: 'square' },
       children: [{ name: 'x', at: null, shape: { kind: 'square' }, children: [] }],
     })
+  })
+
+  test('zod: several checks on one text, and an intersection of objects', () => {
+    const schema = z.object({
+      name: z
+        .string()
+        .min(3)
+        .startsWith('a')
+        .endsWith('b')
+        .regex(/^(?!x)/),
+      both: z.object({ a: z.string() }).and(z.object({ b: z.number().optional() })),
+    })
+    const json = jsonSchemaOf(schema, 'options.outputSchema')
+    const made = /** @type {any} */ (strictSchema(json, 'options.outputSchema', { checked: true }))
+    assert.equal(made.properties.name.pattern, '^a.*')
+    assert.deepEqual(made.properties.both, closed({ a: string, b: orNull(number) }))
   })
 
   /** @type {[string, unknown, RegExp][]} */

@@ -98,6 +98,31 @@ describe('structured output', { concurrency: 4, timeout: 90_000 }, () => {
     )
   })
 
+  test('the branch of a union is the one that validates, where several have the form of the answer', async (t) => {
+    const { provider, thread } = await open(t)
+    const old = z.object({ id: z.string().startsWith('old-'), note: z.string().optional() })
+    const young = z.object({ id: z.string().startsWith('new-'), note: z.string().nullable() })
+    const outputSchema = z.object({ list: z.array(z.union([old, young])) })
+    const list = [
+      { id: 'new-1', note: null },
+      { id: 'old-2', note: null },
+      { id: 'new-3', note: null },
+    ]
+    provider.enqueue(say(JSON.stringify({ list })), say('{"list":[{"id":"x","note":null}]}'))
+    const { parsed } = await thread.run('go', { outputSchema })
+    assert.deepEqual(parsed, { list: [list[0], { id: 'old-2' }, list[2]] })
+    const error = await rejection(thread.run('go', { outputSchema }), OutputValidationError)
+    assert.deepEqual(error.issues[0]?.path?.slice(0, 2), ['list', 0])
+  })
+
+  test('an answer that is nested deeper than the stack rejects and stops nothing', async (t) => {
+    const { provider, thread } = await open(t)
+    const schema = { type: 'object', properties: { a: { $ref: '#' } }, required: [] }
+    provider.enqueue(say(`${'{"a":'.repeat(20_000)}null${'}'.repeat(20_000)}`))
+    const error = await rejection(thread.run('go', { outputSchema: schema }), OutputValidationError)
+    assert.match(error.issues[0]?.message ?? '', /^it can't be read: /)
+  })
+
   test('an answer that does not validate rejects with the text, the issues and the result', async (t) => {
     const { provider, thread } = await open(t)
     const outputSchema = z.object({ lines: z.array(z.object({ price: z.number() })) })

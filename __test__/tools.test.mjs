@@ -554,6 +554,16 @@ describe('wrong tools are refused by name, and nothing is sent', () => {
       /^options\.tools\[0\]\.inputSchema: must be a JSON Schema/,
     ],
     [
+      'a tuple, wherever it stands',
+      [{ ...tool, inputSchema: z.object({ a: z.array(z.object({ at: z.tuple([z.number()]) })) }) }],
+      /^options\.tools\[0\]\.inputSchema\.properties\.a\.items\.properties\.at: is a tuple/,
+    ],
+    [
+      'a tuple of an older dialect',
+      [{ ...tool, inputSchema: { type: 'object', anyOf: [{ properties: { a: { items: [{}] } } }] } }],
+      /^options\.tools\[0\]\.inputSchema\.anyOf\[0\]\.properties\.a: is a tuple/,
+    ],
+    [
       'a schema of no object',
       [{ ...tool, inputSchema: { type: 'string' } }],
       /^options\.tools\[0\]\.inputSchema: must describe an object/,

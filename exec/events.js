@@ -1,6 +1,7 @@
 'use strict'
 
 const { withReason } = require('../glue/abort.js')
+const { withCaller } = require('../glue/caller.js')
 const { BatchIterator } = require('../glue/iterator.js')
 
 /**
@@ -14,13 +15,16 @@ class EventStream {
   /** @type {InstanceType<typeof BatchIterator<any>> | undefined} */
   #events
   #over = false
+  #caller
 
   /**
    * @param {Reader} reader
+   * @param {import('../glue/caller.js').Caller} caller
    * @param {AbortSignal} [signal]
    */
-  constructor(reader, signal) {
+  constructor(reader, caller, signal) {
     this.#reader = reader
+    this.#caller = caller
     this.#signal = signal
   }
 
@@ -34,7 +38,7 @@ class EventStream {
       return next
     } catch (error) {
       this.#end()
-      throw withReason(error, this.#signal)
+      throw withCaller(withReason(error, this.#signal), this.#caller)
     }
   }
 

@@ -1,9 +1,9 @@
 'use strict'
 
-// One `codex exec` per turn, with the names of @openai/codex-sdk. The main entry gives the native side what it needs.
-require('../index.js')
-/** @type {any} */
-const native = require('../binding.js')
+// One `codex exec` per turn, with the names of @openai/codex-sdk.
+const native = require('../glue/native.js')
+const { evaluation, own } = require('../glue/setup.js')
+const { asCalled, callerOf } = require('../glue/caller.js')
 const { EventStream } = require('./events.js')
 const { checkObject, checkSignal } = require('../glue/json.js')
 const { takeOutput, readOutput } = require('../glue/output.js')
@@ -18,12 +18,13 @@ class Codex {
   /** @param {{ config?: unknown }} [options] */
   constructor(options) {
     const config = options?.config
-    this.#native = new native.ExecCodex(config ? { ...options, config: withoutUndefined(config) } : options)
+    const given = config ? { ...options, config: withoutUndefined(config) } : options
+    this.#native = new native.ExecCodex(given, evaluation.id)
   }
 
   /** @param {object} [options] */
   startThread(options) {
-    return new Thread(new native.ExecThread(this.#native, null, options))
+    return new Thread(new native.ExecThread(this.#native, null, options, evaluation.id))
   }
 
   /**
@@ -31,7 +32,7 @@ class Codex {
    * @param {object} [options]
    */
   resumeThread(id, options) {
-    return new Thread(new native.ExecThread(this.#native, id ?? '', options))
+    return new Thread(new native.ExecThread(this.#native, id ?? '', options, evaluation.id))
   }
 }
 
@@ -44,6 +45,7 @@ class Thread {
       throw new TypeError('threads are made by startThread() and resumeThread() of a Codex')
     }
     this.#native = thread
+    own(thread)
   }
 
   get id() {
@@ -54,24 +56,28 @@ class Thread {
    * @param {unknown} input
    * @param {Record<string, any>} [options]
    */
-  async run(input, options = {}) {
-    const { rest, output } = takeSchema(options)
-    const result = await this.#native.run(input, rest)
-    return withStructure(result, output, options.signal)
+  run(input, options = {}) {
+    return asCalled(this.run, async () => {
+      const { rest, output } = takeSchema(options)
+      const result = await this.#native.run(input, rest)
+      return withStructure(result, output, options.signal)
+    })
   }
 
   /**
    * @param {unknown} input
    * @param {Record<string, any>} [options]
    */
-  async runStreamed(input, options = {}) {
-    const { rest, output } = takeSchema(options)
-    const { signal, ...settings } = rest
-    if (signal !== undefined) checkSignal(signal, 'options')
-    const reader = this.#native.stream(input, settings)
-    const events = new EventStream(reader, signal)
-    const result = async () => withStructure(await events.result(), output, signal)
-    return { events, result }
+  runStreamed(input, options = {}) {
+    return asCalled(this.runStreamed, async () => {
+      const { rest, output } = takeSchema(options)
+      const { signal, ...settings } = rest
+      if (signal !== undefined) checkSignal(signal, 'options')
+      const reader = this.#native.stream(input, settings)
+      const events = new EventStream(reader, callerOf(this.runStreamed), signal)
+      const result = () => asCalled(result, async () => withStructure(await events.result(), output, signal))
+      return { events, result }
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 'use strict'
 
+const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks')
 const { argumentError, encode } = require('./json.js')
 
 /** The options that are handlers of requests from the server. */
@@ -45,6 +46,17 @@ function takeHandlers(options, what, apart) {
   return { rest, handlers }
 }
 
+/**
+ * The context that this is called in, as a function that runs others in it.
+ * @returns {(call: () => void) => void}
+ */
+function context() {
+  // Before Node 20.5 there is but the class that this is made of.
+  if (AsyncLocalStorage.snapshot !== undefined) return AsyncLocalStorage.snapshot()
+  const resource = new AsyncResource('codex-node', { requireManualDestroy: true })
+  return (call) => resource.runInAsyncScope(call)
+}
+
 /** How many handlers run. Their calls do not keep Node alive by themselves, and must while they run. */
 let held = 0
 /** @type {NodeJS.Timeout | undefined} */
@@ -63,16 +75,18 @@ function release() {
  *
  * @param {Record<string, Handler>} handlers
  * @param {Settle} settle
- * @returns {(kind: string, id: number, json: string) => void} an empty `kind` aborts
+ * @returns {(kind: string, id: number, json: string, within?: ((call: () => void) => void) | null) => void}
+ *   an empty `kind` aborts; `within` runs in the context of the turn's own call, else it is that of this call here
  */
 function handlerCaller(handlers, settle) {
+  const made = context()
   /** @type {Map<number, AbortController>} */
   const running = new Map()
   /** @param {number} id */
   const settled = (id) => {
     if (running.delete(id)) release()
   }
-  return (kind, id, json) => {
+  return (kind, id, json, within) => {
     if (kind === '') {
       running.get(id)?.abort(new DOMException('the request was resolved without this handler', 'AbortError'))
       settled(id)
@@ -81,12 +95,15 @@ function handlerCaller(handlers, settle) {
     const controller = new AbortController()
     running.set(id, controller)
     hold()
-    void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal)
-      .then(
-        (text) => settle(id, text, undefined),
-        (error) => settle(id, undefined, messageOf(error)),
-      )
-      .finally(() => settled(id))
+    const run = within ?? made
+    run(() => {
+      void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal)
+        .then(
+          (text) => settle(id, text, undefined),
+          (error) => settle(id, undefined, messageOf(error)),
+        )
+        .finally(() => settled(id))
+    })
   }
 }
 
@@ -110,4 +127,4 @@ function messageOf(error) {
   }
 }
 
-module.exports = { KINDS, takeHandlers, handlerCaller }
+module.exports = { KINDS, context, takeHandlers, handlerCaller }

@@ -2,7 +2,9 @@
 
 // Taken here: programs under test put clocks of their own in place of the global ones.
 const { setImmediate } = require('node:timers')
+const { types } = require('node:util')
 const { ties, withReason } = require('./abort.js')
+const { CALLED, withCaller } = require('./caller.js')
 
 /**
  * What the native side gives at once: JSON of one event or of several, text, or deltas of one item.
@@ -65,6 +67,8 @@ class BatchIterator {
   #reader
   #isText
   #leaveRunning
+  /** @type {import('./caller.js').Caller | undefined} */
+  #caller
   /**
    * What ties the turn to its signal. Not the turn: its whole log is kept for as long as that is held.
    * @type {import('./abort.js').Tie | undefined}
@@ -102,6 +106,11 @@ class BatchIterator {
     lost = (iterator) => iterator.#reader.dropped?.() ?? 0
   }
 
+  /** @param {import('./caller.js').Caller} caller */
+  [CALLED](caller) {
+    this.#caller = caller
+  }
+
   /** @returns {Promise<IteratorResult<T, undefined>>} */
   next() {
     if (this.#waiting !== undefined) {
@@ -120,7 +129,12 @@ class BatchIterator {
   async return() {
     const first = !this.#done
     this.#finish()
-    if (first) await this.#reader.leave(this.#leaveRunning)
+    if (!first) return { value: undefined, done: true }
+    try {
+      await this.#reader.leave(this.#leaveRunning)
+    } catch (error) {
+      throw withCaller(error, this.#caller)
+    }
     return { value: undefined, done: true }
   }
 
@@ -158,7 +172,7 @@ class BatchIterator {
         await pause()
         if (this.#done) return { value: undefined, done: true }
         let batch = this.#reader.nextBatch()
-        if (batch instanceof Promise) batch = await batch
+        if (types.isPromise(batch)) batch = await batch
         if (batch === null) {
           this.#finish()
           // At the end there is nothing to interrupt; what the reader held is freed.
@@ -171,7 +185,7 @@ class BatchIterator {
       }
     } catch (error) {
       this.#finish()
-      throw withReason(error, this.#tie?.signal)
+      throw withCaller(withReason(error, this.#tie?.signal), this.#caller)
     }
   }
 

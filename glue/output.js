@@ -2,7 +2,8 @@
 
 const { classes } = require('./errors.js')
 const { isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
-const { strictSchema, withoutNulls } = require('./strict.js')
+const { Answer } = require('./answer.js')
+const { strictSchema } = require('./strict.js')
 
 /**
  * How the final message of a turn is read: by the JSON Schema that the user's schema gave, and by the schema itself
@@ -33,8 +34,9 @@ function takeOutput(options, what) {
   if (schema === undefined) return { rest: options }
   const name = `${what}.outputSchema`
   const shape = jsonSchemaOf(schema, name)
-  const rest = { ...options, outputSchema: strictSchema(shape, name) }
-  return { rest, output: isStandardSchema(schema) ? { shape, standard: schema } : { shape } }
+  const standard = isStandardSchema(schema) ? schema : undefined
+  const rest = { ...options, outputSchema: strictSchema(shape, name, { checked: standard !== undefined }) }
+  return { rest, output: standard === undefined ? { shape } : { shape, standard } }
 }
 
 /**
@@ -89,16 +91,30 @@ async function parsed(result, output, signal) {
  */
 async function readOutput(result, { shape, standard }, signal) {
   const text = /** @type {string} */ (result.finalResponse)
-  let value
+  const answer = new Answer(shape)
+  let written
   try {
-    value = withoutNulls(JSON.parse(text), shape, shape)
+    written = JSON.parse(text)
   } catch (error) {
     throw invalid(result, [{ message: `it is no JSON: ${messageOf(error)}` }], error)
   }
+  const read = () => {
+    try {
+      return answer.read(written)
+    } catch (error) {
+      // The stack has an end, which an answer may be nested beyond.
+      throw invalid(result, [{ message: `it can't be read: ${messageOf(error)}` }], error)
+    }
+  }
+  const value = read()
   if (standard === undefined) return value
-  const validated = await untilAborted(validate(standard, value, result), result, signal)
-  if (validated.issues !== undefined) throw invalid(result, validated.issues)
-  return validated.value
+  const judge = (/** @type {unknown} */ one) => untilAborted(validate(standard, one, result), result, signal)
+  const first = await judge(value)
+  // Several branches of a union may have the form of the answer; which it is, the schema knows.
+  for (let validated = first; ; validated = await judge(read())) {
+    if (validated.issues === undefined) return validated.value
+    if (!answer.tryAnother(validated.issues)) throw invalid(result, first.issues ?? [])
+  }
 }
 
 /**

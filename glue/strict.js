@@ -1,12 +1,14 @@
 'use strict'
 
 // JSON Schemas as the strict mode of the API takes them. It wants every object closed and every property required,
-// so an optional property becomes one that may be null, and `withoutNulls` takes those nulls out of the answer.
+// so an optional property becomes one that may be null; answer.js takes those nulls out of the answer.
 
+const { Answer } = require('./answer.js')
 const { argumentError } = require('./json.js')
+const { Clash, branchesOf, merged, patternsOf, requiredOf, resolved, typesOf } = require('./references.js')
 const { isRecord } = require('./schema.js')
 
-/** @typedef {Record<string, unknown>} Schema */
+/** @typedef {import('./references.js').Schema} Schema */
 
 /** Keywords that are sent as they are. The others are walked, refused, or say nothing about values. */
 const KEPT = [
@@ -50,6 +52,8 @@ const REFUSED = {
   $dynamicRef: 'a dynamic reference',
   $recursiveRef: 'a dynamic reference',
 }
+/** What looks around or refers back: the regular expressions of the API can do neither. */
+const BEYOND = /\(\?<?[=!]|\\[1-9]|\\k</
 /** More is an object that holds itself; the API takes ten levels of objects. */
 const DEEPEST = 100
 
@@ -58,11 +62,13 @@ const DEEPEST = 100
  *
  * @param {Schema} schema
  * @param {string} what name of the option, for errors
+ * @param {{ checked?: boolean }} [options] `checked`: the answer is validated here as well, so that a constraint of
+ *   texts that the API has no way to say may be left out
  * @returns {Schema}
  * @throws {TypeError} naming the place that strict mode has no way to say
  */
-function strictSchema(schema, what) {
-  const walk = new Walk(schema, what)
+function strictSchema(schema, what, { checked = false } = {}) {
+  const walk = new Walk(schema, what, checked)
   const root = walk.followed(schema, '')
   const types = typesOf(root)
   if (types.length !== 1 || types[0] !== 'object' || root.anyOf !== undefined || root.oneOf !== undefined) {
@@ -83,11 +89,14 @@ class Walk {
   /**
    * @param {Schema} root
    * @param {string} what
+   * @param {boolean} checked
    */
-  constructor(root, what) {
+  constructor(root, what, checked) {
     this.root = root
     this.what = what
+    this.checked = checked
     this.depth = 0
+    this.answer = new Answer(root)
   }
 
   /**
@@ -123,7 +132,7 @@ class Walk {
     if (unknown !== undefined) throw this.refusal(path, `of the type ${unknown}, which JSON does not have`)
     if (types.length > 0) strict.type = types.length === 1 ? types[0] : types
     for (const keyword of KEPT) if (node[keyword] !== undefined) strict[keyword] = node[keyword]
-    this.#text(node, strict)
+    this.#text(node, strict, path)
     const branches = branchesOf(node)
     if (branches !== undefined) {
       const beside = ['properties', 'items'].find((keyword) => node[keyword] !== undefined)
@@ -140,14 +149,25 @@ class Walk {
   }
 
   /**
-   * A pattern that a format says already may be beyond the regular expressions of the API.
    * @param {Schema} node
    * @param {Schema} strict
+   * @param {string} path
    */
-  #text({ format, pattern }, strict) {
+  #text(node, strict, path) {
+    const { format } = node
     const isKnown = FORMATS.has(String(format))
     if (isKnown) strict.format = format
-    if (pattern !== undefined && !(isKnown && String(pattern).includes('(?'))) strict.pattern = pattern
+    // What a format says already may be beyond the regular expressions of the API.
+    const patterns = patternsOf(node).filter((pattern) => !(isKnown && pattern.includes('(?')))
+    const sayable = patterns.filter((pattern) => !beyond(pattern))
+    if (!this.checked && sayable.length < patterns.length) {
+      const given = JSON.stringify(patterns.find(beyond))
+      throw this.refusal(path, `a text with a pattern that looks around or refers back (${given})`)
+    }
+    if (!this.checked && sayable.length > 1) {
+      throw this.refusal(path, 'a text with several patterns; put them into one')
+    }
+    if (sayable.length > 0) strict.pattern = sayable[0]
   }
 
   /**
@@ -170,7 +190,7 @@ class Walk {
     }
     strict.properties = mapped(known, (property, name) => {
       const own = this.node(property, path === '' ? name : `${path}.${name}`)
-      return required.includes(name) || takesNull(property, this.root) ? own : orNull(own)
+      return required.includes(name) || this.answer.fits(null, property) ? own : orNull(own)
     })
     strict.required = Object.keys(known)
     strict.additionalProperties = false
@@ -208,20 +228,18 @@ class Walk {
   }
 
   /**
-   * A schema with what its `allOf` says, where that is one thing.
+   * A schema with what its `allOf` says.
    * @param {Schema} schema
    * @param {string} path
    * @returns {Schema}
    */
   #merged(schema, path) {
-    const { allOf, ...rest } = schema
-    if (allOf === undefined) return schema
-    const part = Array.isArray(allOf) && allOf.length === 1 ? allOf[0] : undefined
-    const clash = isRecord(part) && Object.keys(part).some((keyword) => keyword in rest && !isNote(keyword))
-    if (!isRecord(part) || clash || part.$ref !== undefined) {
-      throw this.refusal(path, 'an intersection (`allOf`); merge its parts into one object')
+    try {
+      return merged(schema, this.root)
+    } catch (error) {
+      if (!(error instanceof Clash)) throw error
+      throw this.refusal(path, 'an intersection (`allOf`) whose parts do not come to one; merge them')
     }
-    return this.#merged({ ...part, ...rest }, path)
   }
 
   /**
@@ -244,52 +262,13 @@ function takenBy(schema) {
   return `${JSON.stringify(schema)}, which is no JSON Schema`
 }
 
-/** @param {string} keyword */
-function isNote(keyword) {
-  return keyword === 'title' || keyword === 'description'
-}
-
 /**
- * The types that a schema names or that its keywords stand for; none where a union says it.
- * @param {Schema} node
- * @returns {string[]}
+ * Whether a regular expression is beyond those of the API.
+ * @param {string} pattern
  */
-function typesOf(node) {
-  if (typeof node.type === 'string') return [node.type]
-  if (Array.isArray(node.type)) return node.type.map(String)
-  if (Array.isArray(node.enum)) return [...new Set(node.enum.map(typeOf))]
-  if (node.const !== undefined) return [typeOf(node.const)]
-  if (branchesOf(node) !== undefined) return []
-  if (node.properties !== undefined || node.additionalProperties !== undefined) return ['object']
-  return node.items === undefined ? [] : ['array']
-}
-
-/**
- * The type of a JSON value.
- * @param {unknown} value
- */
-function typeOf(value) {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'array'
-  return typeof value
-}
-
-/**
- * The branches of a union. Strict mode has no `oneOf`; as the model writes a value by one branch, `anyOf` says the same.
- * @param {Schema} node
- * @returns {unknown[] | undefined}
- */
-function branchesOf({ anyOf, oneOf }) {
-  if (Array.isArray(anyOf)) return anyOf
-  return Array.isArray(oneOf) ? oneOf : undefined
-}
-
-/**
- * @param {Schema} node
- * @returns {string[]}
- */
-function requiredOf({ required }) {
-  return Array.isArray(required) ? required.map(String) : []
+function beyond(pattern) {
+  // In a class, and behind a backslash, the signs stand for themselves.
+  return BEYOND.test(pattern.replaceAll(/\\[^1-9k]/g, '').replaceAll(/\[[^\]]*\]/g, ''))
 }
 
 /**
@@ -321,122 +300,4 @@ function orNull(strict) {
     : { ...rest, anyOf: [...own, { type: 'null' }] }
 }
 
-/**
- * What a reference leads to, through others if need be; a schema that is none leads to itself.
- *
- * @param {unknown} schema
- * @param {Schema} root
- * @returns {unknown} undefined where there is nothing
- */
-function resolved(schema, root) {
-  let node = schema
-  for (const seen = new Set(); isRecord(node) && node.$ref !== undefined; ) {
-    if (seen.has(node)) return undefined
-    seen.add(node)
-    node = target(node.$ref, root)
-  }
-  return node
-}
-
-/**
- * @param {unknown} reference
- * @param {Schema} root
- */
-function target(reference, root) {
-  if (reference === '#') return root
-  const [, place, name] = /^#\/(\$defs|definitions)\/([^/]+)$/.exec(String(reference)) ?? []
-  if (place === undefined || name === undefined) return undefined
-  const definitions = root[place]
-  const key = decoded(name).replaceAll('~1', '/').replaceAll('~0', '~')
-  return isRecord(definitions) && Object.hasOwn(definitions, key) ? definitions[key] : undefined
-}
-
-/** @param {string} name as it stands in a URI */
-function decoded(name) {
-  try {
-    return decodeURIComponent(name)
-  } catch {
-    return name
-  }
-}
-
-/**
- * Whether null fits a schema.
- *
- * @param {unknown} schema
- * @param {Schema} root
- */
-function takesNull(schema, root) {
-  return fits(null, schema, root)
-}
-
-/**
- * Whether a value has the form that a schema describes: types, constants, names. An optional property may be null.
- *
- * @param {unknown} value
- * @param {unknown} schema
- * @param {Schema} root
- * @param {Set<unknown>} seen the schemas that this value is being held against
- * @returns {boolean}
- */
-function fits(value, schema, root, seen = new Set()) {
-  const node = resolved(schema, root)
-  if (!isRecord(node)) return node === true
-  if (seen.has(node)) return false
-  const around = new Set(seen).add(node)
-  if (Array.isArray(node.enum) && !node.enum.includes(value)) return false
-  if (node.const !== undefined && node.const !== value) return false
-  const types = typesOf(node)
-  const type = typeOf(value)
-  const isOfType = types.includes(type) || (types.includes('integer') && Number.isInteger(value))
-  if (types.length > 0 && !isOfType) return false
-  if (Array.isArray(node.allOf) && !node.allOf.every((part) => fits(value, part, root, around))) return false
-  if (branchesOf(node)?.some((branch) => fits(value, branch, root, around)) === false) return false
-  if (Array.isArray(value)) {
-    return node.items === undefined || value.every((item) => fits(item, node.items, root))
-  }
-  if (!isRecord(value) || !isRecord(node.properties)) return true
-  const { properties } = node
-  const required = requiredOf(node)
-  if (!required.every((name) => Object.hasOwn(value, name))) return false
-  return Object.entries(value).every(([name, item]) => {
-    if (!Object.hasOwn(properties, name)) return node.allOf !== undefined
-    return (item === null && !required.includes(name)) || fits(item, properties[name], root)
-  })
-}
-
-/**
- * A value without the nulls that stand for properties that are not there.
- *
- * @param {unknown} value as the strict schema describes it
- * @param {unknown} schema as it was before it was made strict
- * @param {Schema} root
- * @param {Set<unknown>} seen the schemas that this value has come through
- * @returns {unknown}
- */
-function withoutNulls(value, schema, root, seen = new Set()) {
-  const node = resolved(schema, root)
-  if (!isRecord(node) || seen.has(node)) return value
-  const around = new Set(seen).add(node)
-  const parts = Array.isArray(node.allOf) ? node.allOf : []
-  const branch = branchesOf(node)?.find((one) => fits(value, one, root, around))
-  const own = [...parts, branch].reduce((rest, part) => withoutNulls(rest, part, root, around), value)
-  if (Array.isArray(own)) return own.map((item) => withoutNulls(item, node.items, root))
-  if (!isRecord(own) || !isRecord(node.properties)) return own
-  const { properties } = node
-  const required = requiredOf(node)
-  const isAbsent = (/** @type {string} */ name) =>
-    own[name] === null &&
-    Object.hasOwn(properties, name) &&
-    !required.includes(name) &&
-    !takesNull(properties[name], root)
-  const present = Object.entries(own).filter(([name]) => !isAbsent(name))
-  return Object.fromEntries(
-    present.map(([name, item]) => [
-      name,
-      Object.hasOwn(properties, name) ? withoutNulls(item, properties[name], root) : item,
-    ]),
-  )
-}
-
-module.exports = { strictSchema, withoutNulls }
+module.exports = { strictSchema }

@@ -86,7 +86,40 @@ function checkedTool(tool, path) {
       `${path}.inputSchema: must describe an object (\`type: 'object'\`), as arguments are one`,
     )
   }
+  refuseTuples(schema, `${path}.inputSchema`)
   return { name, description, inputSchema: schema }
+}
+
+/**
+ * codex tells the model of an array where a tuple was meant, so that it can't call the tool rightly.
+ *
+ * @param {unknown} schema
+ * @param {string} path
+ * @param {Set<unknown>} [seen] the schemas that have been looked at
+ * @throws {TypeError} naming the tuple
+ */
+function refuseTuples(schema, path, seen = new Set()) {
+  if (!isRecord(schema) || seen.has(schema)) return
+  seen.add(schema)
+  if (schema.prefixItems !== undefined || Array.isArray(schema.items)) {
+    throw argumentError(
+      `${path}: is a tuple, which codex can't tell the model of; use an object with a property for each place`,
+    )
+  }
+  const walk = (/** @type {unknown} */ part, /** @type {string} */ at) => refuseTuples(part, at, seen)
+  for (const keyword of ['properties', 'patternProperties', '$defs', 'definitions']) {
+    const named = schema[keyword]
+    if (!isRecord(named)) continue
+    for (const [name, part] of Object.entries(named)) walk(part, `${path}.${keyword}.${name}`)
+  }
+  for (const keyword of ['items', 'additionalProperties', 'not', 'if', 'then', 'else', 'contains']) {
+    walk(schema[keyword], `${path}.${keyword}`)
+  }
+  for (const keyword of ['anyOf', 'oneOf', 'allOf']) {
+    const branches = schema[keyword]
+    if (!Array.isArray(branches)) continue
+    for (const [index, part] of branches.entries()) walk(part, `${path}.${keyword}[${index}]`)
+  }
 }
 
 /** @param {unknown} value */

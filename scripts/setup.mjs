@@ -26,17 +26,7 @@ export async function setUp() {
   if (await isInstalled()) return
   console.log('Installing the packages of package-lock.json ...')
   // Without scripts: no dependency needs its own, and ours would build the addon a second time.
-  // Not `npm ci`: a lock file that was written on one platform may lack the optional packages of others, which it
-  // takes for an error.
-  npm([
-    'install',
-    '--no-save',
-    '--ignore-scripts',
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ])
+  npm(['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'])
 }
 
 /**

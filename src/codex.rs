@@ -16,7 +16,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::{Handled, Hooks};
+use crate::environment::{Evaluation, Handled, Hooks};
 use crate::error::to_js;
 use crate::logger::{Registration, register};
 use crate::notifications::notifications_object;
@@ -42,8 +42,9 @@ impl Codex {
     ///
     /// @throws {TypeError} an option is not what is accepted; the message names it
     #[napi(constructor, ts_args_type = "options?: CodexOptions")]
-    pub fn new(env: Env, options: Unknown<'_>) -> Result<Self> {
+    pub fn new(env: Env, options: Unknown<'_>, evaluation: Option<u32>) -> Result<Self> {
         let env = &env;
+        let _entered = Evaluation::given(evaluation).enter();
         let hooks = Hooks::of(env)?;
         let handled = hooks.encode_handled(env, options, "logger")?;
         let settings: ClientSettings = handled.settings(env)?;
@@ -52,12 +53,8 @@ impl Codex {
         let (span, registration) = register(logger.as_ref(), settings.log_level.unwrap_or_default())?;
         let host = Host {
             runtime: runtime()?.handle().clone(),
-            client_info: ClientInfo {
-                name: "codex-node".to_owned(),
-                title: None,
-                version: hooks.version.clone(),
-            },
-            search_from: search_from(hooks),
+            client_info: ClientInfo { name: "codex-node".to_owned(), title: None, version: hooks.version()? },
+            search_from: search_from(&hooks)?,
             transport: transport
                 .map(|transport| {
                     JsTransport::new(env, transport).map(|it| Arc::new(it) as Arc<dyn ByteTransport>)
@@ -178,7 +175,8 @@ impl Codex {
             }
             let codex = self.codex.clone();
             let token = cancel.clone();
-            let run = async move { codex.run(input, settings, handlers, token).await };
+            let handlers = handlers.map_or_else(|| Hooks::of(env)?.context_alone(env), Ok)?;
+            let run = async move { codex.run(input, settings, Some(handlers), token).await };
             let promise = promise(env, run, |env, result| parsed(env, result.to_json()))?;
             abortable(env, parsing(env, promise, output, signal)?, signal, cancel)
         };
@@ -210,7 +208,12 @@ impl Codex {
             if is_aborted(signal.as_ref())? {
                 cancel.cancel();
             }
-            let turn = self.codex.continue_turn(&continuation, &settings, cancel.clone());
+            let turn = self.codex.continue_turn(
+                &continuation,
+                &settings,
+                Some(Hooks::of(env)?.context(env)?),
+                cancel.clone(),
+            );
             let promise = promise(env, async move { turn }, |_, turn| Ok(Turn::new(turn)))?;
             abortable(env, parsing(env, promise, output, signal)?, signal, cancel)
         };
@@ -369,8 +372,8 @@ pub(crate) fn cancellable<'env, T: Send + 'static, V: ToNapiValue + 'static>(
 }
 
 /// Where the package of codex may be: beside this one, or beside the program.
-pub(crate) fn search_from(hooks: &Hooks) -> Vec<PathBuf> {
-    let mut folders = vec![hooks.folder.clone()];
-    folders.extend(std::env::current_dir().ok().filter(|folder| *folder != hooks.folder));
-    folders
+pub(crate) fn search_from(hooks: &Hooks) -> Result<Vec<PathBuf>> {
+    let folder = hooks.folder()?;
+    let here = std::env::current_dir().ok().filter(|here| *here != folder);
+    Ok([folder].into_iter().chain(here).collect())
 }

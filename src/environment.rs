@@ -1,50 +1,112 @@
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_client::Codex;
 use codex_client::api::WeakCodex;
 use codex_client::options::{parse, parse_beside};
-use codex_client::requests::{HandlerKind, Handlers};
-use napi::bindgen_prelude::{Buffer, FnArgs, Function, FunctionRef, JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Result};
+use codex_client::requests::{ContextAlone, HandlerKind, Handlers};
+use napi::bindgen_prelude::{
+    Buffer, FnArgs, FromNapiValue, Function, JsObjectValue, JsValue, JsValuesTupleIntoVec, Object, Unknown,
+};
+use napi::{Env, Result, sys};
 use napi_derive::napi;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::to_js;
-use crate::handlers::{CallerFunction, JsHandlers};
+use crate::handlers::{CallerFunction, Context, JsHandlers, Within};
 use crate::runtime::runtime;
 use crate::text::Text;
 
-/// What one JavaScript environment (the main thread, a worker) gives the native side.
-pub(crate) struct Hooks {
-    /// The folder of the package.
-    pub(crate) folder: PathBuf,
-    /// Its version.
-    pub(crate) version: String,
+/// What one JavaScript environment (the main thread, a worker) has on the native side.
+struct Environment {
     clients: Arc<Mutex<Vec<WeakCodex>>>,
     ended: CancellationToken,
-    parse: FunctionRef<FnArgs<(Text<String>,)>, Unknown<'static>>,
-    make_error: FunctionRef<FnArgs<(Text<String>,)>, Unknown<'static>>,
-    encode: FunctionRef<FnArgs<(Unknown<'static>, String)>, Option<String>>,
-    encode_options: FunctionRef<FnArgs<(Unknown<'static>, String, String)>, Object<'static>>,
-    encode_handled: FunctionRef<FnArgs<(Unknown<'static>, String, String)>, Object<'static>>,
-    encode_output: FunctionRef<FnArgs<(Unknown<'static>, String)>, Object<'static>>,
-    abortable: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
-    of_turn: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
-    with_output:
-        FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>, Option<Unknown<'static>>)>, Unknown<'static>>,
-    iterate: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
-    continuation: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
-    pages: FunctionRef<FnArgs<(Unknown<'static>, Unknown<'static>)>, Unknown<'static>>,
-    record_sink: FunctionRef<FnArgs<(Unknown<'static>,)>, RecordSink<'static>>,
-    listen: FunctionRef<ListenArguments, Option<RecordSink<'static>>>,
-    after_events: FunctionRef<FnArgs<(Unknown<'static>,)>, Unknown<'static>>,
-    attach_transport: FunctionRef<FnArgs<(Unknown<'static>, Object<'static>)>, TransportCommand<'static>>,
+    /// What each evaluation of the package brought, as far as anybody still holds it.
+    evaluations: RefCell<Vec<(Evaluation, WeakObject)>>,
 }
 
-/// Client, how, event, listener.
-type ListenArguments = FnArgs<(Unknown<'static>, String, Unknown<'static>, Unknown<'static>)>;
+thread_local! {
+    /// The evaluation that is being worked for. An environment has its thread for itself.
+    static CURRENT: Cell<Evaluation> = const { Cell::new(Evaluation(0)) };
+}
+
+/// One evaluation of the package: a hot reload, a test runner, a second bundle make another, with error classes and
+/// a world of objects of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Evaluation(u32);
+
+impl Evaluation {
+    /// The one that is being worked for.
+    pub(crate) fn current() -> Self {
+        CURRENT.get()
+    }
+
+    /// The one of a number, or the one that is being worked for.
+    pub(crate) fn given(number: Option<u32>) -> Self {
+        number.map_or_else(Self::current, Self)
+    }
+
+    /// Works for this one until the guard is dropped.
+    pub(crate) fn enter(self) -> Entered {
+        Entered(CURRENT.replace(self))
+    }
+}
+
+/// Goes back to the evaluation before.
+pub(crate) struct Entered(Evaluation);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
+/// Has the native side work for an evaluation, and gives the one before.
+#[napi(skip_typescript)]
+pub(crate) fn enter(evaluation: u32) -> u32 {
+    CURRENT.replace(Evaluation(evaluation)).0
+}
+
+/// A reference that does not keep its object.
+struct WeakObject(sys::napi_ref);
+
+impl WeakObject {
+    fn of(env: &Env, object: &Object<'_>) -> Result<Self> {
+        let mut reference = std::ptr::null_mut();
+        // SAFETY: both handles are of this call; the reference is used on this thread alone.
+        let status = unsafe { sys::napi_create_reference(env.raw(), object.raw(), 0, &mut reference) };
+        check_status(status)?;
+        Ok(Self(reference))
+    }
+
+    fn get(&self, env: &Env) -> Option<Object<'static>> {
+        let mut value = std::ptr::null_mut();
+        // SAFETY: the reference is of this environment, whose thread this is.
+        let status = unsafe { sys::napi_get_reference_value(env.raw(), self.0, &mut value) };
+        (status == sys::Status::napi_ok && !value.is_null()).then(|| Object::from_raw(env.raw(), value))
+    }
+
+    fn delete(self, env: &Env) {
+        // SAFETY: as above, and nobody uses it afterwards.
+        unsafe { sys::napi_delete_reference(env.raw(), self.0) };
+    }
+}
+
+fn check_status(status: sys::napi_status) -> Result<()> {
+    match status {
+        sys::Status::napi_ok => Ok(()),
+        status => Err(napi::Error::from_status(status.into())),
+    }
+}
+
+/// What an evaluation of the package gives the native side.
+#[derive(Clone, Copy)]
+pub(crate) struct Hooks {
+    object: Object<'static>,
+    environment: &'static Environment,
+}
 
 /// Options taken apart.
 pub(crate) struct Handled {
@@ -75,43 +137,31 @@ pub(crate) type TransportCommand<'env> = Function<'env, FnArgs<(String, Option<B
 /// A function that takes a log record as JSON.
 pub(crate) type RecordSink<'env> = Function<'env, FnArgs<(String,)>, Unknown<'static>>;
 
-/// Registers what only JavaScript can do. Called once by each environment, before anything else.
+/// Registers what only JavaScript can do, and gives the number of this evaluation. Called once by each, before
+/// anything else. What it gives is held here only for as long as somebody in JavaScript holds it.
 #[napi(skip_typescript)]
-pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<()> {
-    macro_rules! function {
-        ($name:literal) => {
-            hooks.get_named_property::<Function<'_, _, _>>($name)?.create_ref()?
-        };
-    }
+pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<u32> {
     crate::logger::install();
-    // A worker may end at any moment: its clients end with it.
-    let clients: Arc<Mutex<Vec<WeakCodex>>> = Arc::default();
-    env.add_env_cleanup_hook(Arc::clone(&clients), |clients| close_all(&clients))?;
-    let ended = CancellationToken::new();
-    env.add_env_cleanup_hook(ended.clone(), |ended| ended.cancel())?;
-    let hooks = Hooks {
-        clients,
-        ended,
-        folder: PathBuf::from(hooks.get_named_property::<String>("folder")?),
-        version: hooks.get_named_property("version")?,
-        parse: function!("parse"),
-        make_error: function!("makeError"),
-        encode: function!("encode"),
-        encode_options: function!("encodeOptions"),
-        encode_handled: function!("encodeHandled"),
-        encode_output: function!("encodeOutput"),
-        abortable: function!("abortable"),
-        of_turn: function!("ofTurn"),
-        with_output: function!("withOutput"),
-        iterate: function!("iterate"),
-        continuation: function!("continuationOf"),
-        pages: function!("pages"),
-        record_sink: function!("recordSink"),
-        listen: function!("listen"),
-        after_events: function!("afterEvents"),
-        attach_transport: function!("attachTransport"),
-    };
-    env.set_instance_data(hooks, (), |_| {})
+    crate::runtime::end_with_process();
+    if env.get_instance_data::<Environment>()?.is_none() {
+        // A worker may end at any moment: its clients end with it.
+        let clients: Arc<Mutex<Vec<WeakCodex>>> = Arc::default();
+        env.add_env_cleanup_hook(Arc::clone(&clients), |clients| close_all(&clients))?;
+        let ended = CancellationToken::new();
+        env.add_env_cleanup_hook(ended.clone(), |ended| ended.cancel())?;
+        env.set_instance_data(Environment { clients, ended, evaluations: RefCell::default() }, (), |_| {})?;
+    }
+    let mut evaluations = Environment::of(&env)?.evaluations.borrow_mut();
+    let next = Evaluation(evaluations.last().map_or(1, |(last, _)| last.0 + 1));
+    for (evaluation, hooks) in std::mem::take(&mut *evaluations) {
+        match hooks.get(&env) {
+            Some(_) => evaluations.push((evaluation, hooks)),
+            None => hooks.delete(&env),
+        }
+    }
+    evaluations.push((next, WeakObject::of(&env, &hooks)?));
+    CURRENT.set(next);
+    Ok(next.0)
 }
 
 fn close_all(clients: &Mutex<Vec<WeakCodex>>) {
@@ -123,38 +173,75 @@ fn close_all(clients: &Mutex<Vec<WeakCodex>>) {
     }
 }
 
+impl Environment {
+    fn of(env: &Env) -> Result<&'static Self> {
+        env.get_instance_data::<Self>()?
+            .map(|environment| &*environment)
+            .ok_or_else(|| napi::Error::from_reason("codex-node was loaded without its index.js"))
+    }
+
+    /// What the evaluation gave that is being worked for. Where that is gone it is the last one.
+    fn hooks(&self, env: &Env) -> Option<Object<'static>> {
+        let evaluations = self.evaluations.borrow();
+        let current = evaluations.iter().find(|(evaluation, _)| *evaluation == Evaluation::current());
+        current.into_iter().chain(evaluations.iter().rev()).find_map(|(_, hooks)| hooks.get(env))
+    }
+}
+
 impl Hooks {
     /// Closes a client when this environment ends.
     pub(crate) fn close_at_end(&self, codex: &Codex) {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.environment.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.retain(|codex| codex.upgrade().is_some());
         clients.push(codex.downgrade());
     }
 
     /// Cancelled when this environment ends.
-    pub(crate) fn ended(&self) -> &CancellationToken {
-        &self.ended
+    pub(crate) fn ended(&self) -> &'static CancellationToken {
+        &self.environment.ended
     }
 
-    pub(crate) fn of(env: &Env) -> Result<&'static Self> {
-        env.get_instance_data::<Self>()?
-            .map(|hooks| &*hooks)
-            .ok_or_else(|| napi::Error::from_reason("codex-node was loaded without its index.js"))
+    pub(crate) fn of(env: &Env) -> Result<Self> {
+        let environment = Environment::of(env)?;
+        let object = environment.hooks(env);
+        let object = object.ok_or_else(|| napi::Error::from_reason("codex-node was unloaded"))?;
+        Ok(Self { object, environment })
+    }
+
+    /// Calls one of them.
+    fn call<A, R>(&self, env: &Env, name: &str, arguments: A) -> Result<R>
+    where
+        FnArgs<A>: JsValuesTupleIntoVec + From<A>,
+        R: FromNapiValue,
+    {
+        let hooks = Object::from_raw(env.raw(), self.object.raw());
+        let function: Function<'_, FnArgs<A>, R> = hooks.get_named_property(name)?;
+        function.call(FnArgs::from(arguments))
+    }
+
+    /// The folder of the package.
+    pub(crate) fn folder(&self) -> Result<PathBuf> {
+        self.object.get_named_property::<String>("folder").map(PathBuf::from)
+    }
+
+    /// Its version.
+    pub(crate) fn version(&self) -> Result<String> {
+        self.object.get_named_property("version")
     }
 
     /// `JSON.parse`.
     pub(crate) fn parse(&self, env: &Env, json: String) -> Result<Unknown<'static>> {
-        self.parse.borrow_back(env)?.call((Text(json),).into())
+        self.call(env, "parse", (Text(json),))
     }
 
     /// Builds an error from its description as JSON.
     pub(crate) fn make_error(&self, env: &Env, json: String) -> Result<Unknown<'static>> {
-        self.make_error.borrow_back(env)?.call((Text(json),).into())
+        self.call(env, "makeError", (Text(json),))
     }
 
     /// An argument as JSON text; `what` names it in errors.
     pub(crate) fn encode(&self, env: &Env, value: Unknown<'_>, what: &str) -> Result<Option<String>> {
-        self.encode.borrow_back(env)?.call((extend(value), what.to_owned()).into())
+        self.call(env, "encode", (extend(value), what.to_owned()))
     }
 
     /// Options that are data alone, checked.
@@ -174,7 +261,7 @@ impl Hooks {
         options: Unknown<'_>,
     ) -> Result<(T, Option<Unknown<'static>>)> {
         let arguments = (extend(options), "options".to_owned(), "signal".to_owned());
-        let pair = self.encode_options.borrow_back(env)?.call(arguments.into())?;
+        let pair: Object<'static> = self.call(env, "encodeOptions", arguments)?;
         let json = pair.get_element::<Option<String>>(0)?;
         let settings = parse_beside(json.as_deref(), "options", &["signal"]);
         Ok((settings.map_err(|error| to_js(env, &error))?, pair.get_element(1)?))
@@ -188,13 +275,13 @@ impl Hooks {
         apart: &'static str,
     ) -> Result<Handled> {
         let arguments = (extend(options), "options".to_owned(), apart.to_owned());
-        let parts = self.encode_handled.borrow_back(env)?.call(arguments.into())?;
+        let parts: Object<'static> = self.call(env, "encodeHandled", arguments)?;
         let kinds = parts.get_element::<Option<Vec<String>>>(2)?;
         let caller = parts.get_element::<Option<CallerFunction<'_>>>(3)?;
         let tools = parts.get_element::<Option<Vec<String>>>(4)?.unwrap_or_default();
         let handlers = kinds
             .zip(caller)
-            .map(|(kinds, caller)| JsHandlers::shared(&kinds, tools, &caller))
+            .map(|(kinds, caller)| JsHandlers::shared(&kinds, tools, &caller, self.context(env)?))
             .transpose()?;
         let carrier = (apart == "logger").then_some("transport");
         let beside = HandlerKind::ALL.map(HandlerKind::option).into_iter().chain([apart]).chain(carrier);
@@ -209,6 +296,16 @@ impl Hooks {
         })
     }
 
+    /// Where the call is made that is being carried out.
+    pub(crate) fn context(&self, env: &Env) -> Result<Arc<Context>> {
+        Context::new(&self.call::<_, Within>(env, "context", ((),))?)
+    }
+
+    /// The same for a call that brings no handlers.
+    pub(crate) fn context_alone(&self, env: &Env) -> Result<Arc<dyn Handlers>> {
+        Ok(Arc::new(ContextAlone(self.context(env)?)))
+    }
+
     /// Options with a signal and the schema of a final message among them: what is data, the signal, and how the
     /// message is read.
     pub(crate) fn output_settings<T: DeserializeOwned + Default>(
@@ -216,8 +313,8 @@ impl Hooks {
         env: &Env,
         options: Unknown<'_>,
     ) -> Result<(T, Option<Unknown<'static>>, Option<Unknown<'static>>)> {
-        let parts =
-            self.encode_output.borrow_back(env)?.call((extend(options), "options".to_owned()).into())?;
+        let parts: Object<'static> =
+            self.call(env, "encodeOutput", (extend(options), "options".to_owned()))?;
         let json = parts.get_element::<Option<String>>(0)?;
         let settings = parse_beside(json.as_deref(), "options", &["signal"]);
         let settings = settings.map_err(|error| to_js(env, &error))?;
@@ -232,7 +329,7 @@ impl Hooks {
         signal: Unknown<'_>,
         cancel: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
-        self.abortable.borrow_back(env)?.call((extend(promise), extend(signal), extend(cancel)).into())
+        self.call(env, "abortable", (extend(promise), extend(signal), extend(cancel)))
     }
 
     /// Has the final message of the result parsed that a promise gives, or of the turn.
@@ -243,7 +340,7 @@ impl Hooks {
         output: Unknown<'_>,
         signal: Option<Unknown<'_>>,
     ) -> Result<Unknown<'static>> {
-        self.with_output.borrow_back(env)?.call((extend(promise), extend(output), signal.map(extend)).into())
+        self.call(env, "withOutput", (extend(promise), extend(output), signal.map(extend)))
     }
 
     /// Ties a promise to what a turn was started with: its signal, and the schema of its final message.
@@ -253,7 +350,7 @@ impl Hooks {
         promise: Unknown<'_>,
         turn: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
-        self.of_turn.borrow_back(env)?.call((extend(promise), extend(turn)).into())
+        self.call(env, "ofTurn", (extend(promise), extend(turn)))
     }
 
     /// An async iterator over a native reader.
@@ -263,7 +360,7 @@ impl Hooks {
         reader: Unknown<'_>,
         options: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
-        self.iterate.borrow_back(env)?.call((extend(reader), extend(options)).into())
+        self.call(env, "iterate", (extend(reader), extend(options)))
     }
 
     /// The continuation of the reader that a turn's user made last, or `none`.
@@ -273,7 +370,7 @@ impl Hooks {
         turn: Unknown<'_>,
         none: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
-        self.continuation.borrow_back(env)?.call((extend(turn), extend(none)).into())
+        self.call(env, "continuationOf", (extend(turn), extend(none)))
     }
 
     /// An async iterator over the entries of pages.
@@ -283,12 +380,12 @@ impl Hooks {
         next: Unknown<'_>,
         signal: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
-        self.pages.borrow_back(env)?.call((extend(next), extend(signal)).into())
+        self.call(env, "pages", (extend(next), extend(signal)))
     }
 
     /// A logger as a function that takes a record as JSON, and never throws.
     pub(crate) fn record_sink(&self, env: &Env, logger: Unknown<'_>) -> Result<RecordSink<'static>> {
-        self.record_sink.borrow_back(env)?.call((extend(logger),).into())
+        self.call(env, "recordSink", (extend(logger),))
     }
 }
 
@@ -303,12 +400,12 @@ impl Hooks {
         listener: Unknown<'_>,
     ) -> Result<Option<RecordSink<'static>>> {
         let arguments = (extend(codex), how.to_owned(), extend(event), extend(listener));
-        self.listen.borrow_back(env)?.call(arguments.into())
+        self.call(env, "listen", arguments)
     }
 
     /// A promise that resolves when listeners have been told what was said before it.
     pub(crate) fn after_events(&self, env: &Env, promise: Unknown<'_>) -> Result<Unknown<'static>> {
-        self.after_events.borrow_back(env)?.call((extend(promise),).into())
+        self.call(env, "afterEvents", (extend(promise),))
     }
 
     /// Connects a transport to what takes its bytes, and gives what it is told through.
@@ -319,7 +416,7 @@ impl Hooks {
         inlet: Object<'_>,
     ) -> Result<TransportCommand<'static>> {
         let inlet = Object::from_raw(env.raw(), inlet.raw());
-        self.attach_transport.borrow_back(env)?.call((extend(transport), inlet).into())
+        self.call(env, "attachTransport", (extend(transport), inlet))
     }
 }
 

@@ -2,20 +2,40 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use codex_client::requests::{HandlerFuture, HandlerKind, Handlers};
-use napi::bindgen_prelude::{FnArgs, Function, Unknown};
-use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Result, Status};
+use codex_client::requests::{CallContext, HandlerFuture, HandlerKind, Handlers};
+use napi::bindgen_prelude::{FnArgs, Function, FunctionRef, Unknown};
+use napi::threadsafe_function::{ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Result, Status};
 use napi_derive::napi;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// Kind of handler (none: abort), number of the call, and the request as JSON.
-type Asking = FnArgs<(String, f64, String)>;
+/// Runs a function in the context that it was made in.
+pub(crate) type Within = Function<'static, FnArgs<(Unknown<'static>,)>, Unknown<'static>>;
+/// Kind of handler (none: abort), number of the call, the request as JSON, and what to run it in.
+type Arguments = FnArgs<(String, f64, String, Option<Within>)>;
+/// The same on its way.
+type Asking = (String, f64, String, Option<Arc<Context>>);
 /// A call into JavaScript that does not keep Node alive: the turn that waits for the answer does.
-type Caller = ThreadsafeFunction<Asking, Unknown<'static>, Asking, Status, false, true>;
+type Caller = ThreadsafeFunction<Asking, Unknown<'static>, Arguments, Status, false, true>;
 /// A function that asks handlers.
-pub(crate) type CallerFunction<'env> = Function<'env, Asking, Unknown<'static>>;
+pub(crate) type CallerFunction<'env> = Function<'env, Arguments, Unknown<'static>>;
+
+/// The context of a call: AsyncLocalStorage and the like.
+pub(crate) struct Context(FunctionRef<FnArgs<(Unknown<'static>,)>, Unknown<'static>>);
+
+impl Context {
+    /// That of a function that runs others in it.
+    pub(crate) fn new(within: &Within) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self(within.create_ref()?)))
+    }
+
+    fn get(&self, env: &Env) -> Result<Within> {
+        let within = self.0.borrow_back(env)?;
+        // SAFETY: the lifetime is a marker; the handle is used within the call that this is made for.
+        Ok(unsafe { std::mem::transmute::<Function<'_, _, _>, Within>(within) })
+    }
+}
 
 type Outcome = std::result::Result<String, String>;
 
@@ -29,6 +49,8 @@ pub(crate) struct JsHandlers {
     /// The names of the tools that they run.
     tools: Vec<String>,
     caller: Arc<Caller>,
+    /// Where the call was made that they were given to.
+    context: Arc<Context>,
 }
 
 impl JsHandlers {
@@ -37,11 +59,17 @@ impl JsHandlers {
         kinds: &[String],
         tools: Vec<String>,
         caller: &CallerFunction<'_>,
+        context: Arc<Context>,
     ) -> Result<Arc<dyn Handlers>> {
-        let caller = caller.build_threadsafe_function().callee_handled::<false>().weak::<true>().build()?;
+        let caller = caller.build_threadsafe_function().callee_handled::<false>().weak::<true>();
+        let caller = caller.build_callback(|asking: ThreadsafeCallContext<Asking>| {
+            let (kind, id, json, context) = asking.value;
+            let within = context.map(|context| context.get(&asking.env)).transpose()?;
+            Ok(FnArgs::from((kind, id, json, within)))
+        })?;
         let kinds =
             HandlerKind::ALL.into_iter().filter(|kind| kinds.iter().any(|name| name == kind.option()));
-        Ok(Arc::new(Self { kinds: kinds.collect(), tools, caller: Arc::new(caller) }))
+        Ok(Arc::new(Self { kinds: kinds.collect(), tools, caller: Arc::new(caller), context }))
     }
 }
 
@@ -54,12 +82,23 @@ impl Handlers for JsHandlers {
         self.tools.iter().any(|tool| tool == name)
     }
 
-    fn call(&self, kind: HandlerKind, request: String, cancel: CancellationToken) -> HandlerFuture {
+    fn context(&self) -> Option<CallContext> {
+        Some(Arc::clone(&self.context) as CallContext)
+    }
+
+    fn call(
+        &self,
+        kind: HandlerKind,
+        request: String,
+        context: Option<CallContext>,
+        cancel: CancellationToken,
+    ) -> HandlerFuture {
         let call = Running { id: NEXT.fetch_add(1, Ordering::Relaxed), caller: Arc::clone(&self.caller) };
         let (sender, receiver) = oneshot::channel();
         calls(|calls| calls.insert(call.id, sender));
-        let asking = (kind.option().to_owned(), call.id as f64, request);
-        let status = self.caller.call(asking.into(), ThreadsafeFunctionCallMode::NonBlocking);
+        let context = context.and_then(|context| context.downcast::<Context>().ok());
+        let asking = (kind.option().to_owned(), call.id as f64, request, context);
+        let status = self.caller.call(asking, ThreadsafeFunctionCallMode::NonBlocking);
         Box::pin(async move {
             // Dropped with this future, which aborts the handler's signal if it has not answered.
             let _call = call;
@@ -83,8 +122,8 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if calls(|calls| calls.remove(&self.id)).is_some() {
-            let abort = (String::new(), self.id as f64, String::new());
-            self.caller.call(abort.into(), ThreadsafeFunctionCallMode::NonBlocking);
+            let abort = (String::new(), self.id as f64, String::new(), None);
+            self.caller.call(abort, ThreadsafeFunctionCallMode::NonBlocking);
         }
     }
 }

@@ -11,7 +11,7 @@ export type ConfigValue =
   | string
   | number
   | boolean
-  | ConfigValue[]
+  | readonly ConfigValue[]
   | { [key: string]: ConfigValue | undefined }
 
 /**
@@ -46,8 +46,23 @@ export type ByteWritable =
       on(event: 'error', listener: (error: Error) => void): unknown
     }
 
-/** A JSON Schema. */
-export type JsonSchema = { [keyword: string]: unknown }
+/**
+ * A JSON Schema: an object literal, or what libraries have a type of their own for, such as `JSONSchema7` and TypeBox.
+ */
+export type JsonSchema =
+  | { readonly [keyword: string]: unknown }
+  | {
+      readonly $ref?: unknown
+      readonly type?: unknown
+      readonly enum?: unknown
+      readonly const?: unknown
+      readonly properties?: unknown
+      readonly items?: unknown
+      readonly anyOf?: unknown
+      readonly oneOf?: unknown
+      readonly allOf?: unknown
+      readonly description?: unknown
+    }
 
 /** What can be cancelled. */
 export interface Abortable {
@@ -92,7 +107,7 @@ export type ApprovalDecision =
   | 'acceptForSession'
   | 'decline'
   | 'cancel'
-  | { acceptWithExecpolicyAmendment: string[] }
+  | { acceptWithExecpolicyAmendment: readonly string[] }
   | { applyNetworkPolicyAmendment: Protocol.NetworkPolicyAmendment }
 
 /** The agent asks the user. */
@@ -100,7 +115,7 @@ export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
 
 /** Answers by question id. */
 export type UserInputAnswer =
-  | { [questionId: string]: string | string[] }
+  | { [questionId: string]: string | readonly string[] }
   | Protocol.ToolRequestUserInputResponse
 
 /** An MCP server asks the user, or codex asks whether one of its tools may be called (`mcpToolCall`). */
@@ -137,10 +152,10 @@ export type ToolContentItem =
 export type ToolResult =
   | string
   | ToolContentItem
-  | ToolContentItem[]
+  | readonly ToolContentItem[]
   | Protocol.DynamicToolCallResponse
   | { [key: string]: unknown }
-  | unknown[]
+  | readonly unknown[]
   | number
   | boolean
   | null
@@ -369,11 +384,11 @@ export interface NotificationOptions {
    *
    * @default all
    */
-  methods?: (Protocol.NotificationMethod | (string & {}))[]
+  methods?: readonly (Protocol.NotificationMethod | (string & {}))[]
 }
 
 /** What a turn is asked: text, an item, or several. An item of type `external` stands alone. */
-export type Input = string | InputItem | InputItem[]
+export type Input = string | InputItem | readonly InputItem[]
 
 /** What the server said of itself in the handshake. */
 export interface Metadata {

@@ -88,8 +88,10 @@ impl Thread {
             if is_aborted(signal.as_ref())? {
                 cancel.cancel();
             }
-            let compact =
-                self.thread.compact(&settings, cancel.clone()).map_err(|error| to_js(env, &error))?;
+            let compact = self
+                .thread
+                .compact(&settings, Some(Hooks::of(env)?.context_alone(env)?), cancel.clone())
+                .map_err(|error| to_js(env, &error))?;
             let promise = promise(env, compact, |env, result| parsed(env, result.to_json()))?;
             abortable(env, promise, signal, cancel)
         };
@@ -190,7 +192,8 @@ impl Thread {
             if is_aborted(signal.as_ref())? {
                 cancel.cancel();
             }
-            let review = self.thread.review(&target, &settings, handlers, cancel.clone());
+            let handlers = handlers.map_or_else(|| hooks.context_alone(env), Ok)?;
+            let review = self.thread.review(&target, &settings, Some(handlers), cancel.clone());
             let review = review.map_err(|error| to_js(env, &error))?;
             let promise = promise(env, review, |_, turn| Ok(Turn::new(turn)))?;
             abortable(env, promise, signal, cancel)

@@ -60,7 +60,7 @@ export interface ClientSettings {
    * Replaces the whole argument list after the executable. Excludes `config`, `configOverrides` and `baseUrl`,
    * which would go there.
    */
-  launchArgs?: string[]
+  launchArgs?: readonly string[]
   /**
    * Working directory of the codex process.
    *
@@ -85,7 +85,7 @@ export interface ClientSettings {
    * Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. Anyone who can
    * list processes can read them.
    */
-  configOverrides?: string[]
+  configOverrides?: readonly string[]
   /**
    * API key: logs in through `account/login/start` after the handshake. (app-server ignores the variables
    * `OPENAI_API_KEY` and `CODEX_API_KEY`.)
@@ -109,7 +109,7 @@ export interface ClientSettings {
    * Notifications the server shall not send: exact wire names. Leaving out what a turn is made of
    * (`item/completed`, `turn/completed`, ...) leaves it out of results too.
    */
-  optOutNotificationMethods?: string[]
+  optOutNotificationMethods?: readonly string[]
   /**
    * Deadline of every request, in milliseconds.
    *
@@ -202,7 +202,7 @@ export interface ThreadSettings {
    * Folders beside `cwd` that the agent may write to with the sandbox `workspace-write`. Sent as the
    * configuration `sandbox_workspace_write.writable_roots`.
    */
-  additionalDirectories?: string[]
+  additionalDirectories?: readonly string[]
   /**
    * Whether commands may use the network with the sandbox `workspace-write`. Sent as the configuration
    * `sandbox_workspace_write.network_access`.
@@ -322,7 +322,7 @@ export type SandboxPolicy =
   | {
       type: 'workspaceWrite'
       /** Folders beside the working directory; absolute. */
-      writableRoots?: string[]
+      writableRoots?: readonly string[]
       /** Whether commands may use the network. */
       networkAccess?: boolean
       /** Whether the folder in `TMPDIR` is not writable. */
@@ -450,7 +450,7 @@ export interface ThreadQuery {
    */
   limit?: number | null
   /** Only threads of these providers; an empty list is all. */
-  modelProviders?: string[] | null
+  modelProviders?: readonly string[] | null
   /**
    * What the threads are sorted by.
    *
@@ -815,7 +815,7 @@ export interface ServeSettings {
    */
   config?: { [key: string]: ConfigValue | undefined }
   /** Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. */
-  configOverrides?: string[]
+  configOverrides?: readonly string[]
   /**
    * Deadline of the start, in milliseconds.
    *

@@ -5,7 +5,7 @@ use napi::bindgen_prelude::{JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result};
 
 use crate::codex::cancellable;
-use crate::environment::Hooks;
+use crate::environment::{Evaluation, Hooks};
 use crate::promise::{Returned, or_reject, parsed};
 
 /// An async iterable over the entries of all pages. It asks for a page when the one before was read.
@@ -15,7 +15,9 @@ pub(crate) fn pages_iterable<'env>(
     signal: Option<Unknown<'env>>,
 ) -> Result<Unknown<'env>> {
     let pages = Arc::new(pages);
+    let evaluation = Evaluation::current();
     let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextPage", move |context| {
+        let _entered = evaluation.enter();
         let signal = context.get::<Option<Unknown<'_>>>(0)?;
         let pages = Arc::clone(&pages);
         let page = async move { pages.next().await };

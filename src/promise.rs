@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{JsObjectValue, JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result, sys};
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::Hooks;
+use crate::environment::{Evaluation, Hooks};
 use crate::error::{Describe, to_js};
 use crate::runtime::runtime;
 
@@ -39,6 +39,7 @@ where
 {
     let (deferred, promise) = env.create_deferred::<V, _>()?;
     let runtime = runtime()?;
+    let evaluation = Evaluation::current();
     let mut future = Box::pin(future);
     let within = runtime.enter();
     // A panic of this library rejects, and neither hangs nor ends the host.
@@ -52,9 +53,12 @@ where
     };
     runtime.spawn(async move {
         let outcome = task.await.unwrap_or_else(|error| Err(failed_inside(error)));
-        deferred.resolve(move |env| match outcome {
-            Ok(value) => convert(&env, value),
-            Err(error) => Err(to_js(&env, &error)),
+        deferred.resolve(move |env| {
+            let _entered = evaluation.enter();
+            match outcome {
+                Ok(value) => convert(&env, value),
+                Err(error) => Err(to_js(&env, &error)),
+            }
         });
     });
     Ok(promise.to_unknown())

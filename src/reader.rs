@@ -11,6 +11,7 @@ use napi::bindgen_prelude::{
 };
 use napi::{Env, JsDeferred, Result};
 
+use crate::environment::Evaluation;
 use crate::error::{Describe, to_js};
 use crate::promise::{Returned, parsed, promise_or};
 use crate::text::{Delta, Text, set_text};
@@ -32,11 +33,14 @@ where
     S::Error: Describe + From<Error> + 'static,
     L: Future<Output = std::result::Result<(), S::Error>> + Send + 'static,
 {
+    let evaluation = Evaluation::current();
     let mut object = Object::new(env)?;
     let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
+        let _entered = evaluation.enter();
         next_batch(context.env, &*source, give).map(Returned::from)
     })?;
     let leave = env.create_function_from_closure::<bool, _, _>("leave", move |context| {
+        let _entered = evaluation.enter();
         promise_or(context.env, leave(context.get(0)?), |_, ()| Ok(())).map(Returned::from)
     })?;
     object.set_named_property("nextBatch", next)?;
@@ -52,7 +56,9 @@ pub(crate) fn turn_reader_object<'env>(env: &'env Env, reader: TurnReader) -> Re
         let reader = Arc::clone(&leaving);
         async move { reader.leave(leave_running).await }
     })?;
+    let evaluation = Evaluation::current();
     let continuation = env.create_function_from_closure::<u32, _, _>("continuation", move |context| {
+        let _entered = evaluation.enter();
         let taken = context.get::<u32>(0)?;
         continuation_object(context.env, &reader.continuation(taken as usize)).map(Returned::from)
     })?;

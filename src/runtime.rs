@@ -1,3 +1,5 @@
+#[cfg(unix)]
+use std::sync::Once;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -35,3 +37,23 @@ pub(crate) fn end_all() {
     }
     codex_client::exec::remove_all();
 }
+
+/// Has the same done whoever loaded this last, and however: a worker hears nothing of the end of the process, and some
+/// programs have a `process` of their own that has no end. On Windows the job object sees to it.
+#[cfg(unix)]
+pub(crate) fn end_with_process() {
+    extern "C" fn at_exit() {
+        // The thread that ends the process has lost its thread-local state by now.
+        let ended = std::thread::Builder::new().spawn(end_all).map(std::thread::JoinHandle::join);
+        drop(ended);
+    }
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        napi::bindgen_prelude::retain_current_module_for_unload_safety();
+        // SAFETY: the function takes nothing, never unwinds, and its module stays loaded.
+        unsafe { libc::atexit(at_exit) };
+    });
+}
+
+#[cfg(not(unix))]
+pub(crate) fn end_with_process() {}

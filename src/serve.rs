@@ -73,12 +73,8 @@ pub(crate) fn serve<'env>(env: &'env Env, options: Unknown<'env>) -> Result<Unkn
         let (settings, signal) = hooks.abortable_settings::<ServeSettings>(env, options)?;
         let host = Host {
             runtime: runtime()?.handle().clone(),
-            client_info: ClientInfo {
-                name: "codex-node".to_owned(),
-                title: None,
-                version: hooks.version.clone(),
-            },
-            search_from: search_from(hooks),
+            client_info: ClientInfo { name: "codex-node".to_owned(), title: None, version: hooks.version()? },
+            search_from: search_from(&hooks)?,
             transport: None,
         };
         let ended = hooks.ended().clone();

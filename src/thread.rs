@@ -108,8 +108,12 @@ impl Thread {
     /// Wire: `thread/resume`.
     #[napi(ts_return_type = "Promise<Turn | null>")]
     pub fn running_turn<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        let thread = self.thread.clone();
-        promise(env, async move { thread.running_turn().await }, |_, turn| Ok(turn.map(Turn::new)))
+        let running = || {
+            let (thread, context) = (self.thread.clone(), Hooks::of(env)?.context(env)?);
+            let running = async move { thread.running_turn(Some(context)).await };
+            promise(env, running, |_, turn| Ok(turn.map(Turn::new)))
+        };
+        or_reject(env, running())
     }
 
     /// Reads the thread as the server has stored it; it need not be loaded.
@@ -166,7 +170,9 @@ where
     if is_aborted(signal.as_ref())? {
         cancel.cancel();
     }
-    let started = start(input, settings, handlers, cancel.clone()).map_err(|error| to_js(env, &error))?;
+    let handlers = handlers.map_or_else(|| Hooks::of(env)?.context_alone(env), Ok)?;
+    let started =
+        start(input, settings, Some(handlers), cancel.clone()).map_err(|error| to_js(env, &error))?;
     let promise = parsing(env, started(env)?, output, signal)?;
     abortable(env, promise, signal, cancel)
 }

@@ -1,6 +1,9 @@
 // Compiled by tsc, never run: each line below is a claim about the types of tools and structured output.
+
 import { toStandardJsonSchema } from '@valibot/to-json-schema'
 import { type } from 'arktype'
+import type { JSONSchema7 } from 'json-schema'
+import { Type } from 'typebox'
 import * as v from 'valibot'
 import { z } from 'zod'
 import {
@@ -138,6 +141,22 @@ async function output() {
   const schema: JsonSchema = json
   const given = await codex.run('hi', { outputSchema: schema })
   is<Equal<typeof given.parsed, unknown>>()
+
+  // What others have a type of their own for is a JSON Schema as well.
+  const seven: JSONSchema7 = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] }
+  const frozen = { type: 'object', properties: {}, required: ['a'] } as const
+  interface Own {
+    readonly type: 'object'
+    readonly properties: Readonly<Record<string, Own>>
+  }
+  const own: Own = { type: 'object', properties: {} }
+  for (const outputSchema of [seven, frozen, own, Type.Object({ a: Type.String() })]) {
+    is<Equal<Awaited<ReturnType<typeof thread.run<typeof outputSchema>>>['parsed'], unknown>>()
+    await thread.run('hi', { outputSchema })
+    defineTool({ ...what, inputSchema: outputSchema, run: () => '' })
+  }
+  // @ts-expect-error a text is no schema
+  await thread.run('hi', { outputSchema: 'object' })
 
   // Without a schema there is nothing parsed.
   const plain = await thread.run('hi')

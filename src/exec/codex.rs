@@ -4,7 +4,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::codex::search_from;
-use crate::environment::Hooks;
+use crate::environment::{Evaluation, Hooks};
 use crate::error::to_js;
 use crate::runtime::runtime;
 
@@ -18,10 +18,11 @@ pub struct ExecCodex {
 impl ExecCodex {
     /// Checks the options; nothing is looked for or started.
     #[napi(constructor, ts_args_type = "options?: object")]
-    pub fn new(env: Env, options: Unknown<'_>) -> Result<Self> {
+    pub fn new(env: Env, options: Unknown<'_>, evaluation: Option<u32>) -> Result<Self> {
+        let _entered = Evaluation::given(evaluation).enter();
         let hooks = Hooks::of(&env)?;
         let settings: ExecSettings = hooks.settings(&env, options)?;
-        let host = ExecHost { runtime: runtime()?.handle().clone(), search_from: search_from(hooks) };
+        let host = ExecHost { runtime: runtime()?.handle().clone(), search_from: search_from(&hooks)? };
         let codex = exec::Codex::new(settings, host).map_err(|error| to_js(&env, &error))?;
         Ok(Self { codex })
     }

@@ -5,6 +5,7 @@ use napi::bindgen_prelude::{Array, JsObjectValue, Object, Unknown};
 use napi::{Env, Result};
 use tokio_util::sync::CancellationToken;
 
+use crate::environment::Evaluation;
 use crate::promise::{Returned, parsed, promise_or};
 use crate::reader::reader_object;
 use crate::text::Text;
@@ -24,7 +25,9 @@ pub(super) fn run_reader_object<'env>(
             Ok(())
         }
     })?;
+    let evaluation = Evaluation::current();
     let result = env.create_function_from_closure::<Unknown<'_>, _, _>("result", move |context| {
+        let _entered = evaluation.enter();
         let reader = Arc::clone(&resulting);
         promise_or(context.env, async move { reader.result().await }, parsed).map(Returned::from)
     })?;

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::codex::ExecCodex;
 use super::reader::run_reader_object;
-use crate::environment::Hooks;
+use crate::environment::{Evaluation, Hooks};
 use crate::error::to_js;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, promise_or};
 use crate::thread::string_argument;
@@ -21,8 +21,15 @@ pub struct ExecThread {
 impl ExecThread {
     /// A new thread for null, else the one that was started before.
     #[napi(constructor, ts_args_type = "codex: ExecCodex, id: string | null, options?: object")]
-    pub fn new(env: Env, codex: &ExecCodex, id: Unknown<'_>, options: Unknown<'_>) -> Result<Self> {
+    pub fn new(
+        env: Env,
+        codex: &ExecCodex,
+        id: Unknown<'_>,
+        options: Unknown<'_>,
+        evaluation: Option<u32>,
+    ) -> Result<Self> {
         let env = &env;
+        let _entered = Evaluation::given(evaluation).enter();
         let settings: ExecThreadSettings = Hooks::of(env)?.settings(env, options)?;
         let thread = match id.get_type()? {
             napi::ValueType::Null => codex.codex.start_thread(settings),

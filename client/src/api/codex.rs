@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::api::core::{Core, Host};
 use crate::options::{ClientSettings, Input, RunSettings};
-use crate::requests::Handlers;
+use crate::requests::{ContextAlone, Handlers};
 use crate::routing::RingReader;
 use crate::rpc::RawAnswer;
 use crate::session::{Metadata, Observer};
@@ -116,11 +116,13 @@ impl Codex {
         if cancel.is_cancelled() {
             return Err(Error::Aborted { result: None });
         }
+        let context = handlers.as_ref().and_then(|handlers| handlers.context());
+        let begun_by = context.map(|context| Arc::new(ContextAlone(context)) as Arc<dyn Handlers>);
         let thread = tokio::select! {
             thread = self.start_thread(settings, handlers) => thread?,
             () = cancel.cancelled() => return Err(Error::Aborted { result: None }),
         };
-        let outcome = thread.run(input, turn, None, cancel)?.await;
+        let outcome = thread.run(input, turn, begun_by, cancel)?.await;
         thread.unsubscribe();
         outcome
     }

@@ -135,7 +135,7 @@ fn is_documented(text: &str) -> bool {
 fn inline(text: &str) -> String {
     let text = text.trim();
     match text.strip_prefix("Array<").and_then(|text| text.strip_suffix('>')) {
-        Some(item) => format!("{item}[]"),
+        Some(item) => format!("readonly {item}[]"),
         // `{ 'type': 'x' }`
         None => text.replace("{ '", "{ ").replace("': ", ": "),
     }

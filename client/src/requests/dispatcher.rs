@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::answer::wire_answer;
+use super::context::CallContext;
 use super::decline::decline;
 use super::kind::HandlerKind;
 use crate::lock;
@@ -28,8 +29,19 @@ pub trait Handlers: Send + Sync {
     fn has_tool(&self, _name: &str) -> bool {
         false
     }
-    /// Asks it. `cancel` is cancelled when the answer is not wanted any more.
-    fn call(&self, kind: HandlerKind, request: String, cancel: CancellationToken) -> HandlerFuture;
+    /// The context of the call that they were given to.
+    fn context(&self) -> Option<CallContext> {
+        None
+    }
+    /// Asks it, in the context of the call that began the turn, where the request belongs to one. `cancel` is cancelled
+    /// when the answer is not wanted any more.
+    fn call(
+        &self,
+        kind: HandlerKind,
+        request: String,
+        context: Option<CallContext>,
+        cancel: CancellationToken,
+    ) -> HandlerFuture;
 }
 
 /// Whose handlers answered.
@@ -44,6 +56,8 @@ enum Scope {
 #[derive(Clone)]
 struct TurnScope {
     handlers: Option<Arc<dyn Handlers>>,
+    /// Where the call was made that began the turn, or went on with it.
+    context: Option<CallContext>,
     /// The turn; none while it is being started.
     state: watch::Receiver<Option<Arc<TurnState>>>,
 }
@@ -130,7 +144,9 @@ impl Dispatcher {
     /// A turn is about to be started: until its id is known it is found by its thread.
     pub fn starting(&self, thread: &str, handlers: Option<Arc<dyn Handlers>>) {
         let (sender, state) = watch::channel(None);
-        lock(&self.scopes).starting.insert(thread.to_owned(), (TurnScope { handlers, state }, sender));
+        let context = handlers.as_ref().and_then(|handlers| handlers.context());
+        let scope = TurnScope { handlers, context, state };
+        lock(&self.scopes).starting.insert(thread.to_owned(), (scope, sender));
     }
 
     /// The turn that was being started has come to be, or has not.
@@ -141,6 +157,13 @@ impl Dispatcher {
             // Whoever was asked meanwhile follows the turn from now on.
             let _ = sender.send(Some(Arc::clone(state)));
             scopes.turns.insert(state.turn_id.clone(), scope);
+        }
+    }
+
+    /// A turn goes on by another call.
+    pub fn continued(&self, turn: &str, context: Option<CallContext>) {
+        if let (Some(scope), Some(context)) = (lock(&self.scopes).turns.get_mut(turn), context) {
+            scope.context = Some(context);
         }
     }
 
@@ -261,6 +284,15 @@ impl Dispatcher {
         known.or_else(starting).cloned()
     }
 
+    /// The turn that runs in the thread of a request that names no turn.
+    fn running_in(&self, asked: &Asked) -> Option<TurnScope> {
+        let thread = asked.thread.as_ref().filter(|_| asked.turn.is_none())?;
+        let is_in = |scope: &&TurnScope| {
+            scope.state.borrow().as_ref().is_some_and(|state| state.thread_id == *thread)
+        };
+        lock(&self.scopes).turns.values().find(is_in).cloned()
+    }
+
     /// The handlers that may be asked, nearest first.
     fn handlers(&self, asked: &Asked, turn: Option<&TurnScope>) -> Vec<(Scope, Arc<dyn Handlers>)> {
         let thread =
@@ -289,7 +321,8 @@ impl Dispatcher {
             return Answered::Declined { error: None };
         };
         let state = turn.and_then(|turn| turn.state.borrow().clone());
-        let given = handlers.call(kind, asked.for_handler(state.as_ref()), cancel.clone()).await;
+        let context = turn.cloned().or_else(|| self.running_in(asked)).and_then(|turn| turn.context);
+        let given = handlers.call(kind, asked.for_handler(state.as_ref()), context, cancel.clone()).await;
         let answer = given.and_then(|given| {
             let given = serde_json::from_str(&given).map_err(|error| error.to_string())?;
             wire_answer(kind, method, given)

@@ -11,6 +11,7 @@ use crate::api::thread::Thread;
 use crate::api::thread::resumed::{AGAIN, Resumed, is_unwritten};
 use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
+use crate::requests::CallContext;
 use crate::routing::{Expected, TurnSink};
 use crate::session::Session;
 use crate::turn::TurnState;
@@ -18,10 +19,11 @@ use crate::turn::TurnState;
 impl Thread {
     /// The turn that runs in the thread, whoever started it. What it has completed comes as events first, then what
     /// follows. Wire: `thread/resume`.
-    pub async fn running_turn(&self) -> Result<Option<Turn>, Error> {
+    pub async fn running_turn(&self, context: Option<CallContext>) -> Result<Option<Turn>, Error> {
         let session = self.core.session()?;
         session.ready().await?;
         if let Some(state) = self.shared.running() {
+            self.core.services.dispatcher.continued(&state.turn_id, context);
             return Ok(Some(Turn::new(self.clone(), Arc::clone(&session.connection), state)));
         }
         // No turn of this client may begin meanwhile.
@@ -38,6 +40,7 @@ impl Thread {
         let dispatcher = Arc::clone(&self.core.services.dispatcher);
         dispatcher.starting(self.id(), None);
         dispatcher.started(self.id(), Some(&state));
+        dispatcher.continued(&turn_id, context);
         expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
         state.hold(permit);
         let watch = Watch {

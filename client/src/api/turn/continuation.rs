@@ -9,6 +9,7 @@ use crate::api::thread::Thread;
 use crate::api::thread::state::ThreadState;
 use crate::api::turn::Turn;
 use crate::options::ContinueSettings;
+use crate::requests::CallContext;
 use crate::source::Source;
 use crate::turn::{Batch, Continuation, Piece, ReaderKind, TurnStatus};
 
@@ -54,6 +55,7 @@ impl Codex {
         &self,
         continuation: &Continuation,
         settings: &ContinueSettings,
+        context: Option<CallContext>,
         cancel: CancellationToken,
     ) -> Result<Turn, Error> {
         let silence = settings.inactivity_timeout()?;
@@ -64,6 +66,7 @@ impl Codex {
         if let Some(limit) = silence.or(self.core.settings.inactivity_timeout()) {
             turn.watch_silence(limit);
         }
+        self.core.services.dispatcher.continued(&continuation.turn_id, context);
         self.core.services.runtime.spawn(turn.aborted_by(cancel).instrument(self.core.services.span.clone()));
         Ok(turn)
     }

@@ -32,10 +32,11 @@ impl Thread {
     pub fn compact(
         &self,
         settings: &CompactSettings,
+        handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
         let work = Work::Compact(settings.inactivity_timeout()?);
-        let begun = self.begin(work, None, cancel, false)?;
+        let begun = self.begin(work, handlers, cancel, false)?;
         Ok(async move {
             let turn = begun.await?;
             turn.result(turn.wait()).await

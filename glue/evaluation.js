@@ -1,0 +1,170 @@
+'use strict'
+
+const { types } = require('node:util')
+const { CALLED, callerOf, withCaller } = require('./caller.js')
+const native = require('./native.js')
+
+/**
+ * One evaluation of this package: hot reload, `jest.resetModules()`, another test file or bundle each make one, with
+ * error classes of its own.
+ * @typedef {{ id: number, hooks: object }} Evaluation
+ *
+ * What all evaluations in this thread share, as they share the addon.
+ * @typedef {object} Shared
+ * @property {number} evaluations how many there have been
+ * @property {WeakMap<object, Evaluation>} owners which made an object: its errors and results are of that one
+ * @property {[object, string | symbol, PropertyDescriptor][]} methods of all classes, as the addon has them
+ */
+
+const SHARED = Symbol.for('codex-node.evaluations')
+
+/**
+ * Makes what the native side asks of JavaScript known to it, as those of one evaluation, and has its classes say whom
+ * they work for and who called them.
+ *
+ * @param {object} hooks
+ */
+function evaluate(hooks) {
+  native[SHARED] ??= begin()
+  /** @type {Shared} */
+  const shared = native[SHARED]
+  shared.evaluations++
+  /** @type {Evaluation} */
+  const evaluation = { id: native.initialize(hooks), hooks }
+  // Those of an evaluation before would go on in a world that may be gone.
+  for (const [prototype, name, descriptor] of shared.methods) {
+    Object.defineProperty(prototype, name, attended(descriptor, shared))
+  }
+
+  /**
+   * A function of the addon.
+   * @template {Function} F
+   * @param {F} original
+   * @returns {F}
+   */
+  function called(original) {
+    return attend(original, shared, () => evaluation)
+  }
+
+  /**
+   * An object that was made by this evaluation: what comes of it is so too.
+   * @param {object} object
+   */
+  function own(object) {
+    shared.owners.set(object, evaluation)
+  }
+
+  return { called, evaluation, own }
+}
+
+/** @returns {Shared} */
+function begin() {
+  /** @type {Shared['methods']} */
+  const methods = []
+  for (const { prototype } of Object.values(native)) {
+    if (prototype === undefined) continue
+    for (const name of Reflect.ownKeys(prototype)) {
+      const descriptor = Object.getOwnPropertyDescriptor(prototype, name)
+      if (descriptor?.configurable && name !== 'constructor') methods.push([prototype, name, descriptor])
+    }
+  }
+  return { evaluations: 0, owners: new WeakMap(), methods }
+}
+
+/**
+ * A method or getter that says whom it works for, and who called it.
+ *
+ * @param {PropertyDescriptor} descriptor
+ * @param {Shared} shared
+ * @returns {PropertyDescriptor}
+ */
+function attended(descriptor, shared) {
+  /** @param {any} object */
+  const owner = (object) => shared.owners.get(object)
+  if (typeof descriptor.value === 'function') {
+    return { ...descriptor, value: attend(descriptor.value, shared, owner) }
+  }
+  if (descriptor.get === undefined) return descriptor
+  return { ...descriptor, get: attend(descriptor.get, shared, owner) }
+}
+
+/**
+ * @template {Function} F
+ * @param {F} original
+ * @param {Shared} shared
+ * @param {(object: any) => Evaluation | undefined} ownerOf
+ * @returns {F}
+ */
+function attend(original, shared, ownerOf) {
+  /**
+   * @this {any}
+   * @param {unknown[]} args
+   */
+  function attending(...args) {
+    const owner = ownerOf(this)
+    let outcome
+    try {
+      outcome = within(owner, shared, () => Reflect.apply(original, this, args))
+    } catch (error) {
+      throw withCaller(error, callerOf(attending))
+    }
+    if (types.isPromise(outcome)) return settle(outcome, owner, shared, callerOf(attending))
+    if (typeof outcome === 'object' && outcome !== null) {
+      belongs(outcome, owner, shared)
+      outcome[CALLED]?.(callerOf(attending))
+    }
+    return outcome
+  }
+  for (const name of ['name', 'length']) {
+    const value = /** @type {any} */ (original)[name]
+    Object.defineProperty(attending, name, { value, configurable: true })
+  }
+  return /** @type {any} */ (attending)
+}
+
+/**
+ * @template T
+ * @param {Evaluation | undefined} owner
+ * @param {Shared} shared
+ * @param {() => T} call
+ * @returns {T}
+ */
+function within(owner, shared, call) {
+  // Where there is but one it is the one.
+  if (owner === undefined || shared.evaluations === 1) return call()
+  const before = native.enter(owner.id)
+  try {
+    return call()
+  } finally {
+    native.enter(before)
+  }
+}
+
+/**
+ * @param {Promise<any>} promise
+ * @param {Evaluation | undefined} owner
+ * @param {Shared} shared
+ * @param {import('./caller.js').Caller} caller
+ */
+async function settle(promise, owner, shared, caller) {
+  try {
+    const value = await promise
+    if (typeof value === 'object' && value !== null) belongs(value, owner, shared)
+    return value
+  } catch (error) {
+    throw withCaller(error, caller)
+  }
+}
+
+/**
+ * @param {object} value
+ * @param {Evaluation | undefined} owner
+ * @param {Shared} shared
+ */
+function belongs(value, owner, shared) {
+  // Of data nothing comes.
+  if (owner !== undefined && Object.getPrototypeOf(value) !== Object.prototype)
+    shared.owners.set(value, owner)
+}
+
+module.exports = { evaluate }
