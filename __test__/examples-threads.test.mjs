@@ -1,5 +1,6 @@
 // The programs of examples/ that approve, review, log in and browse threads.
 
+import './support/environment.mjs'
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +9,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { command, createCodexHome, say, startScriptedProvider } from '../testing/index.mjs'
+import { command, createCodexHome, reply, say, startScriptedProvider } from '../testing/index.mjs'
 import { rigEnvironment, rigPath } from './support/rig.mjs'
 
 /**
@@ -34,7 +35,12 @@ async function stage(t, options) {
       killSignal: 'SIGKILL',
     })
     // As a person does: an answer comes after its question.
-    child.stdout.on('data', (chunk) => String(chunk).includes('[n]o: ') && child.stdin.end(input))
+    const answers = input.split(/(?<=\n)/)
+    child.stdout.on('data', (chunk) => {
+      if (!String(chunk).includes('[n]o: ')) return
+      child.stdin.write(answers.shift() ?? '')
+      if (answers.length === 0) child.stdin.end()
+    })
     const [stdout, stderr, [code]] = await Promise.all([
       text(child.stdout),
       text(child.stderr),
@@ -60,6 +66,22 @@ test('approvals: what the person says is what happens', async (t) => {
   assert.equal(existsSync(file), false)
   await run(['approvals', 'touch'], {}, 'y\n')
   assert.equal(existsSync(file), true)
+})
+
+test('approvals: two questions at once are asked one after the other; without anybody to answer they are declined', async (t) => {
+  const { provider, home, run } = await stage(t, { sandboxMode: 'read-only' })
+  const files = ['one', 'two'].map((name) => join(home.workspace, name))
+  const both = files.map((file) =>
+    command(`touch ${file}`, { sandbox_permissions: 'require_escalated', justification: 'it is due' }),
+  )
+  provider.when('touch', reply(both), say('Done.'))
+  const asked = await run(['approvals', 'touch'], {}, 'n\ny\n')
+  assert.equal(asked.match(/The agent wants to run/g)?.length, 2)
+  assert.match(asked, /Done\./)
+  assert.equal(files.filter(existsSync).length, 1)
+  const unasked = await run(['approvals', 'touch'], {}, '')
+  assert.match(unasked, /Done\./)
+  assert.equal(files.filter(existsSync).length, 1)
 })
 
 test('review: the findings of the changes that are not committed', async (t) => {

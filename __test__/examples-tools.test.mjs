@@ -1,5 +1,6 @@
 // The programs of examples/ with a tool and with structured output, as a user runs them.
 
+import './support/environment.mjs'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -70,5 +71,8 @@ test('structured-output: an answer that does not fit is shown with what is wrong
   provider.enqueue(say('{"summary":"Fair."}'))
   const { code, stdout, stderr } = await run('structured-output')
   assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
-  assert.match(stderr, /^the final message does not fit outputSchema: risks: .*\n\{"summary":"Fair\."\}\n$/)
+  assert.match(
+    stderr,
+    /^OutputValidationError: the final message does not fit outputSchema: risks: .*\n\{"summary":"Fair\."\}\n$/,
+  )
 })

@@ -1,6 +1,7 @@
 // Each program of examples/, as a user runs it: a process of its own on the real codex. Only its environment
 // leads it to the scripted provider.
 
+import './support/environment.mjs'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,6 @@
 // The README must not rot: its code is compiled, its offline test is run, its names and links exist.
 
+import './support/environment.mjs'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -6,6 +6,7 @@ import { startScriptedProvider } from '../testing/index.mjs'
 const DELTAS = 200
 
 const provider = await startScriptedProvider({
+  keepAlive: true,
   record: false,
   respond: ({ userText }) => (userText?.startsWith('many') ? { deltas: DELTAS, text: 'tok ' } : undefined),
 })

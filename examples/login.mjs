@@ -18,6 +18,9 @@ try {
   const { account } = await codex.account.read()
   // Null where the configured model provider needs no account of OpenAI's.
   console.log(`Logged in. Codex works with: ${account?.type ?? 'a provider of its own'}`)
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   await codex.close()
 }

@@ -17,6 +17,9 @@ try {
     // One that failed does not touch the others.
     console.log(answer.status === 'fulfilled' ? answer.value : `failed: ${answer.reason.message}`)
   })
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   await codex.close()
 }

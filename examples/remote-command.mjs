@@ -13,7 +13,8 @@ if (command === undefined) {
 }
 
 const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-const exited = once(child, 'exit')
+// It may not be there at all.
+const exited = once(child, 'close').catch((error) => console.error(String(error)))
 const codex = new Codex({ transport: { readable: child.stdout, writable: child.stdin } })
 try {
   const { codexHome, platformOs } = await codex.connect()
@@ -24,6 +25,9 @@ try {
     sandbox: 'read-only',
   })
   console.log(finalResponse)
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   // Closes the command's input, which ends codex, and the command with it.
   await codex.close()

@@ -17,6 +17,9 @@ try {
   }
   const { finalResponse } = await review.run()
   console.log(finalResponse ?? 'The review ended without a word.')
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   await codex.close()
 }

@@ -6,7 +6,10 @@ import { Codex, serve } from 'codex-node'
 const prompt = process.argv[2] ?? 'Run the tests of this project and tell me what fails.'
 
 // It listens on this machine alone, and ends with this program.
-const server = await serve()
+const server = await serve().catch((error) => {
+  console.error(String(error))
+  process.exit(1)
+})
 const codex = new Codex({ url: server.url, token: server.token })
 try {
   const thread = await codex.startThread({ cwd: process.cwd(), sandbox: 'read-only' })
@@ -17,6 +20,9 @@ try {
 
   const result = await turn.run()
   console.log(`${result.status}: ${result.finalResponse}`)
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   await codex.close()
   await server.close()

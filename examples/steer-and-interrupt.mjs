@@ -33,6 +33,9 @@ try {
   // The thread goes on. A deadline of your own is a signal.
   const title = await thread.run('Give the story a title.', { signal: AbortSignal.timeout(120_000) })
   console.log(title.finalResponse)
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   await codex.close()
 }

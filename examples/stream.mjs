@@ -30,6 +30,9 @@ try {
   // The turn is over: its result is there at once. It rejects if the turn failed.
   const result = await turn.run()
   console.log(result.finalResponse)
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   await codex.close()
 }

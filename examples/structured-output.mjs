@@ -30,10 +30,9 @@ try {
     console.log(`${severity.padEnd(6)} ${title}${file === undefined ? '' : ` (${file})`}`)
   }
 } catch (error) {
+  console.error(String(error))
   // A model that does not keep to the schema, as others than those of OpenAI may.
-  if (!(error instanceof OutputValidationError)) throw error
-  console.error(error.message)
-  console.error(error.text)
+  if (error instanceof OutputValidationError) console.error(error.text)
   process.exitCode = 1
 } finally {
   await codex.close()

@@ -10,7 +10,11 @@ if (!url || !tokenFile || !threadId) {
   process.exit(2)
 }
 
-const codex = new Codex({ url, token: await readFile(tokenFile, 'utf8') })
+const token = await readFile(tokenFile, 'utf8').catch((error) => {
+  console.error(String(error))
+  process.exit(1)
+})
+const codex = new Codex({ url, token })
 // When the line drops it is opened again, and the turn goes on.
 codex.on('connection', ({ type }) => console.error(`(${type})`))
 try {
@@ -24,6 +28,9 @@ try {
     const { status } = await turn.run()
     console.log(`\n${status}`)
   }
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   // The server goes on: it belongs to who started it.
   await codex.close()

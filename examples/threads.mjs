@@ -28,6 +28,9 @@ try {
     const { finalResponse } = await fork.run(prompt)
     console.log(`${fork.id}\n${finalResponse}`)
   }
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   await codex.close()
 }

@@ -31,6 +31,9 @@ try {
   const thread = await codex.startThread({ cwd: process.cwd(), sandbox: 'read-only', tools: [listOrders] })
   const { finalResponse } = await thread.run(question)
   console.log(finalResponse)
+} catch (error) {
+  console.error(String(error))
+  process.exitCode = 1
 } finally {
   await codex.close()
 }

@@ -26,7 +26,16 @@ export async function setUp() {
   if (await isInstalled()) return
   console.log('Installing the packages of package-lock.json ...')
   // Without scripts: no dependency needs its own, and ours would build the addon a second time.
-  npm(['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'])
+  // With NODE_ENV=production npm would leave the tools out.
+  npm([
+    'ci',
+    '--include=dev',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ])
 }
 
 /**

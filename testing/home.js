@@ -25,7 +25,7 @@ class CodexHome {
     this.codexHome = join(root, 'codex')
     this.workspace = join(root, 'workspace')
     /** @type {Record<string, string>} */
-    this.env = { HOME: this.home, CODEX_HOME: this.codexHome }
+    this.env = { HOME: this.home, CODEX_HOME: this.codexHome, ...withoutProxy(process.env) }
     if (process.platform === 'win32') this.env.USERPROFILE = this.home
   }
 
@@ -47,6 +47,16 @@ class CodexHome {
 asyncDisposable(CodexHome, function () {
   return this.remove()
 })
+
+/**
+ * The provider is on loopback, which no proxy reaches. Some programs look at one of the names, some at the other.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ */
+function withoutProxy({ NO_PROXY, no_proxy = NO_PROXY }) {
+  const hosts = [no_proxy, '127.0.0.1', 'localhost', '::1'].filter(Boolean).join(',')
+  return { NO_PROXY: hosts, no_proxy: hosts }
+}
 
 /**
  * @param {{ url: string }} provider

@@ -33,12 +33,24 @@ export interface ScriptedProviderOptions {
    * queue and the fallback. What it throws fails the turn and is kept in `errors`.
    */
   respond?: (request: RecordedRequest) => Step | null | undefined | Promise<Step | null | undefined>
-  /** The answer when nothing else is scripted. @default a short friendly message */
-  fallback?: Step
+  /**
+   * The answer when nothing else is scripted; `'fail'` fails the turn and keeps an error in `errors`, so that a script
+   * that is too short can't pass.
+   *
+   * @default a short friendly message
+   */
+  fallback?: Step | 'fail'
   /** Port on 127.0.0.1. @default 0, any free one */
   port?: number
   /** Keep every request in `requests`. Turn it off for long runs: a request of codex is 40 KB and more. @default true */
   record?: boolean
+  /**
+   * Whether the provider keeps the program alive while nobody waits for one of its requests: for a program that is
+   * nothing else.
+   *
+   * @default false
+   */
+  keepAlive?: boolean
 }
 
 /**
@@ -55,6 +67,8 @@ export declare class ScriptedProvider implements AsyncDisposable {
   readonly errors: readonly unknown[]
   /** How many steps are left in the queue. */
   readonly queued: number
+  /** The model requests that got the fallback, as neither `respond` nor a rule nor the queue had a step for them. */
+  readonly unscripted: readonly RecordedRequest[]
   /**
    * Adds to the queue, which is served in order, to whichever thread asks first. With several threads at once, use
    * `when`. Requests that codex makes for itself, such as for a title or a compaction, take steps too.

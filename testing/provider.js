@@ -24,6 +24,7 @@ const OPTIONS = {
     test: (/** @type {unknown} */ port) => is.count.test(port) && Number(port) < 65536,
   },
   record: is.boolean,
+  keepAlive: is.boolean,
 }
 
 // A connection that codex wants to use again must not have been closed in that moment.
@@ -55,9 +56,11 @@ class ScriptedProvider {
   #url = ''
 
   /** @param {ScriptedProviderOptions} options */
-  constructor({ respond, fallback, record = true }) {
+  constructor({ respond, fallback, record = true, keepAlive = false }) {
     this.#script = new Script({ respond, fallback })
-    this.#log = new RequestLog(record)
+    this.#log = new RequestLog(record, (isWaiting) => {
+      if (!keepAlive) this.#server[isWaiting ? 'ref' : 'unref']()
+    })
     this.#record = record
     this.#server = http.createServer((message, response) => {
       const stream = new ResponseStream(response)
@@ -65,6 +68,8 @@ class ScriptedProvider {
       this.#answers.set(stream, answered)
     })
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS
+    // A test that forgot to close it ends all the same; who waits for an answer of codex is kept alive by that.
+    if (!keepAlive) this.#server.unref().on('connection', (socket) => socket.unref())
     this.#server.on('upgrade', (message, socket) => this.#refuseUpgrade(message, socket))
     this.#server.on('clientError', (_error, socket) => socket.destroy())
   }
@@ -93,6 +98,10 @@ class ScriptedProvider {
 
   get queued() {
     return this.#script.queued
+  }
+
+  get unscripted() {
+    return this.#script.unscripted
   }
 
   /** @param {...Step} steps */

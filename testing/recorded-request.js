@@ -6,8 +6,31 @@ const { isRecord } = require('./validate.js')
 
 /** @typedef {import('node:http').IncomingHttpHeaders} IncomingHttpHeaders */
 
-// What codex itself adds under the role "user": <environment_context>, <turn_aborted>, AGENTS.md and the like.
-const ADDED_BY_CODEX = /^\s*(?:<([a-z]+_[a-z_]+|skill)\b[^>]*>[\s\S]*<\/\1>\s*$|# AGENTS\.md instructions)/
+/** The tags of what codex itself adds under the role "user". A prompt may be wrapped in any other. */
+const TAGS_OF_CODEX = [
+  'environment_context',
+  'user_instructions',
+  'user_shell_command',
+  'turn_aborted',
+  'subagent_notification',
+  'agent_message_board_notification',
+  'codex_internal_context',
+  'context_window',
+  'context_window_guidance',
+  'context_window_reminder',
+  'current_time_reminder',
+  'current_time_unavailable',
+  'image_resize_notice',
+  'model_switch',
+  'recommended_plugins',
+  'rollout_budget',
+  'skill',
+  'startup_context',
+  '[a-z_]+_instructions',
+]
+const ADDED_BY_CODEX = new RegExp(
+  `^\\s*(?:<(${TAGS_OF_CODEX.join('|')})\\b[^>]*>[\\s\\S]*</\\1>\\s*$|# AGENTS\\.md instructions)`,
+)
 // The markers that codex puts around an image.
 const IMAGE_MARKER = /^<\/?image\b[^>]*>$/
 

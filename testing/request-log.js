@@ -20,9 +20,15 @@ class RequestLog {
   /** @type {Error | undefined} */
   #closed
 
-  /** @param {boolean} keep whether a request that nobody waits for is kept for a later call */
-  constructor(keep) {
+  #waits
+
+  /**
+   * @param {boolean} keep whether a request that nobody waits for is kept for a later call
+   * @param {(isWaiting: boolean) => void} waits told when somebody waits, and when nobody does any more
+   */
+  constructor(keep, waits) {
     this.#keep = keep
+    this.#waits = waits
   }
 
   /** @param {RecordedRequest} request */
@@ -70,6 +76,7 @@ class RequestLog {
       const leave = () => waiter.reject(signal?.reason)
       const settled = () => {
         this.#waiters.delete(waiter)
+        if (this.#waiters.size === 0) this.#waits(false)
         signal?.removeEventListener('abort', leave)
       }
       /** @type {Waiter} */
@@ -85,6 +92,7 @@ class RequestLog {
         },
       }
       this.#waiters.add(waiter)
+      this.#waits(true)
       signal?.addEventListener('abort', leave, { once: true })
     })
   }

@@ -9,6 +9,8 @@ const { show } = require('./validate.js')
 /** @typedef {(request: RecordedRequest) => unknown} Respond */
 
 const FALLBACK = 'Hello from the scripted provider: the script has no step for this request.'
+/** In the place of a fallback: a request for which there is no step is a fault. */
+const FAIL = 'fail'
 
 /**
  * @param {unknown} match
@@ -65,13 +67,15 @@ class Script {
   #rules = []
   /** @type {PlannedStep[]} */
   #queue = []
+  /** The requests for which there was no step. @type {RecordedRequest[]} */
+  unscripted = []
 
   /**
    * @param {{ respond?: Respond | undefined, fallback?: unknown }} options
    */
   constructor({ respond, fallback = FALLBACK }) {
     this.#respond = respond
-    this.#fallback = parseStep(fallback, 'fallback')
+    this.#fallback = fallback === FAIL ? undefined : parseStep(fallback, 'fallback')
   }
 
   get queued() {
@@ -103,7 +107,11 @@ class Script {
       const step = rule.next(request)
       if (step) return step
     }
-    return this.#queue.shift() ?? this.#fallback
+    const queued = this.#queue.shift()
+    if (queued !== undefined) return queued
+    this.unscripted.push(request)
+    if (this.#fallback !== undefined) return this.#fallback
+    throw new Error(`the script has no step for this request, whose prompt is ${show(request.userText)}`)
   }
 }
 

@@ -1,5 +1,6 @@
 // A Node program of its own that uses this package: for what must not happen in the process of the tests.
 
+import './environment.mjs'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 

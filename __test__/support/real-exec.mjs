@@ -1,5 +1,6 @@
 // A Codex of `codex-node/exec` on the real codex binary, with a scripted model provider on loopback.
 
+import './environment.mjs'
 import { Codex } from '../../exec/index.mjs'
 import { createCodexHome, startScriptedProvider } from '../../testing/index.mjs'
 

@@ -1,5 +1,6 @@
 // A Codex on the real codex binary, with a scripted model provider on loopback.
 
+import './environment.mjs'
 import { Codex } from '../../index.mjs'
 import { createCodexHome, startScriptedProvider } from '../../testing/index.mjs'
 

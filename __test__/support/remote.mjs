@@ -1,5 +1,6 @@
 // An app-server that listens, and what stands between it and its clients.
 
+import './environment.mjs'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'

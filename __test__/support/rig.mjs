@@ -1,5 +1,6 @@
 // A Codex on the scripted app-server: see rig/README.md for the scripts.
 
+import './environment.mjs'
 import { existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

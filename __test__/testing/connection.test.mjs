@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { createGate, cut, deltas, hang, say, startScriptedProvider, waitFor } from '../../testing/index.mjs'
 import { answer, ask, events } from './helpers.mjs'
@@ -112,4 +114,34 @@ describe('connections', { timeout: 10_000 }, () => {
     await provider[Symbol.asyncDispose]()
     await assert.rejects(ask(provider))
   })
+})
+
+test('a provider that nobody closed keeps no program alive, unless it is told to or somebody waits for a request', async (t) => {
+  const index = new URL('../../testing/index.mjs', import.meta.url).href
+  /** @param {string} program */
+  const ended = async (program) => {
+    const code = `import { startScriptedProvider } from '${index}'; ${program}`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+      stdio: ['ignore', 'pipe', 2],
+    })
+    t.after(() => child.kill('SIGKILL'))
+    const stdout = /** @type {import('node:stream').Readable} */ (child.stdout)
+    const [said, [status]] = await Promise.all([text(stdout), once(child, 'exit')])
+    return { said, status }
+  }
+  const asks =
+    "const body = JSON.stringify({ input: [] }); await fetch(provider.url + '/responses', { method: 'POST', body })"
+  const outcomes = await Promise.all([
+    ended(`const provider = await startScriptedProvider(); ${asks}`),
+    ended(`const provider = await startScriptedProvider()
+      setTimeout(async () => { ${asks} }, 50).unref()
+      console.log((await provider.nextRequest()).method)`),
+    ended(`const provider = await startScriptedProvider({ keepAlive: true })
+      setTimeout(() => { console.log('alive'); provider.close() }, 50).unref()`),
+  ])
+  assert.deepEqual(outcomes, [
+    { said: '', status: 0 },
+    { said: 'POST\n', status: 0 },
+    { said: 'alive\n', status: 0 },
+  ])
 })

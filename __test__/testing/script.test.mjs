@@ -96,6 +96,37 @@ describe('the script', { timeout: 10_000 }, () => {
     return { promise, reject }
   }
 
+  test('a prompt may be wrapped in a tag; what codex wraps in its own is none', async () => {
+    for (const prompt of ['<task>do</task>', '<user_request id="1">\nlook\n</user_request>', '<a_b></a_b>']) {
+      provider.when(prompt, 'matched')
+      assert.equal(await answer(provider, prompt), 'matched')
+    }
+    for (const name of ['environment_context', 'skill', 'apps_instructions', 'turn_aborted']) {
+      await answer(provider, `<${name}>x</${name}>`)
+      assert.equal(provider.requests.at(-1)?.userText, undefined, name)
+    }
+  })
+
+  test('a request for which there is no step is kept, and may fail', async () => {
+    provider.when('two', 'first', 'second')
+    assert.equal(await answer(provider, 'two'), 'first')
+    assert.equal(await answer(provider, 'two'), 'second')
+    assert.deepEqual(provider.unscripted, [])
+    await answer(provider, 'two')
+    await answer(provider, 'other')
+    assert.deepEqual(
+      provider.unscripted.map(({ userText }) => userText),
+      ['two', 'other'],
+    )
+    const strict = await startScriptedProvider({ fallback: 'fail' })
+    const response = await ask(strict, 'what?')
+    assert.equal(response.status, 400)
+    assert.match(await response.text(), /the script has no step for this request, whose prompt is \\?"what\?/)
+    assert.equal(strict.errors.length, 1)
+    assert.equal(strict.unscripted.length, 1)
+    await strict.close()
+  })
+
   test('requests are recorded with what codex said', async () => {
     /** @type {string[]} */
     const heard = []

@@ -12,10 +12,17 @@ export async function demo(prompt) {
   const stopping = new AbortController()
   const stop = () => stopping.abort()
   process.once('SIGINT', stop)
+  // Whoever reads may have seen enough, as `head` has: what is left to show goes nowhere.
+  let isWatched = true
+  process.stdout.on('error', () => {
+    isWatched = false
+    stop()
+  })
   try {
     await play(prompt, stopping.signal)
     return 0
   } catch (error) {
+    if (!isWatched) return 0
     if (stopping.signal.aborted) {
       console.error('\nInterrupted.')
       return 130

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { root, SetupError } from '../setup.mjs'
 import { command } from './steps.mjs'
 
@@ -36,6 +37,7 @@ async function testsIn(place) {
 export function runTests(files, codex) {
   const report = join(root, 'target/node-test.tap')
   const args = [
+    `--import=${pathToFileURL(join(root, '__test__/support/environment.mjs'))}`,
     '--test',
     // Node's own default would be 1 on two cores; the tests wait more than they compute.
     `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
