@@ -377,8 +377,19 @@ export interface CancelledTurn {
 /** Options of `Turn.text`. */
 export type TextOptions = Omit<ReaderSettings, 'coalesce'>
 
+/** Options of `serverRequests`, and of `notifications`. */
+export interface ObserverOptions {
+  /**
+   * Whether waiting for the next keeps Node alive. In a loop in the background it should not: it never ends by itself,
+   * and the program would not either.
+   *
+   * @default true
+   */
+  keepAlive?: boolean
+}
+
 /** Options of `notifications`. */
-export interface NotificationOptions {
+export interface NotificationOptions extends ObserverOptions {
   /**
    * Wire names of those to give.
    *
@@ -1794,7 +1805,7 @@ export declare class Codex {
    * The requests from the server and how each was answered, from now on: to watch, not to answer. Bounded as
    * `notifications()` is.
    */
-  serverRequests(): ServerRequestStream
+  serverRequests(options?: ObserverOptions): ServerRequestStream
   /**
    * Ends codex: answers that are on the way are delivered, everything else rejects with `ClosedError`, as do
    * later calls. Idempotent; resolves when the process and all below it are gone or the line to it is closed, and

@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { getEventListeners } from 'node:events'
 import { createRequire } from 'node:module'
 import { describe, test } from 'node:test'
 import { CodexError } from '../index.mjs'
-import { rig } from './support/rig.mjs'
+import { startHost } from './support/host.mjs'
+import { rig, rigEnvironment, rigPath } from './support/rig.mjs'
 import { says, scriptedExec } from './support/scripted-exec.mjs'
 
 const require = createRequire(import.meta.url)
@@ -240,5 +242,273 @@ describe('evaluated twice', { timeout: 60_000 }, () => {
     const before = process.listenerCount('exit')
     for (let i = 0; i < 5; i++) again()
     assert.equal(process.listenerCount('exit'), before)
+  })
+})
+
+describe('signals', { concurrency: true, timeout: 60_000 }, () => {
+  const count = (/** @type {AbortSignal} */ signal) => getEventListeners(signal, 'abort').length
+
+  test('thirty runs at once have one listener, and none when they are over', async (t) => {
+    const { codex } = rig(t)
+    const { signal } = new AbortController()
+    const warned = t.mock.method(process, 'emitWarning')
+    const threads = await Promise.all(Array.from({ length: 30 }, () => codex.startThread({ signal })))
+    const runs = threads.map((thread) => thread.run('go', { signal }))
+    assert.equal(count(signal), 1)
+    await Promise.all(runs)
+    assert.equal(count(signal), 0)
+    const turns = await Promise.all(threads.map((thread) => thread.turn('go', { signal })))
+    assert.ok(count(signal) <= 1)
+    for (const turn of turns) for await (const _ of turn);
+    assert.equal(count(signal), 0)
+    assert.equal(warned.mock.callCount(), 0)
+  })
+
+  test('turns one after another leave none, whether they are read, left or failed', async (t) => {
+    const { codex } = rig(t, {
+      on: { 'turn/start': ['default', 'default', [['turnBegin', 'turnFailed']].flat(), 'default'] },
+    })
+    const { signal } = new AbortController()
+    const thread = await codex.startThread()
+    await (await thread.turn('read', { signal })).run()
+    for await (const _ of await thread.turn('left', { signal })) break
+    const failed = await thread.turn('fails', { signal })
+    await assert.rejects(failed.run())
+    for (let i = 0; i < 50; i++) await (await thread.turn('again', { signal })).run()
+    // The last word of those that nobody waited for comes by a queue of its own.
+    while (count(signal) > 0) await new Promise((resolve) => setImmediate(resolve))
+  })
+
+  test('an abort reaches all who wait', async (t) => {
+    const { codex } = rig(t, { on: { 'turn/start': [['turnBegin']] } })
+    const controller = new AbortController()
+    const { signal } = controller
+    const threads = await Promise.all([1, 2, 3].map(() => codex.startThread()))
+    const turns = await Promise.all(threads.map((thread) => thread.turn('go', { signal })))
+    const runs = turns.map((turn) => turn.run())
+    controller.abort(new Error('enough'))
+    for (const run of runs) {
+      await assert.rejects(
+        run,
+        (/** @type {any} */ error) => error.name === 'AbortError' && error.cause.message === 'enough',
+      )
+    }
+    assert.equal(count(signal), 0)
+  })
+
+  test('codex-node/exec shares the listener, too', async (t) => {
+    const { codex } = scriptedExec(t, [...says.turn()])
+    const { signal } = new AbortController()
+    const runs = [1, 2, 3].map(() => codex.startThread().run('go', { signal }))
+    assert.equal(count(signal), 1)
+    await Promise.all(runs)
+    const { events } = await codex.startThread().runStreamed('go', { signal })
+    for await (const _ of events);
+    assert.equal(count(signal), 0)
+  })
+})
+
+describe('staying alive', { concurrency: true, timeout: 60_000 }, () => {
+  test('a loop in the background lets the program end', async (t) => {
+    const { env } = rigEnvironment(t, {
+      on: { 'thread/start': [['default', { request: { method: 'a', params: {} }, wait: false }]] },
+    })
+    const host = startHost(
+      t,
+      `
+      const codex = new Codex({ codexPath: data.path, env: data.env })
+      const loop = async (reader) => { for await (const { method } of reader) tell(method) }
+      loop(codex.notifications({ keepAlive: false, methods: ['thread/started'] }))
+      loop(codex.serverRequests({ keepAlive: false }))
+      setTimeout(() => {}, 60_000).unref()
+      await codex.startThread()
+      `,
+      { path: rigPath, env },
+    )
+    assert.equal((await host.exited).code, 0)
+  })
+
+  test('it hears what comes, and its end', async (t) => {
+    const { codex } = rig(t)
+    /** @type {string[]} */
+    const heard = []
+    const reader = codex.notifications({ keepAlive: false })
+    const loop = (async () => {
+      for await (const { method } of reader) heard.push(method)
+    })()
+    await (await codex.startThread()).run('go')
+    await codex.close()
+    await loop
+    assert.ok(heard.includes('thread/started'))
+    assert.equal(reader.dropped, 0)
+    assert.throws(() => codex.notifications({ keepAlive: /** @type {any} */ (1) }))
+  })
+
+  test('leaving settles a next() that waits, in the background and not', async (t) => {
+    const { codex } = rig(t)
+    await codex.connect()
+    for (const keepAlive of [true, false]) {
+      const reader = codex.notifications({ keepAlive, methods: ['none'] })
+      const next = reader.next()
+      await reader.return?.()
+      assert.deepEqual(await next, { value: undefined, done: true })
+    }
+  })
+
+  test('leaving the output of a command settles a next() that waits', async (t) => {
+    const { codex } = rig(t, { on: { 'command/exec': 'never', 'command/exec/terminate': { reply: {} } } })
+    const command = await codex.execCommand(['x'], { stream: true })
+    const output = command[Symbol.asyncIterator]()
+    const next = output.next()
+    await output.return?.()
+    assert.deepEqual(await next, { value: undefined, done: true })
+    command.exit.catch(() => {})
+  })
+
+  test('a loop goes on where the program let go of its client', async (t) => {
+    const { env } = rigEnvironment(t, {
+      background: [{ waitFor: 'thread/start' }, { sleepMs: 300 }, { notify: { method: 'late', params: {} } }],
+    })
+    const host = startHost(
+      t,
+      `
+      const { setFlagsFromString } = await import('node:v8')
+      const { runInNewContext } = await import('node:vm')
+      setFlagsFromString('--expose_gc')
+      const gc = runInNewContext('gc')
+      async function begin() {
+        const codex = new Codex({ codexPath: data.path, env: data.env })
+        const reader = codex.notifications({ methods: ['late'] })
+        await codex.startThread()
+        return reader
+      }
+      const reader = await begin()
+      const collecting = setInterval(gc, 20)
+      for await (const { method } of reader) { tell(method); break }
+      clearInterval(collecting)
+      `,
+      { path: rigPath, env },
+    )
+    assert.equal(await host.told(), 'late')
+    assert.equal((await host.exited).code, 0)
+  })
+
+  test('what a worker alone has started ends with the process, also if it ignores the end of its input', async (t) => {
+    const { env, log } = rigEnvironment(t, { onEof: 'ignore', onSigterm: 'ignore' })
+    const host = startHost(
+      t,
+      `
+      const { Worker } = await import('node:worker_threads')
+      process.channel.ref()
+      const worker = new Worker(
+        \`import { Codex } from \${JSON.stringify(data.index)}
+         import { parentPort, workerData } from 'node:worker_threads'
+         const codex = new Codex({ codexPath: workerData.path, env: workerData.env })
+         await codex.connect()
+         parentPort.postMessage(codex.pid)
+         setInterval(() => {}, 1000)\`,
+        { eval: true, workerData: data },
+      )
+      worker.once('message', (pid) => { tell(pid); setImmediate(() => process.exit(0)) })
+      `.replaceAll('\\`', '`'),
+      { path: rigPath, env, index: new URL('../index.mjs', import.meta.url).href },
+    )
+    const pid = await host.told()
+    await host.exited
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+    assert.ok(log.entries().length > 0)
+  })
+})
+
+describe('what JSON bends', { concurrency: true, timeout: 60_000 }, () => {
+  /** @param {import('node:test').TestContext} t @param {() => unknown} result */
+  async function answerOf(t, result) {
+    const { codex, log } = rig(t, {
+      on: { 'turn/start': [['turnBegin', { request: toolCall }, 'agentMessage', 'turnEnd']] },
+    })
+    const tool = {
+      name: 'who',
+      description: 'who',
+      inputSchema: { type: 'object' },
+      run: /** @type {any} */ (result),
+    }
+    await (await codex.startThread({ tools: [tool] })).run('go')
+    const { result: answer } = log.messages().find((message) => message.result?.contentItems !== undefined)
+    return { ...answer, text: answer.contentItems[0]?.text }
+  }
+
+  test('a tool that returns what has no JSON has failed, and the model hears why', async (t) => {
+    class Point {
+      x = 1
+    }
+    for (const [value, name] of /** @type {[unknown, string][]} */ ([
+      [new Response('x'), 'a Response'],
+      [new Blob(['x']), 'a Blob'],
+      [/x/, 'a RegExp'],
+      [new Headers(), 'a Headers'],
+      [(function* () {})(), 'a Generator'],
+      [new Point(), 'a Point'],
+      [{ deep: [new Map()] }, 'a Map'],
+    ])) {
+      const { success, text } = await answerOf(t, () => value)
+      assert.equal(success, false)
+      assert.match(text, new RegExp(`the tool who failed: its result.*: ${name}`))
+    }
+  })
+
+  test('a returned error is a failure', async (t) => {
+    const { success, text } = await answerOf(t, () => new RangeError('too far'))
+    assert.deepEqual([success, text], [false, 'the tool who failed: too far'])
+  })
+
+  test('what has toJSON, and the result of an MCP tool', async (t) => {
+    assert.equal((await answerOf(t, () => ({ at: new Date(0) }))).text, '{"at":"1970-01-01T00:00:00.000Z"}')
+    const mcp = await answerOf(t, () => ({ content: [{ type: 'text', text: 'no' }], isError: true }))
+    assert.deepEqual([mcp.success, mcp.text], [false, 'no'])
+  })
+
+  test('options and parameters have the same rule', async (t) => {
+    const { codex } = rig(t)
+    const config = { a: new Headers() }
+    await assert.rejects(codex.startThread({ config: /** @type {any} */ (config) }), {
+      name: 'TypeError',
+      message: /options\.config\.a: a Headers is not accepted/,
+    })
+    await assert.rejects(
+      codex.request('thread/list', /** @type {any} */ ({ cwd: /x/ })),
+      /params\.cwd: a RegExp/,
+    )
+  })
+
+  test('a lone surrogate or a deep nesting loses no step and no text', async (t) => {
+    const deep = '['.repeat(500) + ']'.repeat(500)
+    const items = [
+      '{"type":"agentMessage","id":"m","text":"a\\ud800b"}',
+      `{"type":"mcpToolCall","id":"c","server":"s","tool":"t","result":${deep}}`,
+    ]
+    const lines = items.map((item) => ({
+      raw: `{"method":"item/completed","params":{"threadId":"$threadId","turnId":"$turnId","item":${item}}}\n`,
+    }))
+    const { codex } = rig(t, { on: { 'turn/start': [['turnBegin', ...lines, 'turnEnd']] } })
+    const turn = await (await codex.startThread()).turn('go')
+    /** @type {string[]} */
+    const steps = []
+    for await (const step of turn.steps()) steps.push(step.text)
+    let text = ''
+    for await (const piece of turn.text()) text += piece
+    const { items: all } = await turn.run()
+    assert.deepEqual([steps, text, all.length], [['go', 'a\ufffdb', 's.t'], 'a\ufffdb', 3])
+  })
+})
+
+describe('clocks', { timeout: 60_000 }, () => {
+  test('with timers faked nothing hangs', async (t) => {
+    const { codex } = rig(t, asks)
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate'] })
+    const thread = await codex.startThread({ onApproval: async () => /** @type {const} */ ('accept') })
+    const turn = await thread.turn('go')
+    for await (const _ of turn);
+    await codex.close()
+    t.mock.timers.reset()
   })
 })

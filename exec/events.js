@@ -1,6 +1,6 @@
 'use strict'
 
-const { withReason } = require('../glue/abort.js')
+const { onAbort, withReason } = require('../glue/abort.js')
 const { withCaller } = require('../glue/caller.js')
 const { BatchIterator } = require('../glue/iterator.js')
 
@@ -15,6 +15,7 @@ class EventStream {
   /** @type {InstanceType<typeof BatchIterator<any>> | undefined} */
   #events
   #over = false
+  #off = () => {}
   #caller
 
   /**
@@ -86,15 +87,13 @@ class EventStream {
   }
 
   #begin() {
-    const signal = this.#signal
-    if (signal?.aborted) this.#reader.cancel()
-    else signal?.addEventListener('abort', this.#reader.cancel, { once: true })
+    if (this.#signal !== undefined) this.#off = onAbort(this.#signal, this.#reader.cancel)
     return new BatchIterator(this.#reader)
   }
 
   #end() {
     this.#over = true
-    this.#signal?.removeEventListener('abort', this.#reader.cancel)
+    this.#off()
   }
 }
 

@@ -1,19 +1,81 @@
 'use strict'
 
+const native = require('./native.js')
+
 /**
  * What ties a turn or a command to the signal that it was started with. It is held by that, and by who reads it or
- * waits for it without holding it.
- * @typedef {{ signal: AbortSignal }} Tie
+ * waits for it without holding it. `off` is for its end.
+ * @typedef {{ signal: AbortSignal, off: () => void }} Tie
  */
 
 /** @type {WeakMap<object, Tie>} */
 const ties = new WeakMap()
 
-/** Takes the listener off a signal that outlives what was tied to it. */
-const forgotten = new FinalizationRegistry(
-  /** @param {{ signal: AbortSignal, cancel: () => void }} tied */
-  ({ signal, cancel }) => signal.removeEventListener('abort', cancel),
-)
+/**
+ * Who waits for each signal: it has one listener of this package, however many there are, and none when there are none.
+ * @type {WeakMap<AbortSignal, { cancels: Set<{ cancel: () => void }>, listener: () => void }>}
+ */
+const waiting = new WeakMap()
+
+/**
+ * Calls `cancel` once the signal is aborted, at once if it is.
+ *
+ * @param {AbortSignal} signal
+ * @param {() => void} cancel
+ * @returns {() => void} takes it back
+ */
+function onAbort(signal, cancel) {
+  if (signal.aborted) {
+    cancel()
+    return () => {}
+  }
+  const those = waiting.get(signal) ?? listen(signal)
+  const entry = { cancel }
+  those.cancels.add(entry)
+  return () => {
+    if (!those.cancels.delete(entry) || those.cancels.size > 0 || waiting.get(signal) !== those) return
+    waiting.delete(signal)
+    signal.removeEventListener('abort', those.listener)
+  }
+}
+
+/** @param {AbortSignal} signal */
+function listen(signal) {
+  /** @type {Set<{ cancel: () => void }>} */
+  const cancels = new Set()
+  const listener = () => {
+    waiting.delete(signal)
+    for (const { cancel } of cancels) cancel()
+    cancels.clear()
+  }
+  const those = { cancels, listener }
+  waiting.set(signal, those)
+  signal.addEventListener('abort', listener, { once: true })
+  return those
+}
+
+/**
+ * A promise, unless the signal is aborted before it settles.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal | null | undefined} signal
+ * @param {() => unknown} reason what an abort rejects with
+ * @returns {Promise<T>}
+ */
+async function untilAborted(promise, signal, reason) {
+  if (!signal) return promise
+  let off = () => {}
+  /** @type {Promise<never>} */
+  const aborted = new Promise((_, reject) => {
+    off = onAbort(signal, () => reject(reason()))
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    off()
+  }
+}
 
 /**
  * Ties a promise of the native side to a signal: an abort cancels, an AbortError gets the signal's reason.
@@ -25,19 +87,19 @@ const forgotten = new FinalizationRegistry(
  * @returns {Promise<T>}
  */
 async function abortable(promise, signal, cancel) {
-  if (signal.aborted) cancel()
-  else signal.addEventListener('abort', cancel, { once: true })
+  const off = onAbort(signal, cancel)
   try {
     const value = await promise
     // A turn or a command outlives the call that started it, and its signal goes on to count.
-    if (isRunning(value)) {
-      const tie = { signal }
-      ties.set(value, tie)
-      forgotten.register(tie, { signal, cancel })
-    } else signal.removeEventListener('abort', cancel)
+    const whenEnded = endOf(value)
+    if (whenEnded === undefined) off()
+    else {
+      ties.set(/** @type {object} */ (value), { signal, off })
+      whenEnded(value, off)
+    }
     return value
   } catch (error) {
-    signal.removeEventListener('abort', cancel)
+    off()
     throw withReason(error, signal)
   }
 }
@@ -50,12 +112,15 @@ async function abortable(promise, signal, cancel) {
  * @param {object} turn
  * @returns {Promise<T>}
  */
-function ofTurn(promise, turn) {
+async function ofTurn(promise, turn) {
   const tie = ties.get(turn)
-  if (tie === undefined) return promise
-  return promise.catch((error) => {
-    throw withReason(error, tie.signal)
-  })
+  try {
+    const value = await promise
+    tie?.off()
+    return value
+  } catch (error) {
+    throw withReason(error, tie?.signal)
+  }
 }
 
 /**
@@ -75,12 +140,12 @@ function withReason(error, signal) {
 }
 
 /**
- * @param {unknown} value
- * @returns {value is object}
+ * @param {any} value
+ * @returns {((running: any, then: () => void) => void) | undefined} tells of the end of what still runs
  */
-function isRunning(value) {
-  if (typeof value !== 'object' || value === null) return false
-  return ('steer' in value && typeof value.steer === 'function') || 'closeStdin' in value
+function endOf(value) {
+  if (value instanceof native.Turn) return native.turnEnded
+  return value instanceof native.CommandProcess ? native.commandEnded : undefined
 }
 
-module.exports = { abortable, ofTurn, ties, withReason }
+module.exports = { abortable, ofTurn, onAbort, ties, untilAborted, withReason }

@@ -1,5 +1,7 @@
 'use strict'
 
+const { inspect, types } = require('node:util')
+
 /**
  * Every error of this package.
  *
@@ -99,4 +101,28 @@ function buildError({ class: name, message, ...fields }) {
   return error
 }
 
-module.exports = { buildError, classes, makeError }
+/**
+ * What is said of something that was thrown.
+ * @param {unknown} error
+ */
+function messageOf(error) {
+  if (typeof error === 'string') return error
+  try {
+    // Also of other realms, and a DOMException.
+    const { message, name } = /** @type {{ message?: unknown, name?: unknown }} */ (error ?? {})
+    if (typeof message === 'string' && message !== '') return message
+    return typeof name === 'string' && name !== '' ? name : inspect(error, { depth: 1 })
+  } catch {
+    return 'it threw something that has no text'
+  }
+}
+
+/**
+ * Whether it is an error, of whichever realm.
+ * @param {unknown} value
+ */
+function isError(value) {
+  return value instanceof Error || types.isNativeError(value)
+}
+
+module.exports = { buildError, classes, isError, makeError, messageOf }

@@ -1,7 +1,10 @@
 'use strict'
 
+// Taken here: programs under test put clocks of their own in place of the global ones.
+const { clearInterval, setInterval } = require('node:timers')
 const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks')
-const { argumentError, encode } = require('./json.js')
+const { isError, messageOf } = require('./errors.js')
+const { Encoded, argumentError, encode } = require('./json.js')
 
 /** The options that are handlers of requests from the server. */
 const KINDS = [
@@ -115,16 +118,10 @@ function handlerCaller(handlers, settle) {
  */
 async function answer(handler, kind, json, signal) {
   const value = await handler(JSON.parse(json), { signal })
+  if (value instanceof Encoded) return value.text
+  // Some return what others throw.
+  if (isError(value)) throw value
   return encode(value, `the answer of ${kind}`) ?? 'null'
-}
-
-/** @param {unknown} error */
-function messageOf(error) {
-  try {
-    return error instanceof Error ? error.message : String(error)
-  } catch {
-    return 'it threw something that has no text'
-  }
 }
 
 module.exports = { KINDS, context, takeHandlers, handlerCaller }

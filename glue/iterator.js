@@ -2,8 +2,10 @@
 
 // Taken here: programs under test put clocks of their own in place of the global ones.
 const { setImmediate } = require('node:timers')
+const clock = performance.now.bind(performance)
 const { types } = require('node:util')
 const { ties, withReason } = require('./abort.js')
+const { inBackground } = require('./background.js')
 const { CALLED, withCaller } = require('./caller.js')
 
 /**
@@ -27,7 +29,7 @@ let sliceEnds = 0
  * @returns {Promise<void> | undefined}
  */
 function pause() {
-  const now = performance.now()
+  const now = clock()
   if (sliceEnds === 0) {
     sliceEnds = now + SLICE_MS
     setImmediate(() => {
@@ -175,6 +177,7 @@ class BatchIterator {
         if (types.isPromise(batch)) batch = await batch
         if (batch === null) {
           this.#finish()
+          this.#tie?.off()
           // At the end there is nothing to interrupt; what the reader held is freed.
           void this.#reader.leave(true)
         } else if (batch !== undefined && !this.#done) {
@@ -255,10 +258,12 @@ class BoundedIterator extends BatchIterator {
 /**
  * The iterator over a native reader, with what the reader can tell of itself.
  *
- * @param {NativeReader} reader
- * @param {{ text?: boolean, leaveRunning?: boolean, turn?: object }} options
+ * @param {any} given a native reader
+ * @param {{ text?: boolean, leaveRunning?: boolean, turn?: object, keepAlive?: boolean }} options
  */
-function iterate(reader, options) {
+function iterate(given, options) {
+  /** @type {NativeReader} */
+  const reader = options.keepAlive === false ? inBackground(given) : given
   if (reader.continuation !== undefined) return new TurnIterator(reader, options)
   if (reader.dropped !== undefined) return new BoundedIterator(reader, options)
   return new BatchIterator(reader, options)

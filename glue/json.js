@@ -26,6 +26,7 @@ function encode(value, what) {
       return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('base64')
     }
     if (isImageData && raw !== undefined) throw argumentError(`${path}: must be a Uint8Array`)
+    // What has a toJSON says itself what it is.
     const lost = withoutJson(ArrayBuffer.isView(raw) ? raw : item)
     if (lost !== undefined) throw argumentError(`${path}: ${lost} is not accepted here, only JSON data is`)
     if (typeof item === 'number' && !Number.isFinite(item)) {
@@ -59,7 +60,38 @@ function withoutJson(value) {
   if (types.isPromise(value)) return 'a promise, which was not awaited,'
   if (types.isMap(value) || types.isSet(value)) return 'a Map or Set'
   if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return 'binary data'
-  return undefined
+  return isData(value) ? undefined : nameOf(value)
+}
+
+/**
+ * Whether JSON has all of a value: not so of the instances of classes, of whose inside it shows a part or nothing.
+ * @param {unknown} value
+ */
+function isData(value) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || types.isBoxedPrimitive(value))
+    return true
+  const prototype = Object.getPrototypeOf(value)
+  // Also the plain objects of another realm.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/**
+ * What an object is called.
+ * @param {any} value
+ */
+function nameOf(value) {
+  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
+  const name = value.constructor?.name
+  const called = typeof name === 'string' && name !== '' && tag === 'Object' ? name : tag
+  return `${/^[aeio]/i.test(called) ? 'an' : 'a'} ${called}`
+}
+
+/** JSON text that was made already. */
+class Encoded {
+  /** @param {string} text */
+  constructor(text) {
+    this.text = text
+  }
 }
 
 /**
@@ -138,4 +170,4 @@ function argumentError(message) {
   return Object.assign(new TypeError(message), { code: 'INVALID_ARGUMENT' })
 }
 
-module.exports = { encode, encodeOptions, checkObject, checkSignal, argumentError }
+module.exports = { Encoded, encode, encodeOptions, checkObject, checkSignal, argumentError }

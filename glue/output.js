@@ -1,6 +1,7 @@
 'use strict'
 
-const { classes } = require('./errors.js')
+const { untilAborted } = require('./abort.js')
+const { classes, messageOf } = require('./errors.js')
 const { isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
 const { Answer } = require('./answer.js')
 const { strictSchema } = require('./strict.js')
@@ -108,7 +109,12 @@ async function readOutput(result, { shape, standard }, signal) {
   }
   const value = read()
   if (standard === undefined) return value
-  const judge = (/** @type {unknown} */ one) => untilAborted(validate(standard, one, result), result, signal)
+  // A validation may be waiting for something itself.
+  const aborted = () => {
+    const fields = { code: 'ABORT_ERR', retryable: false, result }
+    return new classes.AbortError('aborted while the output was being validated', fields)
+  }
+  const judge = (/** @type {unknown} */ one) => untilAborted(validate(standard, one, result), signal, aborted)
   const first = await judge(value)
   // Several branches of a union may have the form of the answer; which it is, the schema knows.
   for (let validated = first; ; validated = await judge(read())) {
@@ -131,34 +137,6 @@ async function validate(schema, value, result) {
 }
 
 /**
- * A validation may be waiting for something itself.
- *
- * @template T
- * @param {Promise<T>} promise
- * @param {{ finalResponse: string | null }} result
- * @param {AbortSignal | null | undefined} signal
- * @returns {Promise<T>}
- */
-async function untilAborted(promise, result, signal) {
-  if (!signal) return promise
-  let listener = () => {}
-  /** @type {Promise<never>} */
-  const aborted = new Promise((_, reject) => {
-    listener = () => {
-      const fields = { code: 'ABORT_ERR', retryable: false, result }
-      reject(new classes.AbortError('aborted while the output was being validated', fields))
-    }
-    if (signal.aborted) listener()
-    else signal.addEventListener('abort', listener, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', listener)
-  }
-}
-
-/**
  * @param {{ finalResponse: string | null }} result
  * @param {readonly import('./schema.js').Issue[]} issues
  * @param {unknown} [cause]
@@ -176,11 +154,6 @@ function invalid(result, issues, cause) {
     result,
     ...(cause === undefined ? {} : { cause }),
   })
-}
-
-/** @param {unknown} error */
-function messageOf(error) {
-  return error instanceof Error ? error.message : String(error)
 }
 
 module.exports = { takeOutput, readOutput, withOutput, withOutputOf }

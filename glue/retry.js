@@ -1,5 +1,9 @@
 'use strict'
 
+// Taken here: programs under test put clocks of their own in place of the global ones.
+const { clearTimeout, setTimeout } = require('node:timers')
+const { untilAborted } = require('./abort.js')
+const { callerOf, withCaller } = require('./caller.js')
 const { classes } = require('./errors.js')
 const { argumentError, checkObject, checkSignal } = require('./json.js')
 
@@ -23,17 +27,28 @@ function isRetryableError(error) {
  *   signal?: AbortSignal }} [options]
  * @returns {Promise<T>}
  */
-async function retryOnOverload(operation, options = {}) {
+function retryOnOverload(operation, options = {}) {
+  return attempts(operation, options, callerOf(retryOnOverload))
+}
+
+/**
+ * @template T
+ * @param {() => T | Promise<T>} operation
+ * @param {object} options
+ * @param {import('./caller.js').Caller} caller
+ * @returns {Promise<T>}
+ */
+async function attempts(operation, options, caller) {
   if (typeof operation !== 'function') throw argumentError('operation: must be a function')
   const { maxAttempts, initialDelayMs, maxDelayMs, jitter, signal } = checked(options)
   for (let attempt = 1; ; attempt++) {
-    if (signal?.aborted) throw aborted(signal)
+    if (signal?.aborted) throw aborted(signal, caller)
     try {
       return await operation()
     } catch (error) {
       if (attempt >= maxAttempts || !isRetryableError(error)) throw error
       const delay = Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1))
-      await wait(delay * (1 + jitter * (2 * Math.random() - 1)), signal)
+      await wait(delay * (1 + jitter * (2 * Math.random() - 1)), signal, caller)
     }
   }
 }
@@ -63,30 +78,30 @@ function checked(options) {
 /**
  * @param {number} ms
  * @param {AbortSignal | undefined} signal
+ * @param {import('./caller.js').Caller} caller
  * @returns {Promise<void>}
  */
-function wait(ms, signal) {
-  return new Promise((resolve, reject) => {
-    const settle = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', settle)
-      if (signal?.aborted) reject(aborted(signal))
-      else resolve()
-    }
-    const timer = setTimeout(settle, Math.min(ms, LONGEST_TIMER_MS))
-    if (signal?.aborted) settle()
-    else signal?.addEventListener('abort', settle)
+async function wait(ms, signal, caller) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer
+  /** @type {Promise<void>} */
+  const over = new Promise((resolve) => {
+    timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS))
   })
+  try {
+    await untilAborted(over, signal, () => aborted(/** @type {AbortSignal} */ (signal), caller))
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
-/** @param {AbortSignal} signal */
-function aborted(signal) {
-  return new classes.AbortError('the operation was aborted', {
-    code: 'ABORT_ERR',
-    retryable: false,
-    result: null,
-    cause: signal.reason,
-  })
+/**
+ * @param {AbortSignal} signal
+ * @param {import('./caller.js').Caller} caller
+ */
+function aborted(signal, caller) {
+  const fields = { code: 'ABORT_ERR', retryable: false, result: null, cause: signal.reason }
+  return withCaller(new classes.AbortError('the operation was aborted', fields), caller)
 }
 
 module.exports = { isRetryableError, retryOnOverload }

@@ -1,7 +1,11 @@
 'use strict'
 
 const { inspect, types } = require('node:util')
-const { argumentError } = require('./json.js')
+// Taken here: programs under test put clocks of their own in place of the global ones.
+const { clearTimeout, setTimeout } = require('node:timers')
+const { onAbort, untilAborted } = require('./abort.js')
+const { isError, messageOf } = require('./errors.js')
+const { Encoded, argumentError, encode } = require('./json.js')
 const { isRecord, isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
 
 /**
@@ -174,24 +178,18 @@ function toolRunner(tools) {
  */
 async function limited({ name, timeoutMs = DEFAULT_TIMEOUT_MS }, wanted, call) {
   const controller = new AbortController()
-  /** @type {NodeJS.Timeout | undefined} */
-  let timer
-  const unwanted = () => controller.abort(wanted.reason)
   const overdue = () =>
     controller.abort(new DOMException(`it gave no result within ${timeoutMs} ms`, 'TimeoutError'))
-  const givenUp = new Promise((_, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true })
-  })
-  if (timeoutMs !== Number.POSITIVE_INFINITY) timer = setTimeout(overdue, timeoutMs)
-  if (wanted.aborted) unwanted()
-  else wanted.addEventListener('abort', unwanted, { once: true })
+  const timer = timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(overdue, timeoutMs)
+  const off = onAbort(wanted, () => controller.abort(wanted.reason))
+  const { signal } = controller
   try {
-    return await Promise.race([call(controller.signal), givenUp])
+    return await untilAborted(call(signal), signal, () => signal.reason)
   } catch (error) {
     throw new Error(`the tool ${name} failed: ${messageOf(error)}`, { cause: error })
   } finally {
     clearTimeout(timer)
-    wanted.removeEventListener('abort', unwanted)
+    off()
   }
 }
 
@@ -213,25 +211,16 @@ async function argumentsOf({ inputSchema }, given) {
  * @param {any} result
  */
 function checkedResult(result) {
-  for (const item of Array.isArray(result) ? result : [result]) {
+  // Some return what others throw.
+  if (isError(result)) throw result
+  const items = Array.isArray(result?.content) ? result.content : result
+  for (const item of Array.isArray(items) ? items : [items]) {
     const isImage = item?.type === 'image' && item.data !== undefined
     if (types.isUint8Array(item) || (isImage && typeof item.mimeType !== 'string')) {
       throw new TypeError("bytes need a type: return {type: 'image', data, mimeType: 'image/png'}")
     }
   }
-  return result
-}
-
-/**
- * What the model is told of an error.
- * @param {unknown} error
- */
-function messageOf(error) {
-  if (typeof error === 'string') return error
-  // Also of other realms, and a DOMException.
-  const { message, name } = /** @type {{ message?: unknown, name?: unknown }} */ (error ?? {})
-  if (typeof message === 'string' && message !== '') return message
-  return typeof name === 'string' && name !== '' ? name : inspect(error, { depth: 1 })
+  return new Encoded(encode(result, 'its result') ?? 'null')
 }
 
 module.exports = { takeTools, toolRunner, defineTool }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use codex_client::Error;
 use codex_client::api::Host;
 use codex_client::options::{
-    ClientInfo, ClientSettings, ContinueSettings, NotificationSettings, RequestSettings, RunSettings,
-    ThreadSettings,
+    ClientInfo, ClientSettings, ContinueSettings, NotificationSettings, ObserverSettings, RequestSettings,
+    RunSettings, ThreadSettings,
 };
 use codex_client::requests::Handlers;
+use codex_client::routing::RingReader;
 use codex_client::session::ByteTransport;
 use codex_client::turn::Continuation;
-use napi::bindgen_prelude::{JsValue, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
@@ -300,17 +301,29 @@ impl Codex {
         let hooks = Hooks::of(env)?;
         let settings: NotificationSettings = hooks.settings(env, options)?;
         let reader = self.codex.notifications(settings.methods).map_err(|error| to_js(env, &error))?;
-        let reader = notifications_object(env, reader)?;
-        hooks.iterate(env, reader.to_unknown(), Object::new(env)?.to_unknown())
+        self.observe(env, reader, settings.keep_alive)
     }
 
     /// The requests from the server and how each was answered, from now on: to watch, not to answer. Bounded as
     /// `notifications()` is.
-    #[napi(ts_return_type = "ServerRequestStream")]
-    pub fn server_requests<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+    #[napi(ts_args_type = "options?: ObserverOptions", ts_return_type = "ServerRequestStream")]
+    pub fn server_requests<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
+        let settings: ObserverSettings = Hooks::of(env)?.settings(env, options)?;
         let reader = self.codex.server_requests().map_err(|error| to_js(env, &error))?;
-        let reader = notifications_object(env, reader)?;
-        Hooks::of(env)?.iterate(env, reader.to_unknown(), Object::new(env)?.to_unknown())
+        self.observe(env, reader, settings.keep_alive)
+    }
+
+    fn observe<'env>(
+        &self,
+        env: &'env Env,
+        reader: RingReader,
+        keep_alive: Option<bool>,
+    ) -> Result<Unknown<'env>> {
+        let keeps = keep_alive.unwrap_or(true);
+        let reader = notifications_object(env, reader, self.codex.clone(), keeps)?;
+        let mut how = Object::new(env)?;
+        how.set_named_property("keepAlive", keeps)?;
+        Hooks::of(env)?.iterate(env, reader.to_unknown(), how.to_unknown())
     }
 
     /// Ends codex: answers that are on the way are delivered, everything else rejects with `ClosedError`, as do

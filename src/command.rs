@@ -68,7 +68,7 @@ impl Codex {
 /// first was left. What nobody has read yet is kept, whatever its size; `outputBytesCap` bounds it.
 #[napi]
 pub struct CommandProcess {
-    command: Arc<Command>,
+    pub(crate) command: Arc<Command>,
 }
 
 #[napi]
@@ -156,7 +156,7 @@ impl CommandProcess {
         // The command lets go of its output when nobody can read it any more: a reader keeps it.
         let command = Arc::clone(&self.command);
         reader_object(env, Arc::clone(command.output()), to_array, move |_| {
-            let _ = &command;
+            command.output().left();
             std::future::ready(Ok(()))
         })
     }

@@ -377,8 +377,19 @@ export interface CancelledTurn {
 /** Options of `Turn.text`. */
 export type TextOptions = Omit<ReaderSettings, 'coalesce'>
 
+/** Options of `serverRequests`, and of `notifications`. */
+export interface ObserverOptions {
+  /**
+   * Whether waiting for the next keeps Node alive. In a loop in the background it should not: it never ends by itself,
+   * and the program would not either.
+   *
+   * @default true
+   */
+  keepAlive?: boolean
+}
+
 /** Options of `notifications`. */
-export interface NotificationOptions {
+export interface NotificationOptions extends ObserverOptions {
   /**
    * Wire names of those to give.
    *

@@ -9,6 +9,7 @@ mod codex;
 mod command;
 mod config;
 mod connection;
+mod ended;
 mod environment;
 mod error;
 mod exec;

@@ -1,15 +1,16 @@
 //! What every reader is to JavaScript, and the readers of turns.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_client::api::TurnReader;
 use codex_client::turn::{Batch, Continuation, EventReader, Piece};
 use codex_client::{Error, Next, Source};
 use napi::bindgen_prelude::{
-    Array, Float64ArraySlice, JsObjectValue, JsValue, Null, Object, ToNapiValue, Unknown,
+    Array, Float64ArraySlice, Function, JsObjectValue, JsValue, Null, Object, ToNapiValue, Unknown,
 };
-use napi::{Env, JsDeferred, Result};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, JsDeferred, Result, Status};
 
 use crate::environment::Evaluation;
 use crate::error::{Describe, to_js};
@@ -46,6 +47,51 @@ where
     object.set_named_property("nextBatch", next)?;
     object.set_named_property("leave", leave)?;
     Ok(object)
+}
+
+/// A call that keeps nothing alive, to one who waits.
+type Call = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true>;
+
+/// Has waiting for a reader not keep Node alive: where nothing is ready `nextBatch()` gives undefined, and what
+/// `onWake()` was given is called when there is something to ask for again. `onWake()` without one lets go of it.
+pub(crate) fn wait_unheld<'env, S>(
+    env: &'env Env,
+    object: &mut Object<'env>,
+    source: Arc<S>,
+    give: for<'e> fn(&'e Env, S::Batch) -> Result<Array<'e>>,
+) -> Result<()>
+where
+    S: Source + 'static,
+    S::Error: Describe + 'static,
+{
+    let waiting: Arc<Mutex<Option<Call>>> = Arc::default();
+    let evaluation = Evaluation::current();
+    let told = Arc::clone(&waiting);
+    let on_wake = env.create_function_from_closure::<Unknown<'_>, (), _>("onWake", move |context| {
+        let wake = context.get::<Option<Function<'_, (), Unknown<'static>>>>(0)?;
+        let call = wake
+            .map(|wake| wake.build_threadsafe_function().callee_handled::<false>().weak::<true>().build());
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = call.transpose()?;
+        Ok(())
+    })?;
+    let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
+        let _entered = evaluation.enter();
+        let waiting = Arc::clone(&waiting);
+        let wake = move || {
+            if let Some(call) = &*waiting.lock().unwrap_or_else(PoisonError::into_inner) {
+                call.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            }
+        };
+        let batch = match source.poll(Some(Box::new(wake))) {
+            Next::Batch(batch) => give(context.env, batch)?.to_unknown(),
+            Next::Failed(error) => return Err(to_js(context.env, &error)),
+            Next::End => Null.into_unknown(context.env)?,
+            Next::Pending => ().into_unknown(context.env)?,
+        };
+        Ok(Returned::from(batch))
+    })?;
+    object.set_named_property("onWake", on_wake)?;
+    object.set_named_property("nextBatch", next)
 }
 
 /// A reader of a turn. Leaving it interrupts a turn that nobody follows any more; `continuation()` is where it stands.

@@ -17,7 +17,7 @@ use crate::thread::input_argument;
 /// It can be read by any number of readers, each from the turn's first event, while it runs and afterwards.
 #[napi]
 pub struct Turn {
-    turn: Arc<codex_client::Turn>,
+    pub(crate) turn: Arc<codex_client::Turn>,
 }
 
 impl Turn {

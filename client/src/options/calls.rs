@@ -82,4 +82,23 @@ pub struct NotificationSettings {
     /// @default all
     #[serde(deserialize_with = "present")]
     pub methods: Option<Vec<String>>,
+    /// Whether waiting for the next keeps Node alive. In a loop in the background it should not: it never ends by
+    /// itself, and the program would not either.
+    ///
+    /// @default true
+    #[serde(deserialize_with = "present")]
+    pub keep_alive: Option<bool>,
+}
+
+/// How the requests from the server are followed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+pub struct ObserverSettings {
+    /// Whether waiting for the next keeps Node alive. In a loop in the background it should not: it never ends by
+    /// itself, and the program would not either.
+    ///
+    /// @default true
+    #[serde(deserialize_with = "present")]
+    pub keep_alive: Option<bool>,
 }

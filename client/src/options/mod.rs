@@ -22,7 +22,9 @@ mod types;
 
 pub use account::{AccountSettings, LoginWaitSettings};
 pub use argument::parse_argument;
-pub use calls::{InterruptSettings, NotificationSettings, ReadSettings, ReaderSettings, RequestSettings};
+pub use calls::{
+    InterruptSettings, NotificationSettings, ObserverSettings, ReadSettings, ReaderSettings, RequestSettings,
+};
 pub use client::{ClientInfo, ClientSettings, LogLevel};
 pub use command::{CommandSettings, TerminalSize};
 pub use config::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings, MergeStrategy};

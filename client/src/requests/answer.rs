@@ -142,7 +142,8 @@ fn tokens(given: Value) -> Result<Value, String> {
     }))
 }
 
-/// Text, content items, `{contentItems, success}`, or any JSON, which the model gets as text.
+/// Text, content items, `{contentItems, success}`, `{content, isError}` as tools of MCP give it, or any JSON, which the
+/// model gets as text.
 fn tool_call(given: Value) -> Value {
     let text = |text: String| json!([{ "type": "inputText", "text": text }]);
     let (items, success) = match given {
@@ -155,12 +156,48 @@ fn tool_call(given: Value) -> Value {
             let success = object.get("success").and_then(Value::as_bool).unwrap_or(true);
             (object.get("contentItems").cloned().unwrap_or_default(), success)
         }
+        Value::Object(ref object) if mcp_content(object).is_some() => {
+            let failed = object.get("isError").and_then(Value::as_bool).unwrap_or(false);
+            (mcp_content(object).unwrap_or_default(), !failed)
+        }
         Value::Object(_) if content_item(&given).is_some() => {
             (content_item(&given).into_iter().collect(), true)
         }
         other => (text(other.to_string()), true),
     };
     json!({ "contentItems": items, "success": success })
+}
+
+/// The content of a result in the shape that MCP gives those of tools; none of what only looks like it.
+fn mcp_content(result: &Map<String, Value>) -> Option<Value> {
+    const FIELDS: [&str; 4] = ["content", "structuredContent", "isError", "_meta"];
+    let content = result.get("content")?.as_array()?;
+    let items = content.iter().map(mcp_item).collect::<Option<Vec<_>>>()?;
+    let is_one = result.keys().all(|name| FIELDS.contains(&name.as_str()))
+        && result.get("isError").is_none_or(Value::is_boolean);
+    if items.is_empty()
+        && let Some(structured) = result.get("structuredContent")
+    {
+        return is_one.then(|| json!([{ "type": "inputText", "text": structured.to_string() }]));
+    }
+    is_one.then(|| items.into())
+}
+
+fn mcp_item(item: &Value) -> Option<Value> {
+    let field = |name: &str| item.get(name).and_then(Value::as_str);
+    Some(match field("type")? {
+        "audio" => {
+            let url = format!("data:{};base64,{}", field("mimeType")?, field("data")?);
+            json!({ "type": "inputAudio", "audioUrl": url })
+        }
+        "resource" => {
+            let resource = item.get("resource")?;
+            let text = resource.get("text").and_then(Value::as_str).map(str::to_owned);
+            json!({ "type": "inputText", "text": text.unwrap_or_else(|| resource.to_string()) })
+        }
+        "resource_link" => json!({ "type": "inputText", "text": item.to_string() }),
+        _ => return content_item(item),
+    })
 }
 
 /// A content item of the wire, also from the form that inputs have.

@@ -70,6 +70,29 @@ fn tool_results_are_text_items_or_json() {
 }
 
 #[test]
+fn tool_results_of_mcp_are_understood() {
+    let items = |given| wire_answer(HandlerKind::ToolCall, "m", given).unwrap();
+    let given = json!({ "content": [
+        { "type": "text", "text": "no", "annotations": {} },
+        { "type": "image", "data": "AAAA", "mimeType": "image/png" },
+        { "type": "audio", "data": "BBBB", "mimeType": "audio/wav" },
+        { "type": "resource", "resource": { "uri": "file:///a", "text": "inside" } },
+    ], "isError": true });
+    let content = json!([
+        { "type": "inputText", "text": "no" },
+        { "type": "inputImage", "imageUrl": "data:image/png;base64,AAAA" },
+        { "type": "inputAudio", "audioUrl": "data:audio/wav;base64,BBBB" },
+        { "type": "inputText", "text": "inside" },
+    ]);
+    assert_eq!(items(given), json!({ "contentItems": content, "success": false }));
+    let structured = items(json!({ "content": [], "structuredContent": { "a": 1 } }));
+    assert_eq!(structured["contentItems"][0]["text"], r#"{"a":1}"#);
+    // What a tool calls content may be anything.
+    let page = json!({ "content": [{ "type": "text", "text": "x" }], "title": "y" });
+    assert_eq!(items(page.clone())["contentItems"][0]["text"], page.to_string());
+}
+
+#[test]
 fn elicitations_permissions_and_tokens_are_checked() {
     assert_eq!(
         wire_answer(HandlerKind::Elicitation, "m", json!("accept")).unwrap(),

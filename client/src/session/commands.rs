@@ -142,6 +142,11 @@ impl Output {
         Self::wake(inner);
     }
 
+    /// Wakes who waits, to look again: one of those who read has left.
+    pub fn left(&self) {
+        Self::wake(lock(&self.inner));
+    }
+
     fn wake(mut inner: std::sync::MutexGuard<'_, Unread>) {
         let wakers = inner.wakers.take();
         drop(inner);

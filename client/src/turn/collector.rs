@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::deltas::well_formed;
 use super::result::{Slice, TurnResult, TurnStatus};
 use crate::rpc::Notification;
 use crate::{Error, Secrets, TurnFailure};
@@ -283,11 +284,12 @@ fn params<'a, T: Deserialize<'a>>(line: &'a str) -> Option<T> {
     serde_json::from_str::<Message<T>>(line).ok().map(|message| message.params)
 }
 
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+/// The text of a string; half a surrogate pair is U+FFFD.
+pub(super) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     let text = raw.get();
     let plain = text.strip_prefix('"')?.strip_suffix('"')?;
     if plain.contains('\\') {
-        serde_json::from_str(text).ok().map(Cow::Owned)
+        serde_json::from_str(&well_formed(text)).ok().map(Cow::Owned)
     } else {
         Some(Cow::Borrowed(plain))
     }

@@ -293,6 +293,35 @@ fn unescape(escaped: &str) -> Option<String> {
     Some(text)
 }
 
+/// JSON text with U+FFFD for each escape that is half a surrogate pair, which no string here can hold.
+pub(super) fn well_formed(json: &str) -> Cow<'_, str> {
+    if memchr::memmem::find(json.as_bytes(), b"\\ud")
+        .or(memchr::memmem::find(json.as_bytes(), b"\\uD"))
+        .is_none()
+    {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let (before, escape) = rest.split_at(at);
+        text.push_str(before);
+        let digits = escape.strip_prefix("\\u");
+        let (escape, after) = match digits {
+            Some(digits) => match unicode(digits) {
+                Some((_, after)) => escape.split_at(escape.len() - after.len()),
+                None => ("\\ufffd", digits.get(4..).unwrap_or_default()),
+            },
+            // One escaped character; a text that ends within an escape is none.
+            None => escape.split_at_checked(2).unwrap_or((escape, "")),
+        };
+        text.push_str(escape);
+        rest = after;
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
 /// The character of one `\uXXXX`, or of the pair that begins there, and what follows.
 fn unicode(digits: &str) -> Option<(char, &str)> {
     let unit = |digits: &str| u16::from_str_radix(digits.get(..4)?, 16).ok();

@@ -1,9 +1,11 @@
 //! Events in their order, and the places in them. What they mean, and who reads, is not known here.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::collector::string;
 use super::deltas::{DeltaParts, Deltas, LogText};
 use super::step::step_json;
 use crate::rpc::Notification;
@@ -131,8 +133,14 @@ impl Log {
         if let Some(parts) = delta.or_else(|| DeltaParts::of(notification)) {
             return self.push_delta(notification, &parts);
         }
+        let item = notification.ids.item.as_deref().unwrap_or_default();
+        if let Some(text) = half_delta(notification) {
+            *self.streamed.entry(item.into()).or_default() += text.len();
+            let rest = Some(text.into());
+            let line = Arc::from(notification.line);
+            return self.entries.push_back(Entry::Line { line, rest, completes: false });
+        }
         let rest = message.and_then(|text| {
-            let item = notification.ids.item.as_deref().unwrap_or_default();
             let streamed = self.streamed.remove(item).unwrap_or(0);
             text.get(streamed..).filter(|rest| !rest.is_empty()).map(Box::from)
         });
@@ -407,6 +415,14 @@ fn flush(batch: &mut Batch, small: &mut String) {
         small.push(']');
         batch.push(Piece::Json(std::mem::take(small)));
     }
+}
+
+/// The assistant's words of a delta that stays on its line, as it holds half a surrogate pair: U+FFFD here.
+fn half_delta<'a>(notification: &Notification<'a>) -> Option<Cow<'a, str>> {
+    if notification.method != "item/agentMessage/delta" {
+        return None;
+    }
+    string(notification.ids.delta?)
 }
 
 #[cfg(test)]

@@ -49,6 +49,12 @@ impl Turn {
         }
     }
 
+    /// Waits for the end of the turn, whoever follows it.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let state = Arc::clone(self.state());
+        async move { drop(state.ended().await) }
+    }
+
     /// Gives the turn up to this handle when it is silent for too long.
     pub(crate) fn watch_silence(&self, limit: Duration) {
         let core = &self.thread.core;
