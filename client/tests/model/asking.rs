@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use codex_client::requests::{HandlerFuture, HandlerKind, Handlers};
+use codex_client::requests::{CallContext, HandlerFuture, HandlerKind, Handlers};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,13 @@ impl Handlers for Handler {
         kind == HandlerKind::Approval
     }
 
-    fn call(&self, _: HandlerKind, request: String, cancel: CancellationToken) -> HandlerFuture {
+    fn call(
+        &self,
+        _: HandlerKind,
+        request: String,
+        _: Option<CallContext>,
+        cancel: CancellationToken,
+    ) -> HandlerFuture {
         let request: Value = serde_json::from_str(&request).unwrap_or_default();
         let text = |name: &str| request["params"][name].as_str().unwrap_or_default().to_owned();
         let asked =

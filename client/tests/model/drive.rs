@@ -286,7 +286,7 @@ impl Stage {
         let id = thread.id().to_owned();
         let (codex, mine, slot) = (self.clients[client].codex.clone(), readers.clone(), Arc::clone(&shared));
         let task = timed(async move {
-            match thread.running_turn().await? {
+            match thread.running_turn(None).await? {
                 Some(turn) => follow(codex, turn, slot, mine).await,
                 None => Ok(None),
             }

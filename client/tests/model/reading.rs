@@ -95,7 +95,7 @@ fn hand_over(
     got.text.push_str(&text);
     drop(got);
     let settings = ContinueSettings::default();
-    let turn = codex.continue_turn(&continuation, &settings, CancellationToken::new())?;
+    let turn = codex.continue_turn(&continuation, &settings, None, CancellationToken::new())?;
     Ok(turn.reader(kind_of(kind)))
 }
 
