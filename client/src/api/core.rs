@@ -201,6 +201,12 @@ impl Core {
         lock(&self.threads).get(id).and_then(Weak::upgrade)
     }
 
+    /// Whether the server that is there has a thread loaded.
+    pub(crate) fn has_loaded(&self, thread: &ThreadState) -> bool {
+        self.current()
+            .is_some_and(|session| session.connection.ended().is_none() && session.number == thread.session())
+    }
+
     /// Keeps a turn for whoever continues it.
     pub(crate) fn keep(&self, state: &Arc<TurnState>) {
         let mut kept = lock(&self.kept);

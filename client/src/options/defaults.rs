@@ -63,43 +63,6 @@ impl DefaultSettings {
         Ok(wire)
     }
 
-    /// What the thread is loaded with from now on, should its server be started anew.
-    pub(crate) fn merge_into(&self, thread: &mut ThreadSettings) {
-        fn take<T: Clone>(into: &mut Maybe<T>, given: &Maybe<T>) {
-            if let Some(Some(_)) = given {
-                into.clone_from(given);
-            }
-        }
-        take(&mut thread.model, &self.model);
-        take(&mut thread.cwd, &self.cwd);
-        take(&mut thread.personality, &self.personality);
-        take(&mut thread.service_tier, &self.service_tier);
-        if let Some(Some(effort)) = &self.effort {
-            thread.effort = Some(effort.clone());
-        }
-        if self.approval_mode.is_some() {
-            thread.approval_mode = self.approval_mode;
-            thread.approval_policy = None;
-            thread.approvals_reviewer = None;
-        }
-        if let Some(Some(_)) = &self.approval_policy {
-            thread.approval_mode = None;
-        }
-        if let Some(Some(_)) = &self.approvals_reviewer {
-            thread.approval_mode = None;
-        }
-        take(&mut thread.approval_policy, &self.approval_policy);
-        take(&mut thread.approvals_reviewer, &self.approvals_reviewer);
-        match &self.sandbox_policy {
-            Some(Some(policy)) => policy.merge_into(thread),
-            _ => {
-                if let Some(sandbox) = self.sandbox {
-                    thread.sandbox = Some(Some(sandbox));
-                }
-            }
-        }
-    }
-
     fn as_turn(&self) -> TurnSettings {
         TurnSettings {
             model: self.model.clone(),
@@ -114,23 +77,5 @@ impl DefaultSettings {
             service_tier: self.service_tier.clone(),
             ..TurnSettings::default()
         }
-    }
-}
-
-impl SandboxPolicy {
-    /// The policy as far as a thread can be loaded with it.
-    fn merge_into(&self, thread: &mut ThreadSettings) {
-        let (mode, network, roots) = match self {
-            Self::DangerFullAccess | Self::ExternalSandbox { .. } => {
-                (SandboxMode::DangerFullAccess, None, None)
-            }
-            Self::ReadOnly { network_access } => (SandboxMode::ReadOnly, *network_access, None),
-            Self::WorkspaceWrite { writable_roots, network_access, .. } => {
-                (SandboxMode::WorkspaceWrite, *network_access, writable_roots.clone())
-            }
-        };
-        thread.sandbox = Some(Some(mode));
-        thread.network_access = network.or(thread.network_access);
-        thread.additional_directories = roots.or_else(|| thread.additional_directories.take());
     }
 }

@@ -10,6 +10,7 @@ mod defaults;
 mod goal;
 mod history;
 mod input;
+mod lasting;
 mod object;
 mod remote;
 mod review;

@@ -136,6 +136,37 @@ pub enum SandboxPolicy {
 
 super::only_objects!(SandboxPolicy, "an object with a `type`");
 
+impl SandboxMode {
+    /// The policy that the word stands for in a thread, which tells what the word leaves open.
+    pub(super) fn policy(self, thread: &ThreadSettings) -> SandboxPolicy {
+        match self {
+            Self::DangerFullAccess => SandboxPolicy::DangerFullAccess,
+            Self::ReadOnly => SandboxPolicy::ReadOnly { network_access: Some(false) },
+            Self::WorkspaceWrite => SandboxPolicy::WorkspaceWrite {
+                writable_roots: Some(thread.additional_directories.clone().unwrap_or_default()),
+                network_access: Some(thread.network_access.unwrap_or(false)),
+                exclude_tmpdir_env_var: Some(false),
+                exclude_slash_tmp: Some(false),
+            },
+        }
+    }
+}
+
+impl SandboxPolicy {
+    /// What a later `workspace-write`, which is but a word, means in the thread from now on.
+    pub(crate) fn shape(&self, thread: &mut ThreadSettings) {
+        let (network, roots) = match self {
+            Self::DangerFullAccess | Self::ExternalSandbox { .. } => (None, None),
+            Self::ReadOnly { network_access } => (*network_access, None),
+            Self::WorkspaceWrite { writable_roots, network_access, .. } => {
+                (*network_access, writable_roots.clone())
+            }
+        };
+        thread.network_access = network.or(thread.network_access);
+        thread.additional_directories = roots.or_else(|| thread.additional_directories.take());
+    }
+}
+
 impl TurnSettings {
     pub(crate) fn check(&self) -> Result<(), Error> {
         exclusive(
@@ -192,16 +223,7 @@ impl TurnSettings {
         if let Some(mode) = self.approval_mode {
             wire.extend(mode.wire());
         }
-        let policy = self.sandbox.map(|sandbox| match sandbox {
-            SandboxMode::DangerFullAccess => SandboxPolicy::DangerFullAccess,
-            SandboxMode::ReadOnly => SandboxPolicy::ReadOnly { network_access: Some(false) },
-            SandboxMode::WorkspaceWrite => SandboxPolicy::WorkspaceWrite {
-                writable_roots: Some(thread.additional_directories.clone().unwrap_or_default()),
-                network_access: Some(thread.network_access.unwrap_or(false)),
-                exclude_tmpdir_env_var: Some(false),
-                exclude_slash_tmp: Some(false),
-            },
-        });
+        let policy = self.sandbox.map(|sandbox| sandbox.policy(thread));
         if let Some(policy) = policy {
             wire.insert("sandboxPolicy".to_owned(), json!(policy));
         }

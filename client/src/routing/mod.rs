@@ -5,4 +5,4 @@ mod ring;
 mod router;
 
 pub use ring::{Ring, RingReader};
-pub use router::{Expected, Router, TurnSink};
+pub use router::{Expected, Router, ThreadSink, TurnSink};

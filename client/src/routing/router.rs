@@ -47,6 +47,14 @@ pub trait TurnSink: Send + Sync {
     fn connection_ended(&self, error: &Error);
 }
 
+/// Hears what the server says of a thread as a whole. Must not block.
+pub trait ThreadSink: Send + Sync {
+    /// One `thread/settings/updated`, as the whole message.
+    fn settings_updated(&self, line: &str);
+    /// The server does not have the thread loaded any more.
+    fn unloaded(&self);
+}
+
 /// Knows the turns of one connection.
 pub struct Router {
     ring: Arc<Ring>,
@@ -79,8 +87,8 @@ struct Route {
     /// The turn that the server last said it has started.
     started: watch::Sender<Option<String>>,
     usage: Option<Box<str>>,
-    /// The last `thread/settings/updated` that nobody has taken.
-    settings: Option<Box<str>>,
+    /// The thread itself, which hears of its settings.
+    sink: Option<Weak<dyn ThreadSink>>,
     /// The thread became idle while a turn was being started.
     idle_early: bool,
 }
@@ -127,14 +135,9 @@ impl Router {
         lock(&self.inner).threads.entry(thread.to_owned()).or_default().started.subscribe()
     }
 
-    /// Remembers the settings of a thread from now on.
-    pub fn follow_settings(&self, thread: &str) {
-        lock(&self.inner).threads.entry(thread.to_owned()).or_default().settings = None;
-    }
-
-    /// The last `thread/settings/updated` of a thread that was not taken yet, as the whole message.
-    pub fn take_settings(&self, thread: &str) -> Option<Box<str>> {
-        lock(&self.inner).threads.get_mut(thread)?.settings.take()
+    /// Tells a thread what the server says of it, from now on.
+    pub fn follow(&self, thread: &str, sink: Weak<dyn ThreadSink>) {
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().sink = Some(sink);
     }
 
     /// The last `thread/tokenUsage/updated` of a thread: its `tokenUsage` as JSON.
@@ -370,8 +373,12 @@ impl Inner {
 
     fn tell_thread(&mut self, thread: &str, notification: &Notification<'_>) {
         let Some(route) = self.threads.get_mut(thread) else { return };
-        if notification.method == "thread/settings/updated" {
-            route.settings = Some(notification.line.into());
+        if let Some(sink) = route.sink.as_ref().and_then(Weak::upgrade) {
+            match notification.method {
+                "thread/settings/updated" => sink.settings_updated(notification.line),
+                "thread/closed" | "thread/archived" | "thread/deleted" => sink.unloaded(),
+                _ => {}
+            }
         }
         let idle = match notification.method {
             "thread/closed" | "thread/archived" | "thread/deleted" => true,

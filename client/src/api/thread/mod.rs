@@ -3,6 +3,9 @@
 pub(crate) mod defaults;
 mod goal;
 mod history;
+pub(crate) mod in_force;
+mod load;
+mod narrow;
 mod open;
 pub(crate) mod restore;
 pub(crate) mod resumed;

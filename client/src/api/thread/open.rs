@@ -6,15 +6,14 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::defaults::Defaults;
-use super::state::ThreadState;
+use super::state::{Opener, ThreadState};
 use super::thread::Thread;
+use crate::Error;
 use crate::api::codex::Codex;
-use crate::options::{self, Folders, Opening, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id};
+use crate::options::{Folders, Opening, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id};
 use crate::requests::{HandlerKind, Handlers};
 use crate::rpc::{CallOptions, read_answer};
 use crate::secrets::secret_texts;
-use crate::{Error, lock};
 
 impl Codex {
     /// A new thread. Wire: `thread/start`.
@@ -23,14 +22,14 @@ impl Codex {
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
-        settings.check(options::Opening::Start)?;
+        settings.check(Opening::Start)?;
         let has = |handlers: &Option<Arc<dyn Handlers>>| {
             handlers.as_ref().is_some_and(|handlers| handlers.has(HandlerKind::Approval))
         };
         let asks = has(&handlers) || has(self.core.services.dispatcher.client());
         let settings = settings.for_new_thread(asks);
-        let params = settings.wire(options::Opening::Start, &self.core.config.apart);
-        self.open_thread("thread/start", params, settings, handlers).await
+        let params = settings.wire(Opening::Start, &self.core.config.apart);
+        self.open_thread("thread/start", params, Opener { options: settings, from: None }, handlers).await
     }
 
     /// A thread that was started before. Wire: `thread/resume`.
@@ -41,10 +40,10 @@ impl Codex {
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
         id(thread_id, "id")?;
-        settings.check(options::Opening::Resume)?;
-        let mut params = settings.wire(options::Opening::Resume, &self.core.config.apart);
+        settings.check(Opening::Resume)?;
+        let (mut params, opener) = self.inherited(thread_id, Opening::Resume, settings);
         params.insert("threadId".to_owned(), thread_id.into());
-        self.open_thread("thread/resume", params, settings, handlers).await
+        self.open_thread("thread/resume", params, opener, handlers).await
     }
 
     /// A new thread with the turns of another. Wire: `thread/fork`.
@@ -56,9 +55,26 @@ impl Codex {
     ) -> Result<Thread, Error> {
         id(thread_id, "id")?;
         settings.check(Opening::Fork)?;
-        let mut params = settings.wire(Opening::Fork, &self.core.config.apart);
+        let (mut params, opener) = self.inherited(thread_id, Opening::Fork, settings);
         params.insert("threadId".to_owned(), thread_id.into());
-        self.open_thread("thread/fork", params, settings, handlers).await
+        self.open_thread("thread/fork", params, opener, handlers).await
+    }
+
+    /// The parameters that open a thread from one that may be known here. What the options leave out is as it is in force
+    /// there: codex itself takes the sandbox from its configuration.
+    fn inherited(
+        &self,
+        thread_id: &str,
+        opening: Opening,
+        settings: ThreadSettings,
+    ) -> (Map<String, Value>, Opener) {
+        match self.core.known_thread(thread_id) {
+            // It is loaded: the options say nothing, and are sent as they are.
+            Some(known) if opening == Opening::Resume && self.core.has_loaded(&known) => {}
+            Some(known) => return Thread::new(Arc::clone(&self.core), known).load(opening, settings),
+            None => {}
+        }
+        (settings.wire(opening, &self.core.config.apart), Opener { options: settings, from: None })
     }
 
     /// The thread of a folder that was written to last, resumed. The folder is `cwd` of the settings, else the
@@ -97,7 +113,7 @@ impl Codex {
         &self,
         method: &str,
         params: Map<String, Value>,
-        settings: ThreadSettings,
+        opener: Opener,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
         #[derive(Deserialize)]
@@ -114,7 +130,7 @@ impl Codex {
             r#type: String,
         }
         let session = self.core.session()?;
-        if let Some(Some(config)) = &settings.config {
+        if let Some(Some(config)) = &opener.options.config {
             self.core.secrets.learn(secret_texts(config));
         }
         let options = CallOptions::within(self.core.settings.request_timeout());
@@ -125,6 +141,13 @@ impl Codex {
             // What waits for an answer is asked again as soon as the thread is followed.
             self.core.services.dispatcher.set_thread(id, handlers);
         }
+        let opening = match method {
+            "thread/start" => Opening::Start,
+            "thread/fork" => Opening::Fork,
+            _ => Opening::Resume,
+        };
+        let before = resumes.as_deref().and_then(|id| self.core.known_thread(id));
+        let heard = before.map(|shared| Thread::new(Arc::clone(&self.core), shared).follow(&session.router));
         let params = Value::Object(params).to_string();
         let answer = session.connection.request(method, Some(&params), options).answer().await;
         let answer = answer.inspect_err(|_| {
@@ -143,14 +166,16 @@ impl Codex {
             session.router.found_busy(&thread_id, &known);
         }
         let shared = self.core.thread(&thread_id, || ThreadState::new(&thread_id));
-        shared.opened(session.number, settings);
-        session.router.follow_settings(&thread_id);
-        *lock(&shared.defaults) = Defaults::of_answer(&answer);
+        let thread = Thread::new(Arc::clone(&self.core), shared);
+        let heard_now = thread.follow(&session.router);
+        thread.shared.opened(session.number, opening, opener, &answer, heard.unwrap_or(heard_now));
+        let ask = |method, params: String| session.connection.request(method, Some(&params), options);
+        thread.tell_owed(ask).await?;
         if let Some(handlers) = handlers {
             self.core.services.dispatcher.set_thread(&thread_id, &handlers);
-            shared.set_handlers(handlers);
+            thread.shared.set_handlers(handlers);
         }
-        Ok(Thread::new(Arc::clone(&self.core), shared))
+        Ok(thread)
     }
 }
 

@@ -72,6 +72,7 @@ impl Thread {
         let active = router.active(self.id()).borrow().clone();
         let ask = |method, params: String| connection.handshake(method, Some(&params), self.call_options());
         let mut tries = 0;
+        let heard = self.follow(router);
         let resumed = loop {
             match ask("thread/resume", self.resume_params(!paused.is_empty() || expects)).answer().await {
                 // Its first turn may have begun a moment ago.
@@ -83,7 +84,11 @@ impl Thread {
             }
         };
         let resumed = match resumed {
-            Ok(answer) => self.identified(Resumed::read(&answer)?, ask).await?,
+            Ok(answer) => {
+                self.shared.restored(self.shared.session(), &answer, heard);
+                self.tell_owed(ask).await?;
+                self.identified(Resumed::read(&answer)?, ask).await?
+            }
             Err(error @ Error::Rpc(_)) => {
                 tracing::warn!(thread = self.id(), %error, "a thread could not be resumed");
                 router.found_idle(self.id(), &active);

@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
+use serde_json::{Map, Value, value::RawValue};
 use tokio::sync::Semaphore;
 
-use super::defaults::Defaults;
+use super::in_force::{InForce, Opened};
 use crate::lock;
-use crate::options::ThreadSettings;
+use crate::options::{Opening, ThreadSettings};
 use crate::requests::Handlers;
+use crate::routing::ThreadSink;
 use crate::turn::TurnState;
 
 /// What all handles of one thread share.
@@ -15,22 +17,29 @@ pub(crate) struct ThreadState {
     pub(crate) id: String,
     /// Turns run one after the other: the server would merge a second into the running one.
     pub(crate) turns: Arc<Semaphore>,
-    opened: Mutex<Opened>,
+    known: Mutex<Known>,
     /// The last token usage that was asked for: it outlives the server.
     pub(super) usage: Mutex<Option<String>>,
     /// The turn of this client that was started last.
     running: Mutex<Weak<TurnState>>,
-    /// The settings for later turns.
-    pub(crate) defaults: Mutex<Defaults>,
     /// Kept here for as long as the thread is: the dispatcher does not keep them.
     handlers: Mutex<Option<Arc<dyn Handlers>>>,
 }
 
-#[derive(Default, Clone)]
-struct Opened {
+#[derive(Default)]
+struct Known {
     /// The session that has the thread loaded.
     session: u64,
-    settings: ThreadSettings,
+    /// What it was opened with.
+    options: ThreadSettings,
+    in_force: InForce,
+}
+
+/// What a thread is opened with.
+pub(crate) struct Opener {
+    pub(crate) options: ThreadSettings,
+    /// What was in force of the thread that it goes on from.
+    pub(crate) from: Option<InForce>,
 }
 
 impl ThreadState {
@@ -38,42 +47,105 @@ impl ThreadState {
         Self {
             id: id.to_owned(),
             turns: Arc::new(Semaphore::new(1)),
-            opened: Mutex::default(),
+            known: Mutex::default(),
             usage: Mutex::default(),
             running: Mutex::default(),
-            defaults: Mutex::default(),
             handlers: Mutex::default(),
         }
     }
 
-    pub(crate) fn opened(&self, session: u64, settings: ThreadSettings) {
-        // Where the thread was cut off when it was forked says nothing about how it is loaded again.
-        let settings = ThreadSettings { last_turn_id: None, ..settings };
-        let mut opened = lock(&self.opened);
+    /// Learns from the answer that opened the thread in a session; `heard` is [`Self::heard`] of before it was asked for.
+    pub(crate) fn opened(
+        &self,
+        session: u64,
+        opening: Opening,
+        opener: Opener,
+        answer: &RawValue,
+        heard: u64,
+    ) {
+        let mut known = lock(&self.known);
+        let answer = InForce::in_answer(answer);
         // The server takes settings when it loads a thread; of one that it has loaded it ignores them.
-        if opened.session != session {
-            *opened = Opened { session, settings };
+        let is_followed = opening == Opening::Resume && known.session == session;
+        let Opener { options, from } = opener;
+        match from {
+            Some(from) if !is_followed => {
+                known.in_force.inherit(from);
+                if opening == Opening::Fork {
+                    known.in_force.unsaid("personality");
+                }
+                known.in_force.restored(&answer, heard);
+            }
+            _ => {
+                let opened = match opening {
+                    Opening::Resume if is_followed => Opened::Followed,
+                    Opening::Resume => Opened::There,
+                    Opening::Start | Opening::Fork => Opened::New,
+                };
+                known.in_force.opened(opened, &options.lasting(), &answer, heard);
+            }
         }
+        known.session = session;
+        if !is_followed {
+            known.options = options.of_opening();
+        }
+    }
+
+    /// Learns from the answer that loaded the thread in a session, or followed it again in that.
+    pub(crate) fn restored(&self, session: u64, answer: &RawValue, heard: u64) {
+        let mut known = lock(&self.known);
+        known.session = session;
+        known.in_force.restored(&InForce::in_answer(answer), heard);
     }
 
     /// The session that has the thread loaded.
     pub(crate) fn session(&self) -> u64 {
-        lock(&self.opened).session
-    }
-
-    /// A session has the thread loaded.
-    pub(crate) fn loaded(&self, session: u64) {
-        lock(&self.opened).session = session;
+        lock(&self.known).session
     }
 
     /// The server does not have the thread loaded any more.
     pub(crate) fn unloaded(&self) {
-        lock(&self.opened).session = 0;
+        lock(&self.known).session = 0;
     }
 
-    /// The thread has other settings now, with which it is to be loaded again.
-    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut ThreadSettings)) {
-        change(&mut lock(&self.opened).settings);
+    /// What the thread was opened with: it tells what the options of a turn leave open.
+    pub(crate) fn options(&self) -> ThreadSettings {
+        lock(&self.known).options.clone()
+    }
+
+    /// The thread takes its options otherwise from now on.
+    pub(crate) fn change_options(&self, change: impl FnOnce(&mut ThreadSettings)) {
+        change(&mut lock(&self.known).options);
+    }
+
+    /// Looks at the settings in force, or teaches them.
+    pub(crate) fn in_force<T>(&self, then: impl FnOnce(&mut InForce) -> T) -> T {
+        then(&mut lock(&self.known).in_force)
+    }
+
+    /// How many times the server has told the settings.
+    pub(crate) fn heard(&self) -> u64 {
+        lock(&self.known).in_force.heard()
+    }
+
+    /// The parameters that load the thread, or one that inherits from it, and what opens it then. The `given` options go
+    /// before what is in force.
+    pub(crate) fn load(
+        &self,
+        opening: Opening,
+        given: ThreadSettings,
+        secrets: &Map<String, Value>,
+        profiles: bool,
+    ) -> (Map<String, Value>, Opener) {
+        let known = lock(&self.known);
+        let (mut in_force, opened) = (known.in_force.clone(), known.options.clone());
+        drop(known);
+        in_force.leave_to(&given);
+        let config = given.config.clone().flatten().unwrap_or_default();
+        let options = ThreadSettings { service_name: None, ephemeral: given.ephemeral, ..given.over(opened) };
+        let mut params = options.wire(opening, secrets);
+        in_force.load(opening, &mut params, &config, profiles);
+        (params, Opener { options, from: Some(in_force) })
     }
 
     pub(crate) fn runs(&self, state: &Arc<TurnState>) {
@@ -92,8 +164,14 @@ impl ThreadState {
     pub(crate) fn handlers(&self) -> Option<Arc<dyn Handlers>> {
         lock(&self.handlers).clone()
     }
+}
 
-    pub(crate) fn settings(&self) -> ThreadSettings {
-        lock(&self.opened).settings.clone()
+impl ThreadSink for ThreadState {
+    fn settings_updated(&self, line: &str) {
+        self.in_force(|in_force| in_force.updated(line));
+    }
+
+    fn unloaded(&self) {
+        self.unloaded();
     }
 }

@@ -1,14 +1,16 @@
 //! A handle of a thread, and what is asked of the server for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde_json::{Map, Value, json};
 
+use super::in_force::InForce;
 use super::resumed::is_unwritten;
-use super::state::ThreadState;
+use super::state::{Opener, ThreadState};
 use crate::api::core::Core;
 use crate::options::{Opening, ThreadSettings};
-use crate::rpc::{CallOptions, RawAnswer};
+use crate::routing::{Router, ThreadSink};
+use crate::rpc::{Call, CallOptions, RawAnswer};
 use crate::session::Session;
 use crate::{Error, lock};
 
@@ -69,12 +71,16 @@ impl Thread {
         if self.shared.session() == session.number {
             return Ok(true);
         }
+        let heard = self.follow(&session.router);
         let params = self.resume_params(false);
         let resumed = session.connection.request("thread/resume", Some(&params), self.call_options());
         match resumed.answer().await {
-            Ok(_) => {
-                self.shared.loaded(session.number);
-                session.router.follow_settings(self.id());
+            Ok(answer) => {
+                self.shared.restored(session.number, &answer, heard);
+                self.tell_owed(|method, params| {
+                    session.connection.request(method, Some(&params), self.call_options())
+                })
+                .await?;
                 Ok(true)
             }
             Err(error) if session.connection.reconnects() && is_unwritten(&error) => Ok(false),
@@ -82,18 +88,44 @@ impl Thread {
         }
     }
 
-    /// What loads the thread with the settings that it was opened with.
+    /// Has the router tell the thread what the server says of it, and gives how often it has heard of its settings.
+    pub(crate) fn follow(&self, router: &Router) -> u64 {
+        router.follow(self.id(), Arc::downgrade(&self.shared) as Weak<dyn ThreadSink>);
+        self.shared.heard()
+    }
+
+    /// What loads the thread with the settings that are in force.
     pub(crate) fn resume_params(&self, include_turns: bool) -> String {
-        let settings = self.shared.settings();
-        let settings = ThreadSettings {
-            ephemeral: None,
-            service_name: None,
-            include_turns: Some(include_turns),
-            ..settings
-        };
-        let mut params: Map<String, Value> = settings.wire(Opening::Resume, &self.core.config.apart);
+        let given = ThreadSettings { include_turns: Some(include_turns), ..ThreadSettings::default() };
+        let (mut params, _) = self.load(Opening::Resume, given);
         params.insert("threadId".to_owned(), self.id().into());
         Value::Object(params).to_string()
+    }
+
+    /// The parameters that load the thread, or one that inherits from it, and its options then.
+    pub(crate) fn load(&self, opening: Opening, given: ThreadSettings) -> (Map<String, Value>, Opener) {
+        let profiles = self.core.settings.experimental_api != Some(false);
+        self.shared.load(opening, given, &self.core.config.apart, profiles)
+    }
+
+    /// Tells the server what of the settings in force could not be said when it loaded the thread. Where it takes no
+    /// such change, the next turn brings it. Wire: `thread/settings/update`.
+    pub(crate) async fn tell_owed(&self, ask: impl Fn(&'static str, String) -> Call) -> Result<(), Error> {
+        let owed = self.shared.in_force(InForce::owed);
+        if owed.is_empty() {
+            return Ok(());
+        }
+        let heard = self.shared.heard();
+        let mut params = owed.clone();
+        params.insert("threadId".to_owned(), self.id().into());
+        match ask("thread/settings/update", Value::Object(params).to_string()).answer().await {
+            Ok(_) => self.shared.in_force(|in_force| in_force.accepted(&owed, heard)),
+            Err(error @ Error::Rpc(_)) => {
+                tracing::info!(thread = self.id(), %error, "the next turn brings settings of the thread");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     pub(crate) fn call_options(&self) -> CallOptions {

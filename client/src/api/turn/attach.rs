@@ -31,7 +31,6 @@ impl Thread {
             Arc::clone(&self.shared.turns).acquire_owned().await.map_err(|_| Error::client_closed())?;
         let expected = session.router.expect(self.id());
         let resumed = self.resume_with_turns(&session).await?;
-        self.shared.loaded(session.number);
         let Some((turn_id, stored)) = resumed.running() else { return Ok(None) };
         let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, true);
         self.shared.runs(&state);
@@ -67,7 +66,6 @@ impl Thread {
         state: &Arc<TurnState>,
     ) -> Result<(), Error> {
         let resumed = self.resume_with_turns(session).await?;
-        self.shared.loaded(session.number);
         let read = json!({ "threadId": self.id() }).to_string();
         self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options())).await?;
         let stored = resumed.turn(&state.turn_id);
@@ -86,6 +84,7 @@ impl Thread {
 
     async fn resume_with_turns(&self, session: &Session) -> Result<Resumed, Error> {
         let options = self.call_options();
+        let heard = self.follow(&session.router);
         let resume = async {
             loop {
                 let params = self.resume_params(true);
@@ -100,8 +99,9 @@ impl Thread {
         let answer = tokio::time::timeout(options.timeout, resume).await.unwrap_or_else(|_| {
             Err(Error::Spawn(format!("thread {} has begun a turn but is not on disk", self.id())))
         })?;
-        session.router.follow_settings(self.id());
+        self.shared.restored(session.number, &answer, heard);
         let ask = |method, params: String| session.connection.request(method, Some(&params), options);
+        self.tell_owed(ask).await?;
         self.identified(Resumed::read(&answer)?, ask).await
     }
 }

@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::Error;
 use crate::api::thread::Thread;
+use crate::api::thread::in_force::InForce;
 use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
 use crate::options::{Input, TurnSettings};
@@ -61,7 +62,8 @@ impl Work {
     fn params(self, thread: &Thread) -> Value {
         let mut params = match self {
             Self::Input(input, settings) => {
-                let mut params = settings.wire(&thread.shared.settings());
+                let mut params = thread.shared.in_force(InForce::owed);
+                params.extend(settings.wire(&thread.shared.options()));
                 params.extend(input.start_fields());
                 Value::Object(params)
             }
@@ -214,8 +216,18 @@ impl Thread {
         let expected = session.router.expect(self.id());
         let mut started = session.router.started(self.id());
         let options = CallOptions { indeterminate: true, ..self.call_options() };
-        let call = session.connection.request(method, Some(&work.params(self).to_string()), options);
-        let answer = call.answer().await?;
+        let params = work.params(self);
+        let heard = self.shared.heard();
+        let call = session.connection.request(method, Some(&params.to_string()), options);
+        let answer = call.answer().await;
+        if let Value::Object(given) = &params {
+            match &answer {
+                Ok(_) => self.shared.in_force(|in_force| in_force.accepted(given, heard)),
+                Err(Error::Rpc(_)) => {}
+                Err(_) => self.shared.in_force(|in_force| in_force.in_doubt(given)),
+            }
+        }
+        let answer = answer?;
         let turn_id = if is_named {
             let started: Started =
                 serde_json::from_str(answer.get()).map_err(|error| Error::Indeterminate {
