@@ -303,6 +303,14 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
     assert.notEqual(another.url, server.url)
   })
 
+  test('what it prints may be coloured', async (t) => {
+    const { home } = await place(t)
+    const server = await serve({ env: { ...home.env, FORCE_COLOR: '1', CLICOLOR_FORCE: '1' } })
+    t.after(() => server.close())
+    const { codex } = connect(t, { url: server.url, token: server.token })
+    assert.ok((await codex.connect()).codexHome)
+  })
+
   test('close() ends it and what is below it, twice as well, and takes the file along', async (t) => {
     const { provider, home } = await place(t)
     const server = await serve({ env: home.env })

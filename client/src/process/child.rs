@@ -174,11 +174,6 @@ impl Process {
         self.shared.stderr.text()
     }
 
-    /// Waits until `find` finds something in the last lines of stderr.
-    pub async fn find_in_stderr<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
-        self.shared.stderr.find(find).await
-    }
-
     /// For whoever waits for the end without keeping the child alive.
     pub fn exit_watch(&self) -> ExitWatch {
         ExitWatch { shared: Arc::clone(&self.shared) }

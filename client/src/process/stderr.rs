@@ -2,7 +2,6 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::Notify;
 
 use crate::{Secrets, lock};
 
@@ -16,7 +15,6 @@ const MESSAGE_LINES: usize = 20;
 pub(super) struct StderrTail {
     window: Mutex<Window>,
     secrets: Secrets,
-    grown: Notify,
 }
 
 #[derive(Default)]
@@ -30,7 +28,7 @@ struct Window {
 impl StderrTail {
     /// A tail that shows none of `secrets`.
     pub(super) fn new(secrets: Secrets) -> Self {
-        Self { window: Mutex::default(), secrets, grown: Notify::new() }
+        Self { window: Mutex::default(), secrets }
     }
 
     /// Reads until the end: a child whose stderr is not read stops working.
@@ -42,34 +40,10 @@ impl StderrTail {
             }
             let struck = lock(&self.window).take(&buffer[..count], &self.secrets);
             log(&struck);
-            self.grown.notify_waiters();
         }
         // Last words often have no end of their line.
         let last = String::from_utf8_lossy(&lock(&self.window).line).into_owned();
         log(&self.secrets.strike(last));
-    }
-
-    /// Waits until `find` finds something in the last lines.
-    pub(super) async fn find<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
-        loop {
-            let grown = self.grown.notified();
-            tokio::pin!(grown);
-            grown.as_mut().enable();
-            let mut text = self.text();
-            // Only the end of the text tells whether its last line is whole.
-            if self.ends_with_line() {
-                text.push('\n');
-            }
-            if let Some(found) = find(&text) {
-                return found;
-            }
-            grown.await;
-        }
-    }
-
-    fn ends_with_line(&self) -> bool {
-        let window = lock(&self.window);
-        window.line.is_empty() && !window.bytes.is_empty()
     }
 
     /// The last lines as text.

@@ -1,11 +1,15 @@
+//! A server that programs share: started here, with a token, until it listens.
+
 use std::ffi::OsString;
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempPath;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::api::core::Host;
 use crate::config::{ConfigArguments, LargeNumbers, argument_pair};
@@ -14,8 +18,10 @@ use crate::process::{Lifeline, Process, SpawnOptions, Spawned};
 use crate::session::{exited, locate, with_stderr};
 use crate::{Error, SecretSources, Secrets, lock};
 
-/// How often it is looked for whether a socket is there: nothing is printed.
-const SOCKET_POLL: Duration = Duration::from_millis(10);
+/// How often it is looked for whether a server listens: what it prints is for people.
+const POLL: Duration = Duration::from_millis(10);
+/// How often a free port is looked for: somebody else may take it before the server does.
+const MOST_PORTS: u32 = 5;
 const TOKEN_BYTES: usize = 32;
 
 /// An app-server that listens for clients of several programs. It ends with [`Self::close`], when this is dropped, and
@@ -34,7 +40,6 @@ impl AppServer {
     pub async fn start(settings: ServeSettings, host: &Host) -> Result<Self, Error> {
         let as_client = settings.check()?;
         let limit = as_client.connect_timeout();
-        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let socket = settings.socket_path.as_ref().map(PathBuf::from);
         let config = as_client.config.as_ref();
         let config = config.map(|config| ConfigArguments::new(config, LargeNumbers::Refused)).transpose()?;
@@ -45,7 +50,6 @@ impl AppServer {
             )));
         }
         let (executable, environment) = locate(&as_client, &host.search_from)?;
-        let path = executable.path.display().to_string();
         if let Some(socket) = &socket
             && is_taken(socket).await
         {
@@ -56,15 +60,7 @@ impl AppServer {
         }
         let token = random_token()?;
         let token_file = token_file(&token)?;
-        let listen = match &socket {
-            Some(socket) => {
-                format!("unix://{}", std::path::absolute(socket).unwrap_or_else(|_| socket.clone()).display())
-            }
-            None => format!("ws://127.0.0.1:{}", settings.port.unwrap_or_default()),
-        };
-        let mut arguments: Vec<OsString> =
-            ["app-server".into(), "--listen".into(), listen.clone().into()].into();
-        arguments.extend(["--ws-auth", "capability-token", "--ws-token-file"].map(OsString::from));
+        let mut arguments = vec!["--ws-auth".into(), "capability-token".into(), "--ws-token-file".into()];
         arguments.push(token_file.as_os_str().to_owned());
         for value in config.arguments.iter().chain(settings.config_overrides.iter().flatten()) {
             arguments.extend(argument_pair("--config", value));
@@ -75,44 +71,37 @@ impl AppServer {
             credentials: vec![&token],
             ..SecretSources::default()
         });
+        let given_port = settings.port.filter(|port| *port != 0);
         let mut lifeline = Lifeline::new(Some(&token_file));
-        let Spawned { process, stdin, mut stdout } = Process::spawn(SpawnOptions {
-            executable,
-            arguments,
-            cwd: as_client.cwd.as_ref().map(PathBuf::from),
-            environment,
-            secrets,
-        })?;
-        process.input_over();
-        if let Some(lifeline) = &mut lifeline {
-            lifeline.hold(process.pid()).await;
-        }
-        let ending = process.ending();
-        tokio::spawn(async move {
-            let mut nothing = [0; 1024];
-            while stdout.read(&mut nothing).await.is_ok_and(|count| count > 0) {}
-        });
-        tokio::spawn(async move {
-            ending.cancelled().await;
-            drop(stdin);
-        });
-        let ready = async {
-            match &socket {
-                Some(socket) => wait_for_socket(socket, listen).await,
-                None => process.find_in_stderr(listening).await,
+        let mut tries = 1;
+        let (listen, process) = loop {
+            let listen = match (&socket, given_port) {
+                (Some(socket), _) => {
+                    Listen::Socket(std::path::absolute(socket).unwrap_or_else(|_| socket.clone()))
+                }
+                (None, Some(port)) => Listen::Port(port),
+                (None, None) => Listen::Port(free_port().await?),
+            };
+            let mut all: Vec<OsString> = ["app-server".into(), "--listen".into(), listen.url().into()].into();
+            all.extend(arguments.iter().cloned());
+            let options = SpawnOptions {
+                executable: executable.clone(),
+                arguments: all,
+                cwd: as_client.cwd.as_ref().map(PathBuf::from),
+                environment: environment.clone(),
+                secrets: secrets.clone(),
+            };
+            match listening(options, &listen, limit, &mut lifeline).await {
+                Ok(process) => break (listen, process),
+                Err(Error::ServerExited { .. })
+                    if given_port.is_none() && tries < MOST_PORTS && listen.is_taken().await =>
+                {
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
             }
         };
-        let exit = process.exit_watch();
-        let url = tokio::select! {
-            url = ready => url,
-            exit = exit.exited() => return Err(exited(&path, exit)),
-            () = tokio::time::sleep(limit) => {
-                let message = format!("{path} was started but did not listen within {limit_ms} ms");
-                let message = with_stderr(message, &process.stderr());
-                process.end(Duration::ZERO).await;
-                return Err(Error::Timeout { message, method: None, timeout_ms: limit_ms });
-            }
-        };
+        let url = listen.url();
         tracing::info!(url, "codex listens");
         Ok(Self { url, token, token_file, process, lifeline: Mutex::new(lifeline) })
     }
@@ -149,19 +138,93 @@ impl AppServer {
     }
 }
 
-/// The address that a server prints when it listens.
-fn listening(stderr: &str) -> Option<String> {
-    let (_, rest) = stderr.split_once("listening on: ws://")?;
-    // The end of the line, or it is not all there yet.
-    let (address, _) = rest.split_once('\n')?;
-    Some(format!("ws://{}", address.trim()))
+/// Where a server is to listen.
+enum Listen {
+    Port(u16),
+    Socket(PathBuf),
 }
 
-async fn wait_for_socket(path: &Path, url: String) -> String {
-    while cfg!(unix) && !is_taken(path).await {
-        tokio::time::sleep(SOCKET_POLL).await;
+impl Listen {
+    fn url(&self) -> String {
+        match self {
+            Self::Port(port) => format!("ws://127.0.0.1:{port}"),
+            Self::Socket(path) => format!("unix://{}", path.display()),
+        }
     }
-    url
+
+    /// Whether somebody listens there.
+    async fn is_taken(&self) -> bool {
+        match self {
+            Self::Port(port) => TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await.is_ok(),
+            Self::Socket(path) => is_taken(path).await,
+        }
+    }
+
+    /// Waits until a codex listens there.
+    async fn ready(&self) {
+        loop {
+            let is_ready = match self {
+                Self::Port(port) => is_ready(*port).await.unwrap_or(false),
+                Self::Socket(path) => !cfg!(unix) || is_taken(path).await,
+            };
+            if is_ready {
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// Starts a server, and waits until it listens.
+async fn listening(
+    options: SpawnOptions,
+    listen: &Listen,
+    limit: Duration,
+    lifeline: &mut Option<Lifeline>,
+) -> Result<Process, Error> {
+    let path = options.executable.path.display().to_string();
+    let Spawned { process, stdin, mut stdout } = Process::spawn(options)?;
+    process.input_over();
+    if let Some(lifeline) = lifeline {
+        lifeline.hold(process.pid()).await;
+    }
+    let ending = process.ending();
+    tokio::spawn(async move {
+        let mut nothing = [0; 1024];
+        while stdout.read(&mut nothing).await.is_ok_and(|count| count > 0) {}
+    });
+    tokio::spawn(async move {
+        ending.cancelled().await;
+        drop(stdin);
+    });
+    let exit = process.exit_watch();
+    tokio::select! {
+        () = listen.ready() => Ok(process),
+        exit = exit.exited() => Err(exited(&path, exit)),
+        () = tokio::time::sleep(limit) => {
+            let timeout_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+            let message = format!("{path} was started but did not listen within {timeout_ms} ms");
+            let message = with_stderr(message, &process.stderr());
+            process.end(Duration::ZERO).await;
+            Err(Error::Timeout { message, method: None, timeout_ms })
+        }
+    }
+}
+
+/// A port that nobody listens at now.
+async fn free_port() -> Result<u16, Error> {
+    let bound = async { TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr() };
+    let address = bound.await.map_err(|error| Error::Spawn(format!("no port could be had: {error}")))?;
+    Ok(address.port())
+}
+
+/// Whether a server at a port says that it is ready. Wire: `GET /readyz`.
+async fn is_ready(port: u16) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await?;
+    let mut status = [0; b"HTTP/1.1 200".len()];
+    stream.read_exact(&mut status).await?;
+    Ok(status.ends_with(b" 200"))
 }
 
 /// Whether somebody listens at a socket.
@@ -191,16 +254,4 @@ fn token_file(token: &str) -> Result<TempPath, Error> {
         let folder = std::env::temp_dir();
         Error::Spawn(format!("could not write the token into a file in {}: {error}", folder.display()))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_address_is_read_once_its_line_is_whole() {
-        assert_eq!(listening("codex app-server\n  listening on: ws://127.0.0.1:46"), None);
-        let whole = "x\n  listening on: ws://127.0.0.1:46255\n  readyz: ..";
-        assert_eq!(listening(whole).as_deref(), Some("ws://127.0.0.1:46255"));
-    }
 }
