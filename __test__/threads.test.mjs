@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Codex, InvalidRequestError } from '../index.mjs'
 import { say } from '../testing/index.mjs'
 import { rejection } from './support/outcomes.mjs'
@@ -279,6 +280,8 @@ describe('the options of a turn', () => {
 })
 
 describe('input', () => {
+  /** One that is there. */
+  const file = fileURLToPath(import.meta.url)
   const text = (/** @type {string} */ text) => ({ type: 'text', text, text_elements: [] })
   /** @type {[Input, unknown[]][]} */
   const cases = [
@@ -302,9 +305,9 @@ describe('input', () => {
       { type: 'image', data: Buffer.from([1, 2, 3, 4]).subarray(1, 3), mimeType: 'image/gif' },
       [{ type: 'image', url: 'data:image/gif;base64,AgM=' }],
     ],
-    [{ type: 'localImage', path: '/a b.png' }, [{ type: 'localImage', path: '/a b.png' }]],
+    [{ type: 'localImage', path: file }, [{ type: 'localImage', path: file }]],
     [{ type: 'audio', url: 'https://a.example/b.mp3' }, [{ type: 'audio', url: 'https://a.example/b.mp3' }]],
-    [{ type: 'localAudio', path: '/b.wav' }, [{ type: 'localAudio', path: '/b.wav' }]],
+    [{ type: 'localAudio', path: file }, [{ type: 'localAudio', path: file }]],
     [
       { type: 'skill', name: 's', path: '/skills/s/SKILL.md' },
       [{ type: 'skill', name: 's', path: '/skills/s/SKILL.md' }],
@@ -313,10 +316,10 @@ describe('input', () => {
     [
       [
         { type: 'text', text: 'look' },
-        { type: 'localImage', path: '/i.png' },
+        { type: 'localImage', path: file },
         { type: 'mention', name: 'm', path: 'app://m' },
       ],
-      [text('look'), { type: 'localImage', path: '/i.png' }, { type: 'mention', name: 'm', path: 'app://m' }],
+      [text('look'), { type: 'localImage', path: file }, { type: 'mention', name: 'm', path: 'app://m' }],
     ],
   ]
 

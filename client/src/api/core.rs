@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use crate::api::thread::state::ThreadState;
 use crate::config::{ConfigArguments, LargeNumbers};
-use crate::options::{ClientInfo, ClientSettings};
+use crate::options::{ClientInfo, ClientSettings, Place};
 use crate::requests::{Dispatcher, Handlers};
 use crate::rpc::{CallOptions, RawAnswer, only_reads};
 use crate::session::{ByteTransport, Endpoint, Events, Plan, Restore, Services, Session, retry_overload};
@@ -166,6 +166,11 @@ impl Core {
     /// Makes a request with the deadline of this client.
     pub(crate) async fn ask(&self, method: &str, params: Map<String, Value>) -> RawAnswer {
         self.request(method, Some(Value::Object(params).to_string()), None)?.await
+    }
+
+    /// Where the codex is that paths are sent to.
+    pub(crate) fn place(&self) -> Place {
+        if self.plan.endpoint.is_process() { Place::Here } else { Place::Elsewhere }
     }
 
     /// The session, if one lives.

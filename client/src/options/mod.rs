@@ -12,6 +12,7 @@ mod history;
 mod input;
 mod lasting;
 mod object;
+mod paths;
 mod remote;
 mod review;
 mod run;
@@ -38,6 +39,7 @@ pub use history::{
 };
 pub use input::{Input, InputItem};
 pub(crate) use object::only_objects;
+pub(crate) use paths::{Place, Placed};
 pub use review::{CompactSettings, ContinueSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
 pub use run::RunSettings;
 pub use serve::{ServeSettings, SignedTokenSettings};

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use crate::Error;
 use crate::api::codex::Codex;
 use crate::api::core::Core;
-use crate::options::{CommandSettings, TerminalSize};
+use crate::options::{CommandSettings, Placed, TerminalSize};
 use crate::rpc::{CallOptions, Connection, RawAnswer, read_answer};
 use crate::session::Output;
 
@@ -37,7 +37,7 @@ impl Codex {
         settings: CommandSettings,
         cancel: CancellationToken,
     ) -> RawAnswer {
-        let settings = CommandSettings { stream: None, ..settings };
+        let settings = CommandSettings { stream: None, ..settings }.placed(self.core.place())?;
         if cancel.is_cancelled() {
             return Err(Error::Aborted { result: None });
         }
@@ -64,7 +64,7 @@ impl Codex {
         settings: CommandSettings,
         cancel: CancellationToken,
     ) -> Result<Command, Error> {
-        let settings = CommandSettings { stream: Some(true), ..settings };
+        let settings = CommandSettings { stream: Some(true), ..settings }.placed(self.core.place())?;
         if cancel.is_cancelled() {
             return Err(Error::Aborted { result: None });
         }

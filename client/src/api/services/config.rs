@@ -4,14 +4,14 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::api::codex::Codex;
-use crate::options::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings};
+use crate::options::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings, Placed};
 use crate::rpc::RawAnswer;
 use crate::secrets::secret_texts;
 
 impl Codex {
     /// The configuration as it counts, as JSON. Wire: `config/read`.
     pub async fn read_config(&self, settings: &ConfigReadSettings) -> RawAnswer {
-        self.core.ask("config/read", settings.wire()?).await
+        self.core.ask("config/read", settings.clone().placed(self.core.place())?.wire()?).await
     }
 
     /// Writes one value; `None` is no value at all, which is an error. Wire: `config/value/write`.
@@ -27,7 +27,9 @@ impl Codex {
             ));
         };
         self.hide(key_path, &value);
-        self.core.ask("config/value/write", settings.wire(key_path, value)?).await
+        self.core
+            .ask("config/value/write", settings.clone().placed(self.core.place())?.wire(key_path, value)?)
+            .await
     }
 
     /// Writes several values, all or none. Wire: `config/batchWrite`.
@@ -39,7 +41,7 @@ impl Codex {
         for edit in edits {
             self.hide(&edit.key_path, &edit.value);
         }
-        self.core.ask("config/batchWrite", settings.wire(edits)?).await
+        self.core.ask("config/batchWrite", settings.clone().placed(self.core.place())?.wire(edits)?).await
     }
 
     /// What an administrator requires of the configuration, as JSON. Wire: `configRequirements/read`.

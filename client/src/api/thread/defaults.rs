@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::in_force::InForce;
 use super::thread::Thread;
 use crate::Error;
-use crate::options::DefaultSettings;
+use crate::options::{DefaultSettings, Placed};
 
 impl Thread {
     /// The settings that later turns have, as JSON.
@@ -15,6 +15,7 @@ impl Thread {
 
     /// Changes settings for later turns; the running one keeps its own. Wire: `thread/settings/update`.
     pub async fn update_defaults(&self, settings: DefaultSettings) -> Result<(), Error> {
+        let settings = settings.placed(self.core.place())?;
         let given = settings.wire(&self.shared.options())?;
         let session = self.core.session()?;
         session.ready().await?;

@@ -10,7 +10,9 @@ use super::state::{Opener, ThreadState};
 use super::thread::Thread;
 use crate::Error;
 use crate::api::codex::Codex;
-use crate::options::{Folders, Opening, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id};
+use crate::options::{
+    Folders, Opening, Placed, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id,
+};
 use crate::requests::{HandlerKind, Handlers};
 use crate::rpc::{CallOptions, read_answer};
 use crate::secrets::secret_texts;
@@ -27,7 +29,7 @@ impl Codex {
             handlers.as_ref().is_some_and(|handlers| handlers.has(HandlerKind::Approval))
         };
         let asks = has(&handlers) || has(self.core.services.dispatcher.client());
-        let settings = settings.for_new_thread(asks);
+        let settings = settings.for_new_thread(asks).placed(self.core.place())?;
         let params = settings.wire(Opening::Start, &self.core.config.apart);
         self.open_thread("thread/start", params, Opener { options: settings, from: None }, handlers).await
     }
@@ -41,6 +43,7 @@ impl Codex {
     ) -> Result<Thread, Error> {
         id(thread_id, "id")?;
         settings.check(Opening::Resume)?;
+        let settings = settings.placed(self.core.place())?;
         let (mut params, opener) = self.inherited(thread_id, Opening::Resume, settings);
         params.insert("threadId".to_owned(), thread_id.into());
         self.open_thread("thread/resume", params, opener, handlers).await
@@ -55,6 +58,7 @@ impl Codex {
     ) -> Result<Thread, Error> {
         id(thread_id, "id")?;
         settings.check(Opening::Fork)?;
+        let settings = settings.placed(self.core.place())?;
         let (mut params, opener) = self.inherited(thread_id, Opening::Fork, settings);
         params.insert("threadId".to_owned(), thread_id.into());
         self.open_thread("thread/fork", params, opener, handlers).await
@@ -93,7 +97,12 @@ impl Codex {
             id: String,
         }
         settings.check(Opening::Resume)?;
-        let given = settings.cwd.clone().flatten().or_else(|| self.core.settings.cwd.clone());
+        let given = settings.cwd.clone().flatten();
+        if let Some(folder) = &given {
+            // What a server elsewhere makes of it is not known here, so that it could not be found again.
+            self.core.place().known("options.cwd", folder)?;
+        }
+        let given = given.or_else(|| self.core.settings.cwd.clone());
         let query = ThreadQuery {
             cwd: Some(Some(Folders::Several(names_of(Path::new(given.as_deref().unwrap_or(".")))))),
             limit: Some(Some(1)),

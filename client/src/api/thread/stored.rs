@@ -8,18 +8,19 @@ use crate::Error;
 use crate::api::codex::Codex;
 use crate::api::services::pages::{Pages, without_repetition};
 use crate::api::thread::Thread;
-use crate::options::{ThreadQuery, id};
+use crate::options::{Placed, ThreadQuery, id};
 use crate::rpc::RawAnswer;
 
 impl Codex {
     /// One page of the stored threads as JSON, each thread once. Wire: `thread/list`.
     pub async fn list_threads(&self, query: &ThreadQuery) -> Result<String, Error> {
-        let answer = self.core.ask("thread/list", query.wire()?).await?;
+        let answer = self.core.ask("thread/list", query.clone().placed(self.core.place())?.wire()?).await?;
         Ok(without_repetition(&answer))
     }
 
     /// All stored threads, page by page. Wire: `thread/list`.
     pub fn threads(&self, query: &ThreadQuery) -> Result<Pages, Error> {
+        let query = query.clone().placed(self.core.place())?;
         Ok(Pages::new(Arc::clone(&self.core), "thread/list", query.wire()?))
     }
 

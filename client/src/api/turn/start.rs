@@ -17,7 +17,7 @@ use crate::api::thread::Thread;
 use crate::api::thread::in_force::InForce;
 use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
-use crate::options::{Input, TurnSettings};
+use crate::options::{Input, Place, Placed, TurnSettings};
 use crate::requests::Handlers;
 use crate::routing::TurnSink;
 use crate::rpc::CallOptions;
@@ -57,6 +57,15 @@ impl Work {
             Self::Input(_, settings) => settings.inactivity_timeout(),
             Self::Review(_, timeout) | Self::Compact(timeout) => *timeout,
         }
+    }
+
+    fn placed(self, place: Place) -> Result<Self, Error> {
+        Ok(match self {
+            Self::Input(input, settings) => {
+                Self::Input(input.placed(place)?, Box::new(settings.placed(place)?))
+            }
+            other => other,
+        })
     }
 
     fn params(self, thread: &Thread) -> Value {
@@ -121,6 +130,7 @@ impl Thread {
         keep_log: bool,
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
         work.check()?;
+        let work = work.placed(self.core.place())?;
         let mut place: Permit = Box::pin(Arc::clone(&self.shared.turns).acquire_owned());
         // The first poll takes the place.
         let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));

@@ -11,7 +11,7 @@ use crate::api::core::Core;
 use crate::api::thread::Thread;
 use crate::api::turn::interrupt::{abort, interrupt};
 use crate::api::turn::watch::watch_silence;
-use crate::options::Input;
+use crate::options::{Input, Placed};
 use crate::rpc::Connection;
 use crate::source::{Next, Source, Waker};
 use crate::turn::{Batch, Continuation, EventReader, ReaderKind, TurnResult, TurnState, View, Waiting};
@@ -105,7 +105,7 @@ impl Turn {
 
     /// Adds input to the running turn. Wire: `turn/steer`.
     pub async fn steer(&self, input: Input) -> Result<(), Error> {
-        let items = input.steer_items()?;
+        let items = input.placed(self.thread.core.place())?.steer_items()?;
         let state = self.view.state();
         let mut phase = state.phase();
         // Before it has started the server knows of no turn to steer.
