@@ -582,6 +582,12 @@ export declare class ThreadBusyError extends CodexError {
   readonly turnId: string | null
 }
 
+/** There is no such thread to go on with. `code: 'THREAD_NOT_FOUND'` */
+export declare class ThreadNotFoundError extends CodexError {
+  /** What was asked for. */
+  readonly threadId: string
+}
+
 /** A login ended without success, or was given up. `code: 'LOGIN_FAILED'` */
 export declare class LoginFailedError extends CodexError {
   readonly loginId: string

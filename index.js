@@ -48,6 +48,7 @@ module.exports.ConfigWriteError = classes.ConfigWriteError
 module.exports.InternalRpcError = classes.InternalRpcError
 module.exports.ServerBusyError = classes.ServerBusyError
 module.exports.ThreadBusyError = classes.ThreadBusyError
+module.exports.ThreadNotFoundError = classes.ThreadNotFoundError
 module.exports.LoginFailedError = classes.LoginFailedError
 module.exports.TurnFailedError = classes.TurnFailedError
 module.exports.TurnInactiveError = classes.TurnInactiveError

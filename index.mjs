@@ -31,6 +31,7 @@ export const {
   InternalRpcError,
   ServerBusyError,
   ThreadBusyError,
+  ThreadNotFoundError,
   LoginFailedError,
   TurnFailedError,
   TurnInactiveError,

@@ -294,7 +294,10 @@ export type RunStreamedResult<Result = RunResult> = {
   result(): Promise<Result>
 }
 
-/** A conversation with the agent. Its turns run one after the other, in the order of their calls. */
+/**
+ * A conversation with the agent. Its turns run one after the other, in the order of their calls, whoever holds it:
+ * thread objects of one id, also of several `Codex`, take turns where the home of codex is the same.
+ */
 export declare class Thread {
   private constructor()
   /** The id, for `resumeThread`; null until the first turn has begun. */
@@ -303,6 +306,7 @@ export declare class Thread {
    * Runs one turn to its end and gives its result.
    *
    * @throws {TurnFailedError} codex said that the turn failed; `result` is what had come of it
+   * @throws {ThreadNotFoundError} the thread that was resumed is not there
    * @throws {ServerExitedError} codex ended without completing the turn: `exitCode`, `signal`, `stderr`
    * @throws {BinaryNotFoundError} no codex was found; it lists every place tried
    * @throws {AbortError} `signal` was aborted; `cause` is its reason
@@ -345,8 +349,9 @@ export type CodexOptions = {
   apiKey?: string
   /**
    * Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets (an MCP server's `env`
-   * and `http_headers`, a provider's headers and tokens) do not go there: codex reads them from a file in its home,
-   * which only this user can read and which is gone before the agent runs its first command.
+   * and `http_headers`, a provider's headers and tokens) do not go there, nor what is too long for an argument: codex
+   * reads them from a file in its home, which only this user can read and which is gone before the agent runs its first
+   * command.
    */
   config?: CodexConfigObject
   /**
@@ -393,7 +398,7 @@ export type ThreadOptions = {
   webSearchEnabled?: boolean
   /** codex exec asks nobody: whatever is set, it goes on as with `never`. */
   approvalPolicy?: ApprovalMode
-  /** Folders that may be written to beside the working directory. */
+  /** Folders that may be written to beside the working directory, from where this process is. */
   additionalDirectories?: string[]
 }
 
@@ -412,7 +417,8 @@ export declare class Codex {
   /** A new thread, which begins with its first turn. */
   startThread(options?: ThreadOptions): Thread
   /**
-   * A thread that was started before, by this process or another. codex keeps threads in `sessions` of its home.
+   * A thread that was started before, by this process or another. codex keeps threads in `sessions` of its home. Where
+   * it does not have it, the first turn rejects with `ThreadNotFoundError`.
    *
    * @throws {TypeError} the id is none
    */

@@ -42,6 +42,7 @@ class ConfigWriteError extends JsonRpcError {}
 class InternalRpcError extends JsonRpcError {}
 class ServerBusyError extends JsonRpcError {}
 class ThreadBusyError extends CodexError {}
+class ThreadNotFoundError extends CodexError {}
 class LoginFailedError extends CodexError {}
 class TurnFailedError extends CodexError {}
 class TurnInactiveError extends CodexError {}
@@ -66,6 +67,7 @@ const classes = {
   InternalRpcError,
   ServerBusyError,
   ThreadBusyError,
+  ThreadNotFoundError,
   LoginFailedError,
   TurnFailedError,
   TurnInactiveError,

@@ -11,6 +11,9 @@ impl Describe for ExecError {
                 ("TurnFailedError", json!({ "threadId": thread_id }), Some(result.as_str()))
             }
             Self::Aborted { result } => ("AbortError", json!({}), Some(result.as_deref().unwrap_or("null"))),
+            Self::ThreadNotFound { thread_id, .. } => {
+                ("ThreadNotFoundError", json!({ "threadId": thread_id }), None)
+            }
             Self::Unread(_) => ("CodexError", json!({}), None),
         };
         let mut description = fields;

@@ -1,3 +1,5 @@
+//! The argument list of one turn.
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +52,7 @@ impl Arguments<'_> {
             pair(&mut list, "--cd", folder);
         }
         for folder in thread.additional_directories.iter().flatten() {
-            pair(&mut list, "--add-dir", folder);
+            pair(&mut list, "--add-dir", self.as_the_caller_means(folder));
         }
         if thread.skip_git_repo_check == Some(true) {
             list.push("--skip-git-repo-check".into());
@@ -85,6 +87,19 @@ impl Arguments<'_> {
             pair(&mut list, "--image", image);
         }
         list
+    }
+}
+
+impl Arguments<'_> {
+    /// A folder from where the caller is. codex would take it from the working directory that it is given.
+    fn as_the_caller_means(&self, folder: &str) -> OsString {
+        let path = Path::new(folder);
+        match given(&self.thread.working_directory) {
+            Some(_) if !path.has_root() => {
+                std::path::absolute(path).map_or_else(|_| folder.into(), PathBuf::into_os_string)
+            }
+            _ => folder.into(),
+        }
     }
 }
 

@@ -1,43 +1,19 @@
-use std::path::PathBuf;
+//! The client.
+
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
+use super::core::{Core, ExecConfig, ExecHost};
 use super::options::{ExecSettings, ExecThreadSettings, given};
-use super::thread::{Thread, ThreadState};
+use super::thread::Thread;
+use super::thread_state::ThreadState;
 use crate::config::{self, ConfigArguments, LargeNumbers};
 use crate::options::id;
 use crate::{Error, SecretSources, Secrets};
-
-/// What the host gives.
-#[derive(Debug, Clone)]
-pub struct ExecHost {
-    /// Where turns run.
-    pub runtime: Handle,
-    /// Folders from which `node_modules/@openai/codex` is looked for, upwards.
-    pub search_from: Vec<PathBuf>,
-}
 
 /// Starts `codex exec`, once for each turn. Cheap to make and to clone; nothing runs between turns.
 #[derive(Clone)]
 pub struct Codex {
     core: Arc<Core>,
-}
-
-/// What the turns of one [`Codex`] share.
-pub(super) struct Core {
-    pub(super) settings: ExecSettings,
-    pub(super) config: ExecConfig,
-    pub(super) secrets: Secrets,
-    pub(super) host: ExecHost,
-}
-
-/// The option `config`.
-pub(super) struct ExecConfig {
-    /// The values of `--config`.
-    pub(super) arguments: Vec<String>,
-    /// A `config.toml` of what must not show in the process list or is too long for it, or nothing.
-    pub(super) file: String,
 }
 
 impl Codex {

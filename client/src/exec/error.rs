@@ -1,3 +1,5 @@
+//! How turns go wrong.
+
 use crate::Error;
 
 /// How a turn of `codex exec` goes wrong.
@@ -22,6 +24,14 @@ pub enum ExecError {
         /// What was collected of the turn, as JSON text, where it had begun.
         result: Option<String>,
     },
+    /// There is no such thread to go on with.
+    #[error("{message}")]
+    ThreadNotFound {
+        /// What was asked for, and what was given.
+        message: String,
+        /// The id that was asked for.
+        thread_id: String,
+    },
     /// The result was asked for, but the events were not read to their end.
     #[error("{0}")]
     Unread(&'static str),
@@ -34,7 +44,14 @@ impl ExecError {
             Self::Common(error) => error.code(),
             Self::TurnFailed { .. } => "TURN_FAILED",
             Self::Aborted { .. } => "ABORT_ERR",
+            Self::ThreadNotFound { .. } => "THREAD_NOT_FOUND",
             Self::Unread(_) => "EVENTS_NOT_READ",
         }
+    }
+}
+
+impl From<tokio::task::JoinError> for ExecError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Error::Closed(format!("codex-node failed inside, please report it: {error}")).into()
     }
 }

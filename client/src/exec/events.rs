@@ -1,11 +1,6 @@
-use std::sync::Arc;
+//! Reads a line of JSONL. Only what makes up the result is read; every line passes on as it is.
 
 use super::json::Fields;
-use super::state::RunState;
-use crate::transport::Inbound;
-
-/// The JSONL of one turn on its way from codex. Only what makes up the result is read; every line passes on as it is.
-pub(super) struct Lines(pub(super) Arc<RunState>);
 
 /// What a line says that counts here.
 pub(super) enum Line<'a> {
@@ -50,21 +45,4 @@ fn message(item: &str) -> Option<&str> {
     let fields = Fields::read(item)?;
     let is_message = fields.text("type").as_deref() == Some("agent_message");
     fields.get("text").filter(|text| is_message && text.starts_with('"'))
-}
-
-impl Inbound for Lines {
-    fn message(&mut self, text: &str) {
-        match Fields::read(text) {
-            Some(fields) => self.0.take(text, &Line::read(&fields)),
-            None => self.garbage(text.as_bytes()),
-        }
-    }
-
-    fn garbage(&mut self, bytes: &[u8]) {
-        tracing::debug!(bytes = bytes.len(), "codex exec wrote a line that is no event; it is skipped");
-    }
-
-    fn idle(&mut self) {
-        self.0.wake();
-    }
 }

@@ -1,76 +1,137 @@
+//! What is put into files for one run of codex. It goes with the run, with the end of this process, by the lifeline
+//! where that is killed, and what is left all the same with a later run.
+
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tempfile::{Builder, TempPath};
+use tempfile::Builder;
 
 use crate::{Error, lock};
 
-/// How old a file is that nobody needs any more: codex reads it within seconds.
+/// How old something is that nobody needs any more: codex reads it within seconds.
 const STALE: Duration = Duration::from_secs(10 * 60);
+const FOLDER_PREFIX: &str = "codex-node-run-";
 
-static FILES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+/// What is there, and what could not be removed: Windows keeps what another process has open.
+static LEFT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// A file for one run of codex, which only this user can read. It goes with this value.
+/// A file or folder which only this user can read. It goes with this value.
+struct Temporary {
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn new(path: PathBuf) -> Self {
+        lock(&LEFT).push(path.clone());
+        Self { path }
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if remove(&self.path) {
+            lock(&LEFT).retain(|path| *path != self.path);
+        }
+    }
+}
+
+/// A file for one run.
 pub(super) struct RunFile {
-    path: TempPath,
+    temporary: Temporary,
 }
 
 impl RunFile {
     /// Writes a file with a name of its own.
     pub(super) fn new(folder: &Path, prefix: &str, suffix: &str, text: &str) -> Result<Self, Error> {
-        Self::write(folder, prefix, suffix, |file| file.write_all(text.as_bytes())).map_err(|error| {
-            Error::Spawn(format!(
-                "could not write a temporary file for codex in {}: {error}",
-                folder.display()
-            ))
-        })
-    }
-
-    /// Copies a file to one with a name of its own, and the same extension.
-    pub(super) fn copy(from: &Path, folder: &Path, prefix: &str) -> Result<Self, Error> {
-        let suffix = from.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
-        let suffix = suffix.filter(|suffix| !suffix.contains(',')).unwrap_or_default();
-        Self::write(folder, prefix, &suffix, |file| std::io::copy(&mut File::open(from)?, file).map(drop))
-            .map_err(|error| {
-                Error::Spawn(format!(
-                    "could not copy {} for codex, which takes no comma in a path: {error}",
-                    from.display()
-                ))
-            })
-    }
-
-    fn write(
-        folder: &Path,
-        prefix: &str,
-        suffix: &str,
-        write: impl FnOnce(&mut File) -> std::io::Result<()>,
-    ) -> std::io::Result<Self> {
-        let mut file = Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder)?;
-        write(file.as_file_mut())?;
-        let path = file.into_temp_path();
-        lock(&FILES).push(path.to_path_buf());
-        Ok(Self { path })
+        let written =
+            Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder).and_then(|mut file| {
+                file.write_all(text.as_bytes())?;
+                file.into_temp_path().keep().map_err(|error| error.error)
+            });
+        let path = written.map_err(|error| failed(folder, &error))?;
+        Ok(Self { temporary: Temporary::new(path) })
     }
 
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.temporary.path
     }
 }
 
-impl Drop for RunFile {
-    fn drop(&mut self) {
-        lock(&FILES).retain(|path| *path != *self.path);
+/// A folder for the files of one run, made with the first of them.
+pub(super) struct RunFolder {
+    parent: PathBuf,
+    temporary: Option<Temporary>,
+    files: usize,
+}
+
+impl RunFolder {
+    /// Where it will be.
+    pub(super) fn new(parent: PathBuf) -> Self {
+        Self { parent, temporary: None, files: 0 }
+    }
+
+    /// Where it is, if there is anything in it.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.temporary.as_ref().map(|temporary| &*temporary.path)
+    }
+
+    /// Writes a file.
+    pub(super) fn write(&mut self, prefix: &str, suffix: &str, text: &str) -> Result<PathBuf, Error> {
+        let path = self.name(prefix, suffix)?;
+        std::fs::write(&path, text).map_err(|error| failed(&self.parent, &error))?;
+        Ok(path)
+    }
+
+    /// Copies a file, which keeps its extension.
+    pub(super) fn copy(&mut self, from: &Path, prefix: &str) -> Result<PathBuf, Error> {
+        let suffix = from.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+        let suffix = suffix.filter(|suffix| !suffix.contains(',')).unwrap_or_default();
+        let path = self.name(prefix, &suffix)?;
+        // The content alone: a copy of the permissions may be one that codex can't read.
+        let copied =
+            File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut File::create(&path)?));
+        copied.map_err(|error| {
+            Error::Spawn(format!(
+                "could not copy {} for codex, which takes no comma in a path: {error}",
+                from.display()
+            ))
+        })?;
+        Ok(path)
+    }
+
+    fn name(&mut self, prefix: &str, suffix: &str) -> Result<PathBuf, Error> {
+        self.files += 1;
+        let name = format!("{prefix}{}{suffix}", self.files);
+        if let Some(folder) = &self.temporary {
+            return Ok(folder.path.join(name));
+        }
+        // What was killed together with its lifeline could not remove its own.
+        remove_stale(&self.parent, FOLDER_PREFIX, "");
+        let folder = Builder::new().prefix(FOLDER_PREFIX).tempdir_in(&self.parent);
+        let folder = folder.map_err(|error| failed(&self.parent, &error))?;
+        let folder = self.temporary.insert(Temporary::new(folder.keep()));
+        Ok(folder.path.join(name))
     }
 }
 
-/// Removes every file that is left. For the end of the host process, which runs no destructors.
+/// Removes everything that is left. For the end of the host process, which runs no destructors, and for what another
+/// process had open.
 pub fn remove_all() {
-    for path in lock(&FILES).drain(..) {
-        let _ = std::fs::remove_file(path);
+    for path in lock(&LEFT).drain(..) {
+        remove(&path);
+    }
+}
+
+/// Tries again to remove what could not be removed, now that a codex has ended.
+pub(super) fn remove_again(paths: &[PathBuf]) {
+    for path in paths {
+        if remove(path) {
+            lock(&LEFT).retain(|left| left != path);
+        }
     }
 }
 
@@ -81,7 +142,62 @@ pub(super) fn remove_stale(folder: &Path, prefix: &str, suffix: &str) {
         let is_ours = name.to_str().is_some_and(|name| name.starts_with(prefix) && name.ends_with(suffix));
         let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
         if is_ours && age().is_some_and(|age| age > STALE) {
-            let _ = std::fs::remove_file(entry.path());
+            remove(&entry.path());
         }
+    }
+}
+
+/// Whether a file or a folder with all that is in it is gone.
+fn remove(path: &Path) -> bool {
+    let removed = match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    removed.is_ok_and(|()| true)
+        || matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn failed(folder: &Path, error: &std::io::Error) -> Error {
+    Error::Spawn(format!("could not write a temporary file for codex in {}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_files_of_a_run_go_with_their_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let image = parent.path().join("a,b.png");
+        std::fs::write(&image, "pixels").unwrap();
+        let mut folder = RunFolder::new(parent.path().to_owned());
+        assert_eq!(folder.path(), None, "nothing is made for nothing");
+        let schema = folder.write("schema-", ".json", "{}").unwrap();
+        let copy = folder.copy(&image, "image-").unwrap();
+        assert_eq!(std::fs::read_to_string(&schema).unwrap(), "{}");
+        assert_eq!(std::fs::read_to_string(&copy).unwrap(), "pixels");
+        assert_eq!((schema.parent(), copy.parent()), (folder.path(), folder.path()));
+        drop(folder);
+        let names: Vec<_> =
+            parent.path().read_dir().unwrap().flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(names, ["a,b.png"]);
+    }
+
+    #[test]
+    fn what_is_stale_goes_with_a_later_run_and_what_is_young_may_be_in_use() {
+        let parent = tempfile::tempdir().unwrap();
+        for (name, age) in [("codex-node-run-old", 3600), ("codex-node-run-new", 1), ("of-the-user", 3600)] {
+            let folder = parent.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("file"), "").unwrap();
+            let then = std::time::SystemTime::now() - Duration::from_secs(age);
+            File::open(&folder).unwrap().set_modified(then).unwrap();
+        }
+        let mut folder = RunFolder::new(parent.path().to_owned());
+        folder.write("a", "", "").unwrap();
+        assert!(!parent.path().join("codex-node-run-old").exists());
+        assert!(parent.path().join("codex-node-run-new").exists());
+        assert!(parent.path().join("of-the-user").exists());
     }
 }

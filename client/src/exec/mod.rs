@@ -2,19 +2,25 @@
 
 mod arguments;
 mod codex;
+mod core;
 mod error;
 mod events;
 mod files;
 mod json;
 mod options;
+mod pipes;
+mod reader;
 mod run;
 mod state;
 mod thread;
+mod thread_id;
+mod thread_state;
 mod usage;
 
-pub use codex::{Codex, ExecHost};
+pub use codex::Codex;
+pub use core::ExecHost;
 pub use error::ExecError;
 pub use files::remove_all;
 pub use options::{ExecInput, ExecSettings, ExecThreadSettings, ExecTurnSettings};
-pub use state::RunReader;
+pub use reader::RunReader;
 pub use thread::Thread;

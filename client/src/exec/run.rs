@@ -1,27 +1,23 @@
-use std::collections::BTreeMap;
+//! One turn: one `codex exec`.
+
 use std::ffi::OsStr;
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
-use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::Arguments;
-use super::codex::Core;
+use super::core::Core;
 use super::error::ExecError;
-use super::events::Lines;
-use super::files::{self, RunFile};
+use super::files::{self, RunFile, RunFolder};
 use super::options::{ExecInput, ExecThreadSettings, ExecTurnSettings, given};
+use super::pipes::{Lines, Output, write};
 use super::state::RunState;
-use super::thread::{Place, ThreadState};
+use super::thread_state::{Place, ThreadState};
 use crate::Error;
 use crate::process::{
     Environment, Exit, FindOptions, HOME, Lifeline, Process, SpawnOptions, Spawned, find_codex,
@@ -40,6 +36,8 @@ const LINGER_GRACE: Duration = Duration::from_secs(5);
 const ORIGINATOR_VARIABLE: &str = "CODEX_INTERNAL_ORIGINATOR_OVERRIDE";
 const ORIGINATOR: &str = "codex-node";
 const READING_PROMPT: &str = "Reading prompt from stdin...";
+/// What codex says of the id of a thread that it does not have.
+const NO_THREAD: &str = "no rollout found for thread id";
 const PROFILE_PREFIX: &str = "codex-node-secrets-";
 const PROFILE_SUFFIX: &str = ".config.toml";
 
@@ -59,8 +57,10 @@ struct Running {
     process: Process,
     reading: JoinHandle<()>,
     _lifeline: Option<Lifeline>,
-    /// They go with the run.
-    files: Vec<RunFile>,
+    /// It goes with the run.
+    folder: Option<RunFolder>,
+    /// What Windows may not let go of before codex has ended.
+    paths: Vec<PathBuf>,
 }
 
 impl Run {
@@ -82,10 +82,10 @@ impl Run {
                 return Err(ExecError::Aborted { result: None });
             }
             exit = exit.exited() => {
-                let _ = timeout(DRAIN_LIMIT, &mut running.reading).await;
+                self.read_out(&mut running).await?;
                 if !over.is_cancelled() {
                     running.reading.abort();
-                    return Err(exited(&exit).into());
+                    return Err(self.exited(&exit));
                 }
             }
             _ = &mut running.reading => {
@@ -95,18 +95,54 @@ impl Run {
                         Ok(exit) => exit,
                         Err(_) => running.process.end(Duration::ZERO).await,
                     };
-                    return Err(exited(&exit).into());
+                    return Err(self.exited(&exit));
                 }
             }
+        }
+        if let Some(error) = self.state.not_found() {
+            // Before it does anything for a thread that nobody asked for.
+            running.process.kill().await;
+            running.reading.abort();
+            return Err(error);
         }
         running.settle(permit).await;
         Ok(())
     }
 
+    /// Reads what a codex that has ended has left, however slow the reader is.
+    async fn read_out(&self, running: &mut Running) -> Result<(), ExecError> {
+        self.state.was_full();
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut running.reading => return Ok(()),
+                () = self.cancel.cancelled() => {
+                    running.reading.abort();
+                    return Err(ExecError::Aborted { result: None });
+                }
+                () = sleep(DRAIN_LIMIT) => {
+                    if !self.state.was_full() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// How codex ended before the turn was over.
+    fn exited(&self, exit: &Exit) -> ExecError {
+        match self.thread.id() {
+            Some(thread_id) if exit.stderr.contains(NO_THREAD) => {
+                let message = format!("there is no thread {thread_id} in this home of codex");
+                ExecError::ThreadNotFound { message, thread_id }
+            }
+            _ => exited(exit).into(),
+        }
+    }
+
     async fn spawn(&self) -> Result<Running, Error> {
         let settings = &self.core.settings;
-        let mut environment =
-            Environment::new(settings.env.as_ref().unwrap_or(&BTreeMap::new()), settings.env.is_none());
+        let mut environment = self.core.environment();
         if environment.get(ORIGINATOR_VARIABLE).is_none_or(OsStr::is_empty) {
             environment.set(ORIGINATOR_VARIABLE.as_ref(), ORIGINATOR.into());
         }
@@ -128,14 +164,15 @@ impl Run {
             environment: &environment,
             search_from: &self.core.host.search_from,
         })?;
+        let mut folder = RunFolder::new(self.core.temporary_folder());
         let schema = self.turn.output_schema.as_ref();
-        let schema = schema
-            .map(|schema| RunFile::new(&std::env::temp_dir(), "codex-output-schema-", ".json", schema.get()))
-            .transpose()?;
-        let (images, copies) = self.images()?;
+        let schema =
+            schema.map(|schema| folder.write("codex-output-schema-", ".json", schema.get())).transpose()?;
+        let images = self.images(&mut folder)?;
         let secrets = self.secret_file(&environment)?;
         let profile = secrets.as_ref().and_then(|file| file.path().file_name()?.to_str());
         let thread_id = self.thread.id();
+        self.state.asks(thread_id.clone());
         let arguments = Arguments {
             config: &self.core.config.arguments,
             overrides: settings.config_overrides.as_deref().unwrap_or_default(),
@@ -143,11 +180,18 @@ impl Run {
             profile: profile.and_then(|name| name.strip_suffix(PROFILE_SUFFIX)),
             thread: &self.settings,
             thread_id: thread_id.as_deref(),
-            output_schema: schema.as_ref().map(RunFile::path),
+            output_schema: schema.as_deref(),
             cyber_access_program: given(&self.turn.cyber_access_program),
             images: &images,
         };
-        let mut lifeline = Lifeline::new(secrets.as_ref().map(RunFile::path));
+        let paths: Vec<PathBuf> = secrets
+            .as_ref()
+            .map(RunFile::path)
+            .into_iter()
+            .chain(folder.path())
+            .map(Path::to_owned)
+            .collect();
+        let mut lifeline = Lifeline::new(&paths);
         let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
             executable,
             arguments: arguments.list(),
@@ -168,36 +212,25 @@ impl Run {
             exit.exited().await;
             sleep(DRAIN_GRACE).await;
         });
-        let output = Output { stdout, given_up };
+        let output = Output { stdout, given_up, state: Arc::clone(&self.state) };
         let reading = tokio::spawn(async move {
             if let Err(error) = read_lines(output, &mut lines).await {
                 tracing::warn!(%error, "reading from codex failed");
             }
         });
-        Ok(Running {
-            process,
-            reading,
-            _lifeline: lifeline,
-            files: schema.into_iter().chain(copies).collect(),
-        })
+        Ok(Running { process, reading, _lifeline: lifeline, folder: Some(folder), paths })
     }
 
-    /// The paths of the images, and the copies that are among them: codex takes a comma for the end of a path.
-    fn images(&self) -> Result<(Vec<PathBuf>, Vec<RunFile>), Error> {
-        let (mut paths, mut copies) = (Vec::new(), Vec::new());
-        for path in &self.input.images {
-            if path.contains(',') {
-                let copy = RunFile::copy(Path::new(path), &std::env::temp_dir(), "codex-image-")?;
-                paths.push(copy.path().to_path_buf());
-                copies.push(copy);
-            } else {
-                paths.push(path.into());
-            }
-        }
-        Ok((paths, copies))
+    /// The paths of the images. Those with a comma, which codex takes for the end of a path, are copied.
+    fn images(&self, folder: &mut RunFolder) -> Result<Vec<PathBuf>, Error> {
+        let path = |path: &String| match path.contains(',') {
+            true => folder.copy(Path::new(path), "codex-image-"),
+            false => Ok(path.into()),
+        };
+        self.input.images.iter().map(path).collect()
     }
 
-    /// The secrets of `config`, where codex looks for a profile. Neither the argument list nor the environment shows
+    /// What of `config` is secret or long, where codex looks for a profile. Neither the argument list nor the environment shows
     /// them then, and the file is gone before the agent runs its first command.
     fn secret_file(&self, environment: &Environment) -> Result<Option<RunFile>, Error> {
         let toml = &self.core.config.file;
@@ -227,9 +260,10 @@ impl Running {
         let exit = self.process.exit_watch();
         if timeout(SETTLE_GRACE, exit.exited()).await.is_ok() {
             self.reading.abort();
+            self.clear();
             return;
         }
-        self.files.clear();
+        self.folder = None;
         tokio::spawn(async move {
             if timeout(LINGER_GRACE, exit.exited()).await.is_err() {
                 tracing::warn!(
@@ -239,44 +273,20 @@ impl Running {
                 self.process.end(Duration::ZERO).await;
             }
             self.reading.abort();
+            self.clear();
             drop(permit);
         });
     }
-}
 
-/// What codex writes. It ends some time after codex has, but never while there is something to read: reading may take
-/// longer than that.
-struct Output {
-    stdout: ChildStdout,
-    given_up: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl AsyncRead for Output {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        match Pin::new(&mut self.stdout).poll_read(context, buffer) {
-            Poll::Pending => self.given_up.as_mut().poll(context).map(Ok),
-            ready => ready,
-        }
+    fn clear(&mut self) {
+        self.folder = None;
+        files::remove_again(&self.paths);
     }
 }
 
-/// Gives the prompt. A codex that does not read it, or is gone, says why by its exit.
-async fn write(mut stdin: ChildStdin, prompt: String, ending: CancellationToken) {
-    let writing = async {
-        stdin.write_all(prompt.as_bytes()).await?;
-        stdin.shutdown().await
-    };
-    tokio::select! {
-        written = writing => {
-            if let Err(error) = written {
-                tracing::debug!(%error, "writing the prompt failed");
-            }
-        }
-        () = ending.cancelled() => {}
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

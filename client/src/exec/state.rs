@@ -1,27 +1,33 @@
 //! What is known of one turn, and its events until they are read.
 
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
 
 use super::error::ExecError;
 use super::events::Line;
 use super::files::RunFile;
-use super::thread::ThreadState;
+use super::thread_id;
+use super::thread_state::ThreadState;
 use super::usage::Usage;
-use crate::source::{Next, Source, Waker, Wakers};
-use crate::{Error, Secrets, lock};
+use crate::source::{Next, Waker, Wakers};
+use crate::{Secrets, lock};
 
 /// A field that codex of old leaves out, and that programs count on.
 const CACHE_WRITE: &str = "cache_write_input_tokens";
 /// Events of up to this size cross in one text.
 const SMALL_BYTES: usize = 4 * 1024;
+/// How much waits for a reader before no more is taken from codex.
+const MOST_WAITING: usize = 1024 * 1024;
 
 /// What is known of one turn while it runs and afterwards.
 pub(super) struct RunState {
     inner: Mutex<Inner>,
     thread: Arc<ThreadState>,
-    secrets: Secrets,
+    /// What nothing that is passed on may show.
+    pub(super) secrets: Secrets,
     /// Whether somebody reads the events.
     streams: bool,
     /// Cancelled when codex has said how the turn ended.
@@ -34,6 +40,13 @@ pub(super) struct RunState {
 struct Inner {
     /// Lines that were not read yet.
     lines: Vec<String>,
+    /// How long they are together.
+    waiting: usize,
+    /// Who goes on reading from codex when there is room again.
+    room: Option<std::task::Waker>,
+    /// Whether reading was held up since this was asked last.
+    was_full: bool,
+    asked: Option<Asked>,
     wakers: Wakers,
     secret_file: Option<RunFile>,
     has_begun: bool,
@@ -43,6 +56,15 @@ struct Inner {
     turn_usage: Option<Usage>,
     failure: Option<String>,
     outcome: Option<Result<(), ExecError>>,
+}
+
+/// The thread that is to go on.
+struct Asked {
+    id: String,
+    /// When it was asked for.
+    at: SystemTime,
+    /// The thread that was given instead.
+    instead: Option<String>,
 }
 
 impl RunState {
@@ -55,6 +77,12 @@ impl RunState {
             turn_over: CancellationToken::new(),
             done: CancellationToken::new(),
         })
+    }
+
+    /// codex is about to be started, to go on with a thread.
+    pub(super) fn asks(&self, thread_id: Option<String>) {
+        let asked = thread_id.map(|id| Asked { id, at: SystemTime::now(), instead: None });
+        lock(&self.inner).asked = asked;
     }
 
     /// codex was started. The file goes when codex has read it.
@@ -74,6 +102,14 @@ impl RunState {
         let mut is_over = false;
         match line {
             Line::ThreadStarted { thread_id } => {
+                if let (Some(id), Some(asked)) = (thread_id, &mut inner.asked)
+                    && thread_id::is_new(&asked.id, id, asked.at)
+                {
+                    asked.instead = Some(id.clone());
+                    drop(inner);
+                    self.turn_over.cancel();
+                    return;
+                }
                 if let Some(id) = thread_id {
                     self.thread.set_id(id);
                 }
@@ -105,12 +141,50 @@ impl RunState {
             Line::Other => {}
         }
         if self.streams {
-            inner.lines.push(passed.unwrap_or_else(|| text.to_owned()));
+            let line = passed.unwrap_or_else(|| text.to_owned());
+            inner.waiting += line.len();
+            inner.lines.push(line);
         }
         drop(inner);
         if is_over {
             self.turn_over.cancel();
         }
+    }
+
+    /// The error for a thread that is not there: codex began another, which nobody asked for.
+    pub(super) fn not_found(&self) -> Option<ExecError> {
+        let inner = lock(&self.inner);
+        let asked = inner.asked.as_ref()?;
+        asked.instead.as_ref().map(|instead| {
+            let id = &asked.id;
+            let message = format!(
+                "there is no thread {id}; codex began the new one {instead} instead, and was ended at once"
+            );
+            ExecError::ThreadNotFound { message, thread_id: id.clone() }
+        })
+    }
+
+    /// Waits until the reader has room for more of what codex writes.
+    pub(super) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut inner = lock(&self.inner);
+        if inner.waiting < MOST_WAITING || self.turn_over.is_cancelled() {
+            return Poll::Ready(());
+        }
+        inner.was_full = true;
+        inner.room = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Whether reading was held up by the reader since this was asked last, or is.
+    pub(super) fn was_full(&self) -> bool {
+        let mut inner = lock(&self.inner);
+        std::mem::take(&mut inner.was_full) || inner.room.is_some()
+    }
+
+    /// Nobody waits for the next event any more.
+    pub(super) fn forget_wakers(&self) {
+        let wakers = lock(&self.inner).wakers.take();
+        drop(wakers);
     }
 
     /// Wakes the reader, where there is something for it.
@@ -160,10 +234,15 @@ impl RunState {
         }
     }
 
-    fn poll(&self, waker: Option<Waker>) -> Next<Vec<String>, ExecError> {
+    pub(super) fn poll(&self, waker: Option<Waker>) -> Next<Vec<String>, ExecError> {
         let mut inner = lock(&self.inner);
         if !inner.lines.is_empty() {
-            return Next::Batch(join(std::mem::take(&mut inner.lines)));
+            let lines = std::mem::take(&mut inner.lines);
+            inner.waiting = 0;
+            let room = inner.room.take();
+            drop(inner);
+            room.into_iter().for_each(std::task::Waker::wake);
+            return Next::Batch(join(lines));
         }
         match &inner.outcome {
             Some(Ok(())) => Next::End,
@@ -184,72 +263,6 @@ impl Inner {
             self.usage.as_deref().unwrap_or("null"),
             turn_usage.as_deref().unwrap_or("null"),
         )
-    }
-}
-
-/// The events of one turn, read once. The turn begins with the first look.
-pub struct RunReader {
-    state: Arc<RunState>,
-    cancel: CancellationToken,
-    start: Mutex<Option<Waker>>,
-    is_read: Mutex<bool>,
-}
-
-impl RunReader {
-    pub(super) fn new(state: Arc<RunState>, cancel: CancellationToken, start: Waker) -> Self {
-        Self { state, cancel, start: Mutex::new(Some(start)), is_read: Mutex::new(false) }
-    }
-
-    /// Leaves: a turn that still runs is ended, with everything below it.
-    pub async fn leave(&self) {
-        if lock(&self.start).take().is_some() {
-            return;
-        }
-        self.cancel.cancel();
-        // Nobody waits for the next event any more.
-        let wakers = lock(&self.state.inner).wakers.take();
-        drop(wakers);
-        self.state.done.cancelled().await;
-    }
-
-    /// The result as JSON text, once all events were read.
-    pub async fn result(&self) -> Result<String, ExecError> {
-        if !*lock(&self.is_read) {
-            return Err(ExecError::Unread(
-                "the result is there once `events` has been read to its end; it was not, or the loop was left early",
-            ));
-        }
-        self.state.result().await
-    }
-}
-
-impl Source for RunReader {
-    /// Texts of JSON, each one event or an array of several.
-    type Batch = Vec<String>;
-    type Error = ExecError;
-
-    fn poll(&self, waker: Option<Waker>) -> Next<Self::Batch, ExecError> {
-        let start = lock(&self.start).take();
-        if let Some(start) = start {
-            start();
-        }
-        let next = self.state.poll(waker);
-        if matches!(next, Next::End | Next::Failed(_)) {
-            *lock(&self.is_read) = true;
-        }
-        next
-    }
-}
-
-impl Drop for RunReader {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-    }
-}
-
-impl From<tokio::task::JoinError> for ExecError {
-    fn from(error: tokio::task::JoinError) -> Self {
-        Error::Closed(format!("codex-node failed inside, please report it: {error}")).into()
     }
 }
 

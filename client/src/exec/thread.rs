@@ -1,21 +1,18 @@
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+//! A thread, and how its turns are begun.
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use std::future::Future;
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
-use super::codex::Core;
+use super::core::Core;
 use super::error::ExecError;
 use super::options::{ExecInput, ExecThreadSettings, ExecTurnSettings};
+use super::reader::RunReader;
 use super::run::Run;
-use super::state::{RunReader, RunState};
-use super::usage::Usage;
-use crate::{Error, lock};
-
-/// A place in the queue of a thread's turns.
-pub(super) type Place = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+use super::state::RunState;
+use super::thread_state::ThreadState;
+use crate::Error;
 
 /// A conversation: its turns run one after the other, each as one `codex exec`.
 #[derive(Clone)]
@@ -23,14 +20,6 @@ pub struct Thread {
     core: Arc<Core>,
     settings: ExecThreadSettings,
     state: Arc<ThreadState>,
-}
-
-/// What a thread learns from its turns.
-pub(super) struct ThreadState {
-    id: Mutex<Option<String>>,
-    /// The usage of all turns so far, where it is known.
-    total: Mutex<Option<Usage>>,
-    turns: Arc<Semaphore>,
 }
 
 impl Thread {
@@ -86,56 +75,10 @@ impl Thread {
             cancel,
             state: Arc::clone(&state),
         };
-        let place = self.state.place();
+        let place = self.state.place(self.core.environment().codex_home().as_deref());
         let runtime = &self.core.host.runtime;
         let task = runtime.spawn(run.drive(place));
         // A panic of this library must end the turn as well.
         runtime.spawn(async move { state.finish(task.await.unwrap_or_else(|error| Err(error.into()))) });
-    }
-}
-
-impl ThreadState {
-    pub(super) fn fresh() -> Arc<Self> {
-        Self::new(None, Some(Usage::default()))
-    }
-
-    pub(super) fn resumed(id: &str) -> Arc<Self> {
-        Self::new(Some(id.to_owned()), None)
-    }
-
-    fn new(id: Option<String>, total: Option<Usage>) -> Arc<Self> {
-        let turns = Arc::new(Semaphore::new(1));
-        Arc::new(Self { id: Mutex::new(id), total: Mutex::new(total), turns })
-    }
-
-    pub(super) fn id(&self) -> Option<String> {
-        lock(&self.id).clone()
-    }
-
-    pub(super) fn set_id(&self, id: &str) {
-        *lock(&self.id) = Some(id.to_owned());
-    }
-
-    /// Takes the new total, and gives what came since the one before.
-    pub(super) fn add_usage(&self, total: Usage) -> Option<Usage> {
-        let before = lock(&self.total).replace(total)?;
-        total.since(before)
-    }
-
-    /// A turn ended without saying what it used, so of the next one only the total will be known.
-    pub(super) fn lose_usage(&self) {
-        // As long as the thread has not begun, nothing was used.
-        if self.id().is_some() {
-            *lock(&self.total) = None;
-        }
-    }
-
-    fn place(&self) -> Place {
-        let mut place: Place = Box::pin(Arc::clone(&self.turns).acquire_owned());
-        // The first poll takes the place.
-        match place.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(permit) => Box::pin(std::future::ready(permit)),
-            Poll::Pending => place,
-        }
     }
 }

@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::descendants::{descendants, kill, kill_tree};
 use super::stderr::StderrTail;
-use super::{Environment, Executable};
+use super::{Environment, Executable, limits};
 use crate::{Error, Secrets, lock};
 
 /// How long a child has after the end of its input before it is told to terminate.
@@ -94,8 +94,9 @@ impl Process {
             environment.prepend_path(folder);
         }
         secrets.know_environment(&environment);
+        limits::check(&arguments, &environment)?;
         let mut command = Command::new(&executable.path);
-        command.args(arguments).env_clear().envs(environment.iter());
+        command.args(&arguments).env_clear().envs(environment.iter());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(cwd) = &cwd {
             command.current_dir(cwd);
@@ -112,7 +113,10 @@ impl Process {
         let failed = |error: std::io::Error| {
             Error::Spawn(format!("could not start codex at {}: {error}", executable.path.display()))
         };
-        let mut child = command.spawn().map_err(failed)?;
+        let mut child = command.spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::ArgumentListTooLong => limits::too_long(&arguments, &environment),
+            _ => failed(error),
+        })?;
         let pipes = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(failed(std::io::Error::other("its pipes could not be opened")));

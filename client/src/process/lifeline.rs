@@ -9,7 +9,7 @@ use tokio::process::{Child, ChildStdin, Command};
 const SCRIPT: &str = "trap '' HUP INT TERM
 read -r child
 [ -z \"$child\" ] || while read -r _; do :; done
-[ -z \"$1\" ] || rm -f -- \"$1\"
+[ $# -eq 0 ] || rm -rf -- \"$@\"
 [ -n \"$child\" ] && kill -s INT -- \"-$child\" || exit 0
 sleep 2
 kill -s KILL -- \"-$child\"";
@@ -26,14 +26,14 @@ pub(crate) struct Lifeline {
 }
 
 impl Lifeline {
-    /// Made before the child, so that there is no moment without it. `file` is removed with the child. Nothing where
-    /// there is no shell.
-    pub(crate) fn new(file: Option<&Path>) -> Option<Self> {
+    /// Made before the child, so that there is no moment without it. What is at `paths` is removed with the child.
+    /// Nothing where there is no shell.
+    pub(crate) fn new(paths: &[impl AsRef<Path>]) -> Option<Self> {
         if !cfg!(unix) {
             return None;
         }
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", SCRIPT, "codex-node-lifeline"]).args(file);
+        command.args(["-c", SCRIPT, "codex-node-lifeline"]).args(paths.iter().map(AsRef::as_ref));
         command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/").kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // Out of reach of Ctrl-C.

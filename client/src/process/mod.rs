@@ -5,6 +5,7 @@ mod descendants;
 mod environment;
 mod find;
 mod lifeline;
+mod limits;
 mod stderr;
 
 pub use child::{Exit, ExitWatch, Process, SpawnOptions, Spawned, end_all};

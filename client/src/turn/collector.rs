@@ -261,7 +261,12 @@ impl Collector {
 
     fn failure(&self, error: Option<&RawValue>, result: TurnResult) -> Error {
         let error = error.map(|error| self.secrets.strike(error.get().to_owned()));
-        failure(error.as_deref(), result)
+        failure(error.as_deref(), self.hidden(result))
+    }
+
+    /// A result as an error holds it.
+    pub(super) fn hidden(&self, result: TurnResult) -> TurnResult {
+        result.hiding(&self.secrets)
     }
 }
 

@@ -1,9 +1,10 @@
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, Secrets};
 
 /// Part of a message that is kept whole.
 #[derive(Debug, Clone)]
@@ -75,6 +76,16 @@ pub struct TurnResult {
 }
 
 impl TurnResult {
+    /// The same with secrets struck out, for errors, which end in logs.
+    pub(super) fn hiding(mut self, secrets: &Secrets) -> Self {
+        for slice in self.items.iter_mut().chain(&mut self.final_response) {
+            if let Cow::Owned(struck) = secrets.strike_json(slice.json()) {
+                *slice = Slice { range: 0..struck.len(), line: struck.into() };
+            }
+        }
+        self
+    }
+
     /// The assistant's last word.
     pub fn final_response(&self) -> Option<String> {
         serde_json::from_str(self.final_response.as_ref()?.json()).ok()

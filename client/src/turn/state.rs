@@ -134,6 +134,12 @@ impl TurnState {
         Arc::new(lock(&self.inner).collector.result(&self.thread_id, &self.turn_id, status))
     }
 
+    /// The same for an error.
+    pub fn partial_in_error(&self, status: TurnStatus) -> Arc<TurnResult> {
+        let partial = self.partial(status);
+        Arc::new(lock(&self.inner).collector.hidden((*partial).clone()))
+    }
+
     /// Ends the turn here, whatever the server makes of it.
     pub fn finish(&self, outcome: Result<Arc<TurnResult>, Error>) {
         self.set_end(&mut lock(&self.inner), TurnEnd { outcome, completed: false });
@@ -240,10 +246,11 @@ impl TurnState {
 
     fn as_aborted(&self, inner: &Inner, end: TurnEnd) -> TurnEnd {
         let result = match end.outcome {
-            Ok(result) => result,
+            Ok(result) => Arc::new(inner.collector.hidden((*result).clone())),
             Err(Error::TurnFailed(failure)) => Arc::clone(&failure.result),
             Err(_) => {
-                Arc::new(inner.collector.result(&self.thread_id, &self.turn_id, TurnStatus::Interrupted))
+                let result = inner.collector.result(&self.thread_id, &self.turn_id, TurnStatus::Interrupted);
+                Arc::new(inner.collector.hidden(result))
             }
         };
         TurnEnd { outcome: Err(Error::Aborted { result: Some(result) }), completed: false }

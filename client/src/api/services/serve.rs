@@ -72,7 +72,7 @@ impl AppServer {
             ..SecretSources::default()
         });
         let given_port = settings.port.filter(|port| *port != 0);
-        let mut lifeline = Lifeline::new(Some(&token_file));
+        let mut lifeline = Lifeline::new(&[&token_file]);
         let mut tries = 1;
         let (listen, process) = loop {
             let listen = match (&socket, given_port) {

@@ -102,7 +102,7 @@ impl Watch {
                 "turn {} is over at the server, but how it ended is not known: {why}",
                 state.turn_id
             ),
-            result: Some(state.partial(TurnStatus::InProgress)),
+            result: Some(state.partial_in_error(TurnStatus::InProgress)),
         };
         match self.read().await {
             Ok(Some(true)) => state.no_doubt(),

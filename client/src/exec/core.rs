@@ -1,0 +1,47 @@
+//! What the turns of one `Codex` share.
+
+use std::path::PathBuf;
+
+use tokio::runtime::Handle;
+
+use super::options::ExecSettings;
+use crate::Secrets;
+use crate::process::Environment;
+
+/// What the host gives.
+#[derive(Debug, Clone)]
+pub struct ExecHost {
+    /// Where turns run.
+    pub runtime: Handle,
+    /// Folders from which `node_modules/@openai/codex` is looked for, upwards.
+    pub search_from: Vec<PathBuf>,
+}
+
+/// What the turns of one [`Codex`](super::Codex) share.
+pub(super) struct Core {
+    pub(super) settings: ExecSettings,
+    pub(super) config: ExecConfig,
+    pub(super) secrets: Secrets,
+    pub(super) host: ExecHost,
+}
+
+/// The option `config`.
+pub(super) struct ExecConfig {
+    /// The values of `--config`.
+    pub(super) arguments: Vec<String>,
+    /// A `config.toml` of what must not show in the process list or is too long for it, or nothing.
+    pub(super) file: String,
+}
+
+impl Core {
+    /// What codex finds around it: the environment of the options, else that of this process.
+    pub(super) fn environment(&self) -> Environment {
+        let own = self.settings.env.clone().unwrap_or_default();
+        Environment::new(&own, self.settings.env.is_none())
+    }
+
+    /// Where files are put that go with a turn.
+    pub(super) fn temporary_folder(&self) -> PathBuf {
+        std::env::temp_dir()
+    }
+}
