@@ -173,7 +173,8 @@ export interface AuthTokens {
 
 /**
  * Who answers what the server asks. Handlers of a turn go before the thread's, the thread's before the client's. What
- * no handler answers, or one that fails, is declined in the shape of its method.
+ * no handler answers, or one that fails, is declined in the shape of its method; on a server with other clients only
+ * where this client began the turn.
  */
 export interface Handlers {
   /**
@@ -198,8 +199,11 @@ export interface Handlers {
 
 /** A request from the server and how it was answered. */
 export type ServerRequestRecord = HandledRequest & {
-  /** Whose handler answered; `nobody`: it was declined; `elsewhere`: another client answered, or the turn ended. */
-  readonly answeredBy: 'turn' | 'thread' | 'client' | 'nobody' | 'elsewhere'
+  /**
+   * Whose handler answered; `nobody`: it was declined; `elsewhere`: another client answered, or the turn ended; `left`: it
+   * was another client's to answer, and this one does not wait for that any more.
+   */
+  readonly answeredBy: 'turn' | 'thread' | 'client' | 'nobody' | 'elsewhere' | 'left'
   /** The answer as it was sent, where a handler gave it. */
   readonly answer: unknown
   /** Why a handler's answer was not taken. */

@@ -6,7 +6,8 @@
 //! - [`process`]: find, start, watch and end codex; the stderr tail
 //! - [`transport`]: one message out, one message in
 //! - [`rpc`]: ids, deadlines, the in-flight cap, requests from the server, the sticky end of a connection
-//! - [`routing`]: which turn a message belongs to; events that came early; notifications outside turns
+//! - `handlers`: what a program answers the server with
+//! - [`routing`]: whose a message or a request is; events that came early; notifications outside turns
 //! - [`turn`]: a turn's log and its readers; the result
 //! - [`requests`]: who answers what the server asks
 //! - [`session`]: one connection to one server: start or dial it, handshake, reconnect
@@ -22,6 +23,7 @@ pub mod api;
 pub mod config;
 mod error;
 pub mod exec;
+mod handlers;
 pub mod options;
 pub mod process;
 pub mod requests;

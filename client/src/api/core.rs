@@ -198,6 +198,11 @@ impl Core {
         threads.retain(|_, shared| shared.strong_count() > 0);
         let shared = Arc::new(make());
         threads.insert(id.to_owned(), Arc::downgrade(&shared));
+        // Whatever else knows threads forgets them with these: a client may open any number, one after the other.
+        self.services.dispatcher.sweep();
+        if let Some(session) = self.current() {
+            session.router.keep_threads(|id| threads.contains_key(id));
+        }
         shared
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::kind::HandlerKind;
+use super::HandlerKind;
 
 const REJECTION: &str = "rejected by the client";
 

@@ -1,12 +1,14 @@
-//! Who answers what the server asks: handlers of the turn, of the thread, of the client, or nobody, which declines.
+//! Who answers what the server asks: handlers of the turn, of the thread, of the client; else this client declines what
+//! is its own, and leaves to others what is theirs.
 
 mod answer;
-mod context;
+mod asked;
 mod decline;
 mod dispatcher;
-mod kind;
+mod ledger;
+mod open;
 
-pub use context::{CallContext, ContextAlone};
+pub use crate::handlers::{CallContext, ContextAlone, HandlerFuture, HandlerKind, Handlers};
 pub use decline::decline;
-pub use dispatcher::{Dispatcher, HandlerFuture, Handlers};
-pub use kind::HandlerKind;
+pub use dispatcher::Dispatcher;
+pub use open::OpenRequests;

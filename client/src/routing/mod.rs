@@ -1,8 +1,19 @@
 //! Which turn a message belongs to; events that came early; all else.
 
 mod agents;
+mod expected;
+mod found;
+mod held;
+mod owner;
 mod ring;
+mod route;
 mod router;
+mod sink;
+mod wire;
 
+pub use expected::Expected;
+use held::Held;
+pub use owner::{Claim, Occupied, Owner, Whose};
 pub use ring::{Ring, RingReader};
-pub use router::{Expected, Router, ThreadSink, TurnSink};
+pub use router::Router;
+pub use sink::{ThreadSink, TurnSink};

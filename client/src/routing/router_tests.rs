@@ -58,7 +58,7 @@ impl Rig {
     /// A turn whose answer has come.
     fn turn(&self, thread: &str, turn: &str) -> Arc<Sink> {
         let sink = Arc::<Sink>::default();
-        self.router.expect(thread).resolve(turn, sink.clone());
+        self.router.expect(thread, Claim::default()).resolve(turn, sink.clone());
         sink
     }
 
@@ -105,13 +105,13 @@ fn thread_event(method: &str, thread: &str, status: &Value) -> String {
 fn t1_what_comes_before_the_answer_belongs_to_the_turn() {
     let rig = Rig::new();
     let sink = Arc::<Sink>::default();
-    let expected = rig.router.expect("t");
+    let expected = rig.router.expect("t", Claim::default());
     let lines = whole_turn("t", "u");
     // Wherever the answer comes between them.
     for split in 0..=lines.len() {
         let rig = Rig::new();
         let sink = Arc::<Sink>::default();
-        let expected = rig.router.expect("t");
+        let expected = rig.router.expect("t", Claim::default());
         rig.send_all(&lines[..split]);
         assert_eq!(sink.events(), Vec::<String>::new());
         expected.resolve("u", sink.clone());
@@ -129,7 +129,7 @@ fn t1_what_comes_before_the_answer_belongs_to_the_turn() {
 fn t1_who_reads_is_woken_for_what_came_early() {
     let rig = Rig::new();
     let sink = Arc::<Sink>::default();
-    let expected = rig.router.expect("t");
+    let expected = rig.router.expect("t", Claim::default());
     rig.send(&delta("t", "u", 1));
     expected.resolve("u", sink.clone());
     assert_eq!(*lock(&sink.woken), 1);
@@ -143,7 +143,7 @@ fn t1_who_reads_is_woken_for_what_came_early() {
 fn early_events_of_another_turn_go_outside_once_the_id_is_known() {
     let rig = Rig::new();
     let sink = Arc::<Sink>::default();
-    let expected = rig.router.expect("t");
+    let expected = rig.router.expect("t", Claim::default());
     let (other, own) = (delta("t", "older", 1), delta("t", "u", 2));
     rig.send_all(&[other.clone(), own.clone()]);
     expected.resolve("u", sink.clone());
@@ -210,7 +210,7 @@ fn a_turn_that_takes_over_the_id_of_another_gets_what_comes() {
 #[test]
 fn the_early_events_of_a_turn_that_never_came_to_be_go_outside() {
     let rig = Rig::new();
-    let expected = rig.router.expect("t");
+    let expected = rig.router.expect("t", Claim::default());
     let lines = whole_turn("t", "u");
     rig.send_all(&lines);
     assert_eq!(rig.outside(), Vec::<String>::new());
@@ -226,7 +226,7 @@ fn the_end_of_the_connection_ends_every_turn() {
     let sinks = [rig.turn("a", "1"), rig.turn("a", "2"), rig.turn("b", "3")];
     let forgotten = rig.turn("b", "4");
     rig.router.forget("b", "4");
-    let late = rig.router.expect("c");
+    let late = rig.router.expect("c", Claim::default());
     rig.router.end(&Error::Closed("gone".to_owned()));
     for sink in &sinks {
         assert_eq!(*lock(&sink.ended), ["gone"]);
@@ -244,7 +244,7 @@ fn the_end_of_the_connection_ends_every_turn() {
 #[test]
 fn t1_what_came_early_is_not_lost_with_the_connection() {
     let rig = Rig::new();
-    let expected = rig.router.expect("t");
+    let expected = rig.router.expect("t", Claim::default());
     let lines = [delta("t", "u", 0), event("turn/completed", "t", "u", 1)];
     rig.send_all(&lines);
     rig.router.end(&Error::Closed("gone".to_owned()));
@@ -322,7 +322,7 @@ fn ended(thread: &str, turn: &str) -> String {
 fn a_turn_that_is_started_under_another_id_gets_the_events_of_both_once() {
     let rig = Rig::new();
     let review = Arc::new(Review::default());
-    rig.router.expect("t").resolve("a", Arc::clone(&review) as Arc<dyn TurnSink>);
+    rig.router.expect("t", Claim::default()).resolve("a", Arc::clone(&review) as Arc<dyn TurnSink>);
     let item = |turn: &str| {
         json!({ "method": "item/started", "params": { "threadId": "t", "turnId": turn, "item": { "id": "i" } } })
             .to_string()
@@ -341,7 +341,7 @@ fn a_turn_that_is_started_under_another_id_gets_the_events_of_both_once() {
 #[test]
 fn the_other_id_is_learnt_from_events_that_came_early() {
     let rig = Rig::new();
-    let expected = rig.router.expect("t");
+    let expected = rig.router.expect("t", Claim::default());
     let lines = [begun("t", "b", "a"), ended("t", "a")];
     rig.send_all(&lines);
     let review = Arc::new(Review::default());
@@ -364,7 +364,7 @@ fn a_review_of_another_client_keeps_the_thread_busy_until_its_end() {
 fn a_turn_after_one_that_has_ended_is_not_part_of_it() {
     let rig = Rig::new();
     let over = Arc::new(Review { over: true, ..Review::default() });
-    rig.router.expect("t").resolve("a", Arc::clone(&over) as Arc<dyn TurnSink>);
+    rig.router.expect("t", Claim::default()).resolve("a", Arc::clone(&over) as Arc<dyn TurnSink>);
     rig.send(&begun("t", "b", "a"));
     assert!(lock(&over.events).is_empty());
 }

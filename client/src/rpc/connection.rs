@@ -38,6 +38,8 @@ pub struct ServerRequest {
     pub method: String,
     /// The whole message.
     pub line: Box<str>,
+    /// The line of the connection that it came on, counted from 1: ids are of one line.
+    pub leg: u64,
 }
 
 /// How a request is made.
@@ -62,8 +64,8 @@ impl CallOptions {
 /// asks later gets the same error.
 pub struct Connection {
     pending: Mutex<Pending>,
-    /// Where messages go; nowhere while there is no line. Locked after `pending`.
-    outgoing: Mutex<Option<mpsc::UnboundedSender<String>>>,
+    /// Where messages go. Locked after `pending`.
+    outgoing: Mutex<Outgoing>,
     /// Whether a line that is lost is followed by another.
     reconnects: bool,
     inbox: Arc<dyn Inbox>,
@@ -74,6 +76,26 @@ pub struct Connection {
     /// What no error may show: the server quotes values that it does not like.
     secrets: Secrets,
     met_garbage: AtomicBool,
+}
+
+/// The line that there is.
+#[derive(Default)]
+struct Outgoing {
+    /// None while there is no line.
+    lines: Option<mpsc::UnboundedSender<String>>,
+    /// Counts the lines, from 1.
+    leg: u64,
+    /// Whether the server has answered `initialize` over this line. It takes nothing else before.
+    shaken: bool,
+    /// Answers to requests from the server that wait for that.
+    answers: Vec<String>,
+}
+
+impl Outgoing {
+    fn send(&self, line: String) {
+        // When the transport is gone the end of the line is on its way.
+        let _ = self.lines.as_ref().map(|lines| lines.send(line));
+    }
 }
 
 /// A request under way. Dropping it frees its slot; an answer that comes later is ignored.
@@ -92,7 +114,7 @@ impl Connection {
     pub fn new(inbox: Arc<dyn Inbox>, max_in_flight: usize, secrets: Secrets, reconnects: bool) -> Arc<Self> {
         Arc::new(Self {
             pending: Mutex::new(Pending::new(max_in_flight)),
-            outgoing: Mutex::new(None),
+            outgoing: Mutex::default(),
             reconnects,
             inbox,
             settled: Notify::new(),
@@ -105,7 +127,17 @@ impl Connection {
 
     /// There is a line: messages go into `outgoing` from now on.
     pub fn attach(&self, outgoing: mpsc::UnboundedSender<String>) {
-        *lock(&self.outgoing) = Some(outgoing);
+        let mut line = lock(&self.outgoing);
+        *line = Outgoing { lines: Some(outgoing), leg: line.leg + 1, ..Outgoing::default() };
+    }
+
+    /// The server has answered `initialize` over this line: answers to what it asked may follow.
+    pub fn shaken(&self) {
+        let mut line = lock(&self.outgoing);
+        line.shaken = true;
+        for answer in std::mem::take(&mut line.answers) {
+            line.send(answer);
+        }
     }
 
     /// The line was lost. Requests wait for the next one; those on the way are repeated where that is safe, and
@@ -115,7 +147,9 @@ impl Connection {
         if pending.ended().is_some() {
             return;
         }
-        *lock(&self.outgoing) = None;
+        let mut line = lock(&self.outgoing);
+        *line = Outgoing { leg: line.leg, ..Outgoing::default() };
+        drop(line);
         pending.lose();
         drop(pending);
         self.settled.notify_waiters();
@@ -163,8 +197,9 @@ impl Connection {
         self.send([message(None, method, params)]);
     }
 
-    /// Answers a request from the server: a result as JSON text, or a JSON-RPC error code and message.
-    pub fn respond(&self, id: &RawValue, answer: Result<&str, (i64, &str)>) {
+    /// Answers a request from the server over the line that it came on: a result as JSON text, or a JSON-RPC error
+    /// code and message. False if that line is gone: the answer means nothing over another.
+    pub fn respond(&self, leg: u64, id: &RawValue, answer: Result<&str, (i64, &str)>) -> bool {
         let line = match answer {
             Ok(result) => format!(r#"{{"id":{},"result":{result}}}"#, id.get()),
             Err((code, message)) => {
@@ -172,7 +207,16 @@ impl Connection {
                 format!(r#"{{"id":{},"error":{error}}}"#, id.get())
             }
         };
-        self.send([line]);
+        let mut outgoing = lock(&self.outgoing);
+        if outgoing.leg != leg || outgoing.lines.is_none() {
+            return false;
+        }
+        if outgoing.shaken {
+            outgoing.send(line);
+        } else {
+            outgoing.answers.push(line);
+        }
+        true
     }
 
     /// Ends the connection: all that waits gets `error`, as does all that comes. When this returns all have been
@@ -230,12 +274,11 @@ impl Connection {
         Call { connection: Arc::clone(self), id, method: method.to_owned(), deadline, options, answer }
     }
 
-    /// Hands lines to the transport; when that is gone the end of the line is on its way.
+    /// Hands lines to the transport.
     fn send(&self, lines: impl IntoIterator<Item = String>) {
-        if let Some(outgoing) = &*lock(&self.outgoing) {
-            for line in lines {
-                let _ = outgoing.send(line);
-            }
+        let outgoing = lock(&self.outgoing);
+        for line in lines {
+            outgoing.send(line);
         }
     }
 
@@ -276,6 +319,7 @@ impl Inbound for Arc<Connection> {
                 id: id.to_owned(),
                 method: method.to_string(),
                 line: line.into(),
+                leg: lock(&self.outgoing).leg,
             }),
             (Some(method), None) => self.inbox.notification(&Notification {
                 method,

@@ -92,7 +92,7 @@ impl Endpoint {
         can && !settings.reconnect_timeout().is_zero()
     }
 
-    /// Whether the server ends with its line.
+    /// Whether the server ends with its line, and has no other client.
     pub(crate) fn is_process(&self) -> bool {
         matches!(self, Self::Process)
     }
@@ -194,6 +194,7 @@ impl Plan {
         let call = connection.handshake("initialize", Some(&self.initialize), options);
         let metadata = Metadata::read(call.answer().await?.get(), name)?;
         connection.notify_handshake("initialized", None);
+        connection.shaken();
         if let Some(key) = &self.settings.api_key {
             let login = json!({ "type": "apiKey", "apiKey": key }).to_string();
             connection.handshake("account/login/start", Some(&login), options).answer().await?;

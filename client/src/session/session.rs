@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -16,7 +16,7 @@ use super::logins::Logins;
 use super::metadata::Metadata;
 use super::reconnect::{Keeper, Restore};
 use crate::process::Process;
-use crate::requests::Dispatcher;
+use crate::requests::{Dispatcher, OpenRequests};
 use crate::routing::{Ring, Router};
 use crate::rpc::{Connection, Inbox, Notification, ServerRequest};
 use crate::{Error, lock};
@@ -64,19 +64,24 @@ impl Session {
         threads: Weak<dyn Restore>,
         number: u64,
     ) -> Arc<Self> {
-        let (requests, asked) = mpsc::unbounded_channel();
         let router = Router::new(Arc::clone(&services.ring));
         let (commands, logins) = (Arc::<Commands>::default(), Arc::<Logins>::default());
+        let requests = OpenRequests::new(
+            Arc::clone(&services.dispatcher),
+            Arc::clone(&router),
+            services.runtime.clone(),
+            !plan.endpoint.is_process(),
+        );
         let inbox = Arc::new(SessionInbox {
             router: Arc::clone(&router),
             commands: Arc::clone(&commands),
             logins: Arc::clone(&logins),
-            dispatcher: Arc::clone(&services.dispatcher),
             events: Arc::clone(&services.events),
-            requests,
+            requests: Arc::clone(&requests),
         });
         let reconnects = plan.endpoint.reconnects(&plan.settings);
         let connection = Connection::new(inbox, plan.settings.in_flight(), plan.secrets.clone(), reconnects);
+        requests.connected(&connection);
         let (ready_sender, ready) = watch::channel(None);
         let closing = CancellationToken::new();
         let session = Arc::new(Self {
@@ -128,10 +133,7 @@ impl Session {
             };
             let _ = ready_sender.send(Some(outcome.map(Arc::new)));
         };
-        let answer =
-            answer_requests(Arc::downgrade(&session.connection), Arc::clone(&services.dispatcher), asked);
         services.runtime.spawn(connect.instrument(services.span.clone()));
-        services.runtime.spawn(answer.instrument(services.span.clone()));
         session
     }
 
@@ -187,29 +189,28 @@ impl Session {
     }
 }
 
-/// Hands what the server says to the router, and what it asks to the task that answers.
+/// Hands what the server says to the router, and what it asks to who answers.
 struct SessionInbox {
     router: Arc<Router>,
     commands: Arc<Commands>,
     logins: Arc<Logins>,
-    dispatcher: Arc<Dispatcher>,
     events: Arc<Events>,
-    requests: mpsc::UnboundedSender<ServerRequest>,
+    requests: Arc<OpenRequests>,
 }
 
 impl Inbox for SessionInbox {
     fn notification(&self, notification: &Notification<'_>) {
         match notification.method {
-            "serverRequest/resolved" => self.dispatcher.resolved(notification.line),
             "account/login/completed" => self.logins.take(notification.line),
             "command/exec/outputDelta" if self.commands.take(notification.line) => return,
             _ => {}
         }
         self.router.notification(notification);
+        self.requests.heard(notification);
     }
 
     fn request(&self, request: ServerRequest) {
-        let _ = self.requests.send(request);
+        self.requests.request(request);
     }
 
     fn idle(&self) {
@@ -218,6 +219,7 @@ impl Inbox for SessionInbox {
 
     fn lost(&self) {
         self.router.pause();
+        self.requests.lost();
         self.logins.lose();
     }
 
@@ -227,20 +229,6 @@ impl Inbox for SessionInbox {
         self.events.emit(&ConnectionEvent::Closed { error: told });
         self.router.end(error);
         self.logins.end(error);
-        self.dispatcher.connection_ended();
-    }
-}
-
-/// Hands every request from the server to the dispatcher, off the reader's path.
-///
-/// It ends with the connection, which holds the other end of `asked`, so it must not hold the connection.
-async fn answer_requests(
-    connection: Weak<Connection>,
-    dispatcher: Arc<Dispatcher>,
-    mut asked: mpsc::UnboundedReceiver<ServerRequest>,
-) {
-    while let Some(request) = asked.recv().await {
-        let Some(connection) = connection.upgrade() else { return };
-        dispatcher.dispatch(&connection, request);
+        self.requests.connection_ended();
     }
 }

@@ -1,48 +1,45 @@
-//! What the agents that work for a turn do, and which of them still work.
+//! What the agents that work for a turn do. Which they are, and whether they work, is known where events are routed.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::event_log::{EventLog, LogEnd};
 use super::log::Entered;
 use crate::Error;
 use crate::rpc::Notification;
 
-/// The events of a turn's sub-agents: a log of its own, and which of them still work. They never end or change
-/// the turn, and may outlive it.
+/// The events of a turn's sub-agents: a log of its own. They never end or change the turn, and may outlive it.
 pub(super) struct SubAgents {
     log: Arc<EventLog>,
-    working: HashSet<String>,
+    working: bool,
     turn_ended: bool,
 }
 
 impl SubAgents {
-    pub(super) fn new(thread_id: &str, turn_id: &str) -> Self {
+    pub(super) fn new(thread_id: &str, turn_id: &str, working: bool) -> Self {
         let log = EventLog::new(thread_id, turn_id, true);
         // For readers that begin later, as long as the turn is known at all.
         log.hold();
-        Self { log, working: HashSet::new(), turn_ended: false }
+        Self { log, working, turn_ended: false }
     }
 
     pub(super) fn log(&self) -> &Arc<EventLog> {
         &self.log
     }
 
-    pub(super) fn joined(&mut self, thread: &str) {
-        self.working.insert(thread.to_owned());
+    /// One event of an agent's thread. True if a reader waits to be woken.
+    pub(super) fn event(&mut self, notification: &Notification<'_>) -> bool {
+        let delta = self.log.delta(notification);
+        self.log.push(Entered { notification, delta, line: None, message: None })
     }
 
-    /// One event of an agent's thread. True if a reader waits to be woken.
-    pub(super) fn event(&mut self, thread: &str, notification: &Notification<'_>) -> bool {
-        let delta = self.log.delta(notification);
-        let wake = self.log.push(Entered { notification, delta, line: None, message: None });
-        match notification.method {
-            "turn/started" => drop(self.working.insert(thread.to_owned())),
-            "turn/completed" | "thread/closed" | "thread/deleted" => drop(self.working.remove(thread)),
-            _ => {}
-        }
+    /// Whether any of them works.
+    pub(super) fn work(&mut self, working: bool) {
+        self.working = working;
         self.end_if_done();
-        wake
     }
 
     pub(super) fn turn_ended(&mut self) {
@@ -56,9 +53,51 @@ impl SubAgents {
     }
 
     fn end_if_done(&self) {
-        if self.turn_ended && self.working.is_empty() {
+        if self.turn_ended && !self.working {
             self.log.end(LogEnd { error: None, is_told: true });
             self.log.wake();
         }
+    }
+}
+
+/// The changes of the file-change items of agents that are not complete: what asks for an approval does not hold them.
+#[derive(Default)]
+pub(super) struct FileChanges(HashMap<(Box<str>, Box<str>), Box<RawValue>>);
+
+impl FileChanges {
+    pub(super) fn take(&mut self, thread: &str, notification: &Notification<'_>) {
+        #[derive(Deserialize)]
+        struct Message {
+            params: Params,
+        }
+        #[derive(Deserialize)]
+        struct Params {
+            item: Item,
+        }
+        #[derive(Deserialize)]
+        struct Item {
+            r#type: String,
+            changes: Option<Box<RawValue>>,
+        }
+        match (notification.method, notification.ids.item.as_deref()) {
+            ("item/started", Some(item)) if notification.line.contains("\"fileChange\"") => {
+                if let Ok(Message { params: Params { item: Item { r#type, changes: Some(changes) } } }) =
+                    serde_json::from_str(notification.line)
+                    && r#type == "fileChange"
+                {
+                    self.0.insert((thread.into(), item.into()), changes);
+                }
+            }
+            ("item/completed", Some(item)) if !self.0.is_empty() => {
+                self.0.remove(&(thread.into(), item.into()));
+            }
+            // Some are never completed.
+            ("turn/completed" | "thread/closed", _) => self.0.retain(|(of, _), _| **of != *thread),
+            _ => {}
+        }
+    }
+
+    pub(super) fn of(&self, thread: &str, item: &str) -> Option<String> {
+        self.0.get(&(thread.into(), item.into())).map(|changes| changes.get().to_owned())
     }
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::agents::SubAgents;
+use super::agents::{FileChanges, SubAgents};
 use super::collector::{Collector, WireTurn};
 use super::event_log::{EventLog, LogEnd};
 use super::log::Entered;
@@ -36,6 +36,17 @@ pub struct Phase {
     pub doubtful: bool,
     /// It has ended.
     pub ended: bool,
+    /// It waits for a handler of this program.
+    pub occupied: bool,
+    /// It has sub-agents that work.
+    pub agents: bool,
+}
+
+impl Phase {
+    /// Whether its own silence means nothing: somebody else works for it.
+    pub fn is_waiting(&self) -> bool {
+        self.occupied || self.agents
+    }
 }
 
 /// One turn: its log, what its result is made of, and who waits for it.
@@ -48,6 +59,7 @@ pub struct TurnState {
     inner: Mutex<Inner>,
     phase: watch::Sender<Phase>,
     agents: Mutex<Option<SubAgents>>,
+    agent_changes: Mutex<FileChanges>,
 }
 
 struct Inner {
@@ -88,6 +100,7 @@ impl TurnState {
             }),
             phase: watch::Sender::new(Phase::default()),
             agents: Mutex::default(),
+            agent_changes: Mutex::default(),
         })
     }
 
@@ -166,11 +179,6 @@ impl TurnState {
         lock(&self.inner).collector.fatal(&self.thread_id, &self.turn_id)
     }
 
-    /// The changes of a file-change item that is not complete, as JSON.
-    pub fn file_changes(&self, item: &str) -> Option<String> {
-        lock(&self.inner).collector.file_changes(item)
-    }
-
     /// Its events.
     pub(super) fn log(&self) -> &Arc<EventLog> {
         &self.log
@@ -188,8 +196,19 @@ impl TurnState {
     }
 
     fn with_agents<T>(&self, then: impl FnOnce(&mut SubAgents) -> T) -> T {
+        let working = self.phase.borrow().agents;
         let mut agents = lock(&self.agents);
-        then(agents.get_or_insert_with(|| SubAgents::new(&self.thread_id, &self.turn_id)))
+        then(agents.get_or_insert_with(|| SubAgents::new(&self.thread_id, &self.turn_id, working)))
+    }
+
+    /// Somebody else works for the turn from now on, or does not any more: its silence is counted anew.
+    fn waits(&self, change: impl FnOnce(&mut Phase)) {
+        lock(&self.inner).last_event = Instant::now();
+        self.phase.send_if_modified(|phase| {
+            let before = *phase;
+            change(phase);
+            *phase != before
+        });
     }
 
     /// Gives the turn up to a view: whoever reads or waits through it gets the error, the turn goes on.
@@ -303,14 +322,35 @@ impl TurnSink for TurnState {
         self.phase.send_modify(|phase| phase.doubtful = true);
     }
 
-    fn agent_joined(&self, thread: &str) {
+    fn agent_joined(&self, _thread: &str) {
         if self.log.is_kept() {
-            self.with_agents(|agents| agents.joined(thread));
+            self.with_agents(|_| {});
         }
     }
 
     fn agent_event(&self, thread: &str, notification: &Notification<'_>) -> bool {
-        lock(&self.agents).as_mut().is_some_and(|agents| agents.event(thread, notification))
+        lock(&self.agent_changes).take(thread, notification);
+        lock(&self.agents).as_mut().is_some_and(|agents| agents.event(notification))
+    }
+
+    fn agents_at_work(&self, working: bool) {
+        if self.phase.borrow().agents != working {
+            self.waits(|phase| phase.agents = working);
+        }
+        if let Some(agents) = &mut *lock(&self.agents) {
+            agents.work(working);
+        }
+    }
+
+    fn occupied(&self, occupied: bool) {
+        self.waits(|phase| phase.occupied = occupied);
+    }
+
+    fn file_changes(&self, thread: &str, item: &str) -> Option<String> {
+        if thread == self.thread_id {
+            return lock(&self.inner).collector.file_changes(item);
+        }
+        lock(&self.agent_changes).of(thread, item)
     }
 
     fn wake(&self) {

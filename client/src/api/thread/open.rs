@@ -180,6 +180,9 @@ impl Codex {
         thread.shared.opened(session.number, opening, opener, &answer, heard.unwrap_or(heard_now));
         let ask = |method, params: String| session.connection.request(method, Some(&params), options);
         thread.tell_owed(ask).await?;
+        if opening != Opening::Resume {
+            session.router.made(&thread_id);
+        }
         if let Some(handlers) = handlers {
             self.core.services.dispatcher.set_thread(&thread_id, &handlers);
             thread.shared.set_handlers(handlers);

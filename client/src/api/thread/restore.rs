@@ -41,21 +41,23 @@ impl Core {
         for shared in threads {
             Thread::new(Arc::clone(&core), shared).restore(connection, router).await?;
         }
-        for agent in router.agents() {
-            self.follow(&agent, connection).await?;
+        for (agent, heard) in router.agents() {
+            if !self.follow(&agent, connection).await? {
+                router.found_agent_idle(&agent, heard);
+            }
         }
         Ok(())
     }
 
-    /// Follows the thread of a sub-agent again: what it asks for would find nobody.
-    async fn follow(&self, thread: &str, connection: &Arc<Connection>) -> Result<(), Error> {
+    /// Follows the thread of a sub-agent again: what it asks for would find nobody. False if it does not work any more.
+    async fn follow(&self, thread: &str, connection: &Arc<Connection>) -> Result<bool, Error> {
         let params = json!({ "threadId": thread, "excludeTurns": true }).to_string();
         let options = CallOptions::within(self.settings.request_timeout());
         match connection.handshake("thread/resume", Some(&params), options).answer().await {
-            Ok(_) => Ok(()),
+            Ok(answer) => Ok(!Resumed::read(&answer)?.is_idle()),
             Err(error @ Error::Rpc(_)) => {
                 tracing::warn!(thread, %error, "a sub-agent could not be followed again");
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(error),
         }

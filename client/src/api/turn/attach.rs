@@ -11,8 +11,8 @@ use crate::api::thread::Thread;
 use crate::api::thread::resumed::{AGAIN, Resumed, is_unwritten};
 use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
-use crate::requests::CallContext;
-use crate::routing::{Expected, TurnSink};
+use crate::requests::{CallContext, ContextAlone, Handlers};
+use crate::routing::{Claim, Expected, TurnSink};
 use crate::session::Session;
 use crate::turn::TurnState;
 
@@ -23,23 +23,21 @@ impl Thread {
         let session = self.core.session()?;
         session.ready().await?;
         if let Some(state) = self.shared.running() {
-            self.core.services.dispatcher.continued(&state.turn_id, context);
+            session.router.continued(&state.turn_id, context);
             return Ok(Some(Turn::new(self.clone(), Arc::clone(&session.connection), state)));
         }
         // No turn of this client may begin meanwhile.
         let permit =
             Arc::clone(&self.shared.turns).acquire_owned().await.map_err(|_| Error::client_closed())?;
-        let expected = session.router.expect(self.id());
+        // Whoever began it answers what it asks, unless there is a handler here.
+        let handlers = context.map(|context| Arc::new(ContextAlone(context)) as Arc<dyn Handlers>);
+        let expected = session.router.expect(self.id(), Claim { handlers, begun_here: false });
         let resumed = self.resume_with_turns(&session).await?;
         let Some((turn_id, stored)) = resumed.running() else { return Ok(None) };
         let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, true);
         self.shared.runs(&state);
         state.recover(stored);
         session.router.found_active(self.id(), &turn_id);
-        let dispatcher = Arc::clone(&self.core.services.dispatcher);
-        dispatcher.starting(self.id(), None);
-        dispatcher.started(self.id(), Some(&state));
-        dispatcher.continued(&turn_id, context);
         expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
         state.hold(permit);
         let watch = Watch {
@@ -50,11 +48,7 @@ impl Thread {
             cancel: CancellationToken::new(),
         };
         let turn = Turn::new(self.clone(), Arc::clone(&session.connection), state);
-        let watch = async move {
-            watch_turn(watch).await;
-            dispatcher.ended(&turn_id);
-        };
-        self.core.services.runtime.spawn(watch.instrument(self.core.services.span.clone()));
+        self.core.services.runtime.spawn(watch_turn(watch).instrument(self.core.services.span.clone()));
         Ok(Some(turn))
     }
 

@@ -66,7 +66,9 @@ impl Codex {
         if let Some(limit) = silence.or(self.core.settings.inactivity_timeout()) {
             turn.watch_silence(limit);
         }
-        self.core.services.dispatcher.continued(&continuation.turn_id, context);
+        if let Some(session) = self.core.current() {
+            session.router.continued(&continuation.turn_id, context);
+        }
         self.core.services.runtime.spawn(turn.aborted_by(cancel).instrument(self.core.services.span.clone()));
         Ok(turn)
     }

@@ -19,7 +19,7 @@ use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
 use crate::options::{Input, Place, Placed, TurnSettings};
 use crate::requests::Handlers;
-use crate::routing::TurnSink;
+use crate::routing::{Claim, TurnSink};
 use crate::rpc::CallOptions;
 use crate::session::Session;
 use crate::turn::{TurnResult, TurnState};
@@ -170,10 +170,8 @@ impl Thread {
         let cancel = cancel.clone();
         // On a task of its own: whoever waits may go, the server's answer must still find somebody.
         let send = async move {
-            let dispatcher = Arc::clone(&thread.core.services.dispatcher);
-            dispatcher.starting(thread.id(), handlers);
-            let begun = thread.send_start(&session, work, keep_log, is_followed).await;
-            dispatcher.started(thread.id(), begun.as_ref().ok());
+            let claim = Claim { handlers, begun_here: true };
+            let begun = thread.send_start(&session, work, claim, keep_log, is_followed).await;
             let turn = match begun {
                 // The place is free before anybody hears of the end: who waits for that finds no turn running.
                 Ok(state) => {
@@ -197,9 +195,7 @@ impl Thread {
             }
             // A turn that nobody received is cancelled, and its watch sees to it.
             drop(sender.send(Ok(turn)));
-            let turn_id = watch.state.turn_id.clone();
             watch_turn(watch).await;
-            dispatcher.ended(&turn_id);
         };
         spawn_begun(send.in_current_span());
         receiver.await.unwrap_or_else(|_| Err(Error::client_closed()))
@@ -210,6 +206,7 @@ impl Thread {
         &self,
         session: &Session,
         work: Work,
+        claim: Claim,
         keep_log: bool,
         is_followed: bool,
     ) -> Result<Arc<TurnState>, Error> {
@@ -223,7 +220,7 @@ impl Thread {
         }
         let method = work.method();
         let is_named = !matches!(work, Work::Compact(_));
-        let expected = session.router.expect(self.id());
+        let expected = session.router.expect(self.id(), claim);
         let mut started = session.router.started(self.id());
         let options = CallOptions { indeterminate: true, ..self.call_options() };
         let params = work.params(self);

@@ -78,6 +78,11 @@ pub(crate) async fn watch_silence(
             _ = phase.wait_for(|phase| phase.ended) => return,
             () = sleep_until(silent_since + limit) => {}
         }
+        // While a handler of this program runs, or a sub-agent works, the turn has nothing to say.
+        let _ = phase.wait_for(|phase| phase.ended || !phase.is_waiting()).await;
+        if state.end().is_some() {
+            return;
+        }
         let silent = state.last_event().max(begun).elapsed();
         if silent >= limit {
             if let Some(core) = core.upgrade() {

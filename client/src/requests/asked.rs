@@ -1,0 +1,189 @@
+//! A request from the server, read as far as it must be, and how it was answered.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use super::decline::decline;
+use crate::routing::TurnSink;
+use crate::rpc::ServerRequest;
+
+/// Whose handlers answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope {
+    Turn,
+    Thread,
+    Client,
+}
+
+/// A request.
+pub(super) struct Asked {
+    pub(super) request: ServerRequest,
+    params: Box<RawValue>,
+    pub(super) thread: Option<String>,
+    pub(super) turn: Option<String>,
+    /// The item that it is about.
+    pub(super) item: Option<String>,
+}
+
+/// How a request was answered.
+#[derive(Debug)]
+pub(super) enum Answered {
+    By(Scope, Value),
+    /// In the shape of its method, because nobody here had an answer.
+    Declined {
+        error: Option<String>,
+    },
+    /// Not by this client, or it has become void.
+    Elsewhere,
+    /// It was another client's to answer, and this one does not wait for that any more.
+    Left {
+        error: Option<String>,
+    },
+}
+
+/// A result as JSON, or a JSON-RPC error.
+pub(super) type Response = Result<String, (i64, String)>;
+
+impl Asked {
+    pub(super) fn read(request: ServerRequest) -> Self {
+        #[derive(Deserialize)]
+        struct Message {
+            params: Option<Box<RawValue>>,
+        }
+        #[derive(Deserialize, Default)]
+        #[serde(rename_all = "camelCase", default)]
+        struct Ids {
+            thread_id: Option<String>,
+            conversation_id: Option<String>,
+            turn_id: Option<String>,
+            item_id: Option<String>,
+            call_id: Option<String>,
+        }
+        let message: Option<Message> = serde_json::from_str(&request.line).ok();
+        let params = message.and_then(|message| message.params).unwrap_or_else(|| RawValue::NULL.to_owned());
+        let ids: Ids = serde_json::from_str(params.get()).unwrap_or_default();
+        Self {
+            request,
+            params,
+            thread: ids.thread_id.or(ids.conversation_id),
+            turn: ids.turn_id,
+            item: ids.item_id.or(ids.call_id),
+        }
+    }
+
+    /// The request as its handler sees it.
+    pub(super) fn for_handler(&self, turn: Option<&Arc<dyn TurnSink>>) -> String {
+        let mut parts = vec![
+            format!(r#""id":{}"#, self.request.id.get()),
+            format!(r#""method":{}"#, json!(self.request.method)),
+        ];
+        if let Some(kind) = self.kind() {
+            parts.push(format!(r#""kind":"{kind}""#));
+        }
+        if self.request.method == "item/fileChange/requestApproval" {
+            let ids = self.thread.as_ref().zip(self.item.as_ref());
+            let changes = ids.and_then(|(thread, item)| turn?.file_changes(thread, item));
+            parts.push(format!(r#""changes":{}"#, changes.as_deref().unwrap_or("null")));
+        }
+        parts.push(format!(r#""params":{}"#, self.params.get()));
+        format!("{{{}}}", parts.join(","))
+    }
+
+    /// What one handler's requests are told apart by.
+    fn kind(&self) -> Option<&'static str> {
+        match self.request.method.as_str() {
+            "item/commandExecution/requestApproval" | "execCommandApproval" => Some("command"),
+            "item/fileChange/requestApproval" | "applyPatchApproval" => Some("fileChange"),
+            "mcpServer/elicitation/request" => {
+                let params: Value = serde_json::from_str(self.params.get()).ok()?;
+                let approval = params.get("_meta").and_then(|meta| meta.get("codex_approval_kind"));
+                if approval.and_then(Value::as_str) == Some("mcp_tool_call") {
+                    return Some("mcpToolCall");
+                }
+                match params.get("mode").and_then(Value::as_str) {
+                    Some("url") => Some("url"),
+                    Some("openai/userVerification") => Some("userVerification"),
+                    _ => Some("form"),
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// The dynamic tool that is called.
+    pub(super) fn tool(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Call {
+            tool: String,
+            namespace: Option<String>,
+        }
+        if !self.is_tool_call() {
+            return None;
+        }
+        let call: Call = serde_json::from_str(self.params.get()).ok()?;
+        call.namespace.is_none().then_some(call.tool)
+    }
+
+    /// Whether the server asks again what it has asked over an earlier line.
+    pub(super) fn is_repeated_by(&self, other: &Self) -> bool {
+        let ids = |asked: &'_ Self| (asked.thread.clone(), asked.turn.clone(), asked.item.clone());
+        // What names no thread is of one line: another server may ask the same.
+        self.thread.is_some()
+            && self.request.method == other.request.method
+            && (self.request.line == other.request.line || (self.item.is_some() && ids(self) == ids(other)))
+    }
+
+    pub(super) fn is_tool_call(&self) -> bool {
+        self.request.method == "item/tool/call"
+    }
+
+    /// What it takes to remember it, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.request.line.len() + self.params.get().len()
+    }
+
+    /// What is to be sent, if anything.
+    pub(super) fn response(&self, answered: &Answered) -> Option<Response> {
+        match answered {
+            Answered::By(_, answer) => Some(Ok(answer.to_string())),
+            Answered::Elsewhere | Answered::Left { .. } => None,
+            // A tool's failure is told to the model, which can do something about it.
+            Answered::Declined { error: Some(error) } if self.is_tool_call() => {
+                let answer =
+                    json!({ "contentItems": [{ "type": "inputText", "text": error }], "success": false });
+                Some(Ok(answer.to_string()))
+            }
+            Answered::Declined { .. } => {
+                let declined = decline(&self.request.method);
+                Some(
+                    declined
+                        .map(|answer| answer.to_string())
+                        .map_err(|(code, text)| (code, text.to_string())),
+                )
+            }
+        }
+    }
+
+    pub(super) fn record(&self, answered: &Answered) -> String {
+        let (by, answer, error) = match answered {
+            Answered::By(Scope::Turn, answer) => ("turn", Some(answer), None),
+            Answered::By(Scope::Thread, answer) => ("thread", Some(answer), None),
+            Answered::By(Scope::Client, answer) => ("client", Some(answer), None),
+            Answered::Declined { error } => ("nobody", None, error.as_ref()),
+            Answered::Elsewhere => ("elsewhere", None, None),
+            Answered::Left { error } => ("left", None, error.as_ref()),
+        };
+        // A fresh token is nobody's to watch.
+        let answer = answer.filter(|_| self.request.method != "account/chatgptAuthTokens/refresh");
+        format!(
+            r#"{{"id":{},"method":{},"params":{},"answeredBy":"{by}","answer":{},"error":{}}}"#,
+            self.request.id.get(),
+            json!(self.request.method),
+            self.params.get(),
+            json!(answer),
+            json!(error),
+        )
+    }
+}

@@ -1,0 +1,86 @@
+//! A turn that is being started: its id is not known before the server has answered, and its events may be here before.
+
+use std::sync::{Arc, Weak};
+
+use super::router::Running;
+use super::{Router, TurnSink};
+use crate::lock;
+
+/// A turn that is being started. Its early events are kept until its id is known.
+pub struct Expected {
+    router: Weak<Router>,
+    thread: String,
+    settled: bool,
+}
+
+impl Expected {
+    pub(super) fn new(router: &Arc<Router>, thread: &str) -> Self {
+        Self { router: Arc::downgrade(router), thread: thread.to_owned(), settled: false }
+    }
+
+    /// The id is known: `sink` gets what came early, then all that comes.
+    pub fn resolve(mut self, turn: &str, sink: Arc<dyn TurnSink>) {
+        self.settled = true;
+        let Some(router) = self.router.upgrade() else { return };
+        let mut inner = lock(&router.inner);
+        let ended = inner.ended.clone();
+        inner.last = None;
+        let starting = inner.threads.get_mut(&self.thread).and_then(|route| {
+            let starting = route.starting.take()?;
+            starting.owner.is(turn, &sink);
+            let running = Running { owner: Arc::clone(&starting.owner), sink: Some(Arc::clone(&sink)) };
+            route.turns.insert(turn.to_owned(), running);
+            Some(starting)
+        });
+        let idle = starting.as_ref().is_some_and(|starting| starting.idle);
+        let mut lost = None;
+        match starting.map(|starting| starting.early.take(turn)) {
+            // Still under the lock: what comes next must come after these.
+            Some(Ok(early)) => early.iter().for_each(|line| router.again(&mut inner, line)),
+            Some(Err(error)) => lost = Some(error),
+            None => {}
+        }
+        // What agents said of which the root is this turn.
+        for (thread, line) in inner.agents.strays_of(|_| true) {
+            crate::rpc::with_notification(&line, |notification| {
+                inner.give_agent(&thread, notification);
+            });
+        }
+        if ended.is_some() || lost.is_some() {
+            inner.forget(&self.thread, turn);
+        }
+        if ended.is_some() {
+            inner.threads.remove(&self.thread);
+        }
+        drop(inner);
+        router.settled.send_replace(());
+        if idle {
+            sink.thread_idle();
+        }
+        if let Some(error) = ended.or(lost) {
+            sink.connection_ended(&error);
+        }
+        router.wake();
+    }
+}
+
+impl Drop for Expected {
+    /// The turn never came to be: what was kept belongs to nobody here.
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        let Some(router) = self.router.upgrade() else { return };
+        let mut inner = lock(&router.inner);
+        let starting = inner.threads.get_mut(&self.thread).and_then(|route| route.starting.take());
+        if let Some(starting) = starting {
+            starting.owner.ended();
+            for line in starting.early.take("").unwrap_or_default() {
+                router.again(&mut inner, &line);
+            }
+        }
+        drop(inner);
+        router.settled.send_replace(());
+        router.wake();
+    }
+}

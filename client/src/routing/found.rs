@@ -1,0 +1,169 @@
+//! What is known of the threads of a connection beside their turns, and how they come back when the line was lost.
+
+use std::sync::{Arc, Weak};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use super::route::Paused;
+use super::{Held, Router, ThreadSink, TurnSink};
+use crate::lock;
+
+impl Router {
+    /// Follows which turn the server works on in a thread.
+    pub fn active(&self, thread: &str) -> watch::Receiver<Option<String>> {
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().active.subscribe()
+    }
+
+    /// Follows which turn the server last said it has started in a thread, also after its end.
+    pub fn started(&self, thread: &str) -> watch::Receiver<Option<String>> {
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().started.subscribe()
+    }
+
+    /// Tells a thread what the server says of it, from now on.
+    pub fn follow(&self, thread: &str, sink: Weak<dyn ThreadSink>) {
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().sink = Some(sink);
+    }
+
+    /// The last `thread/tokenUsage/updated` of a thread: its `tokenUsage` as JSON.
+    pub fn usage(&self, thread: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Message<'a> {
+            #[serde(borrow)]
+            params: Params<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Params<'a> {
+            #[serde(borrow, rename = "tokenUsage")]
+            token_usage: &'a RawValue,
+        }
+        let line = lock(&self.inner).threads.get(thread)?.usage.clone()?;
+        let message: Message<'_> = serde_json::from_str(&line).ok()?;
+        Some(message.params.token_usage.get().to_owned())
+    }
+
+    /// Events are being missed: what still comes for turns is held until each has been resumed.
+    pub fn pause(&self) {
+        let mut inner = lock(&self.inner);
+        inner.last = None;
+        for route in inner.threads.values_mut() {
+            for (turn, running) in route.turns.drain() {
+                route.paused.insert(turn, Paused { running, held: Held::default(), idle: false });
+            }
+        }
+    }
+
+    /// The turns of a thread that are paused.
+    pub fn paused(&self, thread: &str) -> Vec<String> {
+        let inner = lock(&self.inner);
+        inner.threads.get(thread).map(|route| route.paused.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The threads of sub-agents that work for turns of this client, and how many events of their turns came.
+    pub fn agents(&self) -> Vec<(String, u64)> {
+        lock(&self.inner).agents.working()
+    }
+
+    /// What the server says of a sub-agent whose events were missed: that it is idle, or is no more. What was heard
+    /// since is newer.
+    pub fn found_agent_idle(&self, thread: &str, heard: u64) {
+        let mut inner = lock(&self.inner);
+        for running in inner.agents.found_idle(thread, heard) {
+            inner.settle(&running);
+        }
+        drop(inner);
+        self.wake();
+    }
+
+    /// Goes on with a turn that was paused: first with what the server has `stored` of it, then with what was held.
+    /// Where the server has nothing, what was missed stays missed, and whether the turn still runs is doubtful.
+    pub fn resume(&self, thread: &str, turn: &str, stored: Option<&RawValue>) {
+        let mut inner = lock(&self.inner);
+        inner.last = None;
+        let Some(route) = inner.threads.get_mut(thread) else { return };
+        let Some(Paused { running, held, idle }) = route.paused.remove(turn) else { return };
+        let Some(sink) = running.sink.clone() else { return };
+        route.turns.insert(turn.to_owned(), running);
+        if let Some(stored) = stored {
+            sink.recover(stored);
+        }
+        let mut lost = None;
+        match held.take(turn) {
+            // Still under the lock: what comes next must come after these.
+            Ok(held) => held.iter().for_each(|line| self.again(&mut inner, line)),
+            Err(error) => lost = Some(error),
+        }
+        if let Some(stored) = stored {
+            sink.conclude(stored);
+        }
+        if sink.has_ended()
+            && let Some(route) = inner.threads.get_mut(thread)
+        {
+            route.ended(turn);
+        }
+        drop(inner);
+        if let Some(error) = lost {
+            sink.connection_ended(&error);
+        }
+        if idle || stored.is_none() {
+            sink.thread_idle();
+        }
+        sink.wake();
+        self.wake();
+    }
+
+    /// What the server says of a thread whose events were missed: that it is idle, and has been since `active` was
+    /// what was known of it.
+    pub fn found_idle(&self, thread: &str, active: &Option<String>) {
+        if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
+            route.active.send_if_modified(|now| {
+                let stale = now.is_some() && now == active;
+                if stale {
+                    *now = None;
+                }
+                stale
+            });
+        }
+    }
+
+    /// What the server says of a thread whose events were missed: the turn that it works on.
+    pub fn found_active(&self, thread: &str, turn: &str) {
+        lock(&self.inner)
+            .threads
+            .entry(thread.to_owned())
+            .or_default()
+            .active
+            .send_replace(Some(turn.to_owned()));
+    }
+
+    /// What the server says of a thread: that it works on some turn. What was heard since `before` is newer.
+    pub fn found_busy(&self, thread: &str, before: &watch::Receiver<Option<String>>) {
+        let mut inner = lock(&self.inner);
+        let route = inner.threads.entry(thread.to_owned()).or_default();
+        if before.has_changed().is_ok_and(|changed| !changed) && route.active.borrow().is_none() {
+            route.found_busy();
+        }
+    }
+
+    /// Whether a turn of a thread is being started.
+    pub fn expects(&self, thread: &str) -> bool {
+        lock(&self.inner).threads.get(thread).is_some_and(|route| route.starting.is_some())
+    }
+
+    /// What the server says of a thread whose events were missed: the turn that it has started.
+    pub fn found_started(&self, thread: &str, turn: &str) {
+        if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
+            route.active.send_replace(Some(turn.to_owned()));
+            route.started.send_replace(Some(turn.to_owned()));
+        }
+    }
+
+    /// Gives up a turn that was paused.
+    pub fn lose(&self, thread: &str, turn: &str) -> Option<Arc<dyn TurnSink>> {
+        let mut inner = lock(&self.inner);
+        let running = inner.threads.get_mut(thread)?.forget(turn)?;
+        inner.over(&running);
+        running.sink
+    }
+}

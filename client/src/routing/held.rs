@@ -1,0 +1,46 @@
+//! Messages that are kept until it is known whose they are, within a bound.
+
+use crate::Error;
+
+/// The most that is kept for one turn, in bytes.
+pub(super) const MOST_HELD: usize = 64 * 1024 * 1024;
+/// What a message costs beside its text.
+const BESIDE: usize = 32;
+
+/// What came for a turn that can't take it yet, in its order.
+#[derive(Default)]
+pub(super) struct Held {
+    lines: Vec<Box<str>>,
+    bytes: usize,
+    overflowed: bool,
+}
+
+impl Held {
+    /// Keeps a message. Beyond the bound all are let go: a turn with a gap is worth nothing.
+    pub(super) fn push(&mut self, line: &str) {
+        if self.overflowed {
+            return;
+        }
+        self.bytes += line.len() + BESIDE;
+        if self.bytes > MOST_HELD {
+            self.overflowed = true;
+            self.lines = Vec::new();
+        } else {
+            self.lines.push(line.into());
+        }
+    }
+
+    /// What was kept, or that it was more than can be: why the turn is lost.
+    pub(super) fn take(self, turn: &str) -> Result<Vec<Box<str>>, Error> {
+        if !self.overflowed {
+            return Ok(self.lines);
+        }
+        Err(Error::TurnLost {
+            message: format!(
+                "more than {} MiB of events came for turn {turn} before it could take them; it goes on at the server",
+                MOST_HELD / (1024 * 1024)
+            ),
+            result: None,
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! A turn as whoever asks for it is answered: whose it is, and the handlers that it was begun with.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use tokio_util::sync::CancellationToken;
+
+use super::TurnSink;
+use crate::handlers::{CallContext, Handlers};
+use crate::lock;
+
+/// How a turn comes to this client.
+#[derive(Clone, Default)]
+pub struct Claim {
+    /// The turn's own handlers.
+    pub handlers: Option<Arc<dyn Handlers>>,
+    /// Whether it is begun here, and not joined: what it asks is answered by this client then, come what may.
+    pub begun_here: bool,
+}
+
+/// A turn that messages and requests of its thread, and of its sub-agents, belong to.
+pub struct Owner {
+    thread: String,
+    claim: Claim,
+    /// Where the call was made that began the turn, or went on with it.
+    context: Mutex<Option<CallContext>>,
+    known: Mutex<Known>,
+    /// Cancelled when the turn has ended here, or has never come to be.
+    over: CancellationToken,
+}
+
+#[derive(Default)]
+struct Known {
+    /// None while the turn is being started.
+    turn: Option<String>,
+    sink: Option<Weak<dyn TurnSink>>,
+    /// How many handlers run for it.
+    occupied: usize,
+}
+
+/// While it lives, this program works for a turn.
+pub struct Occupied(Arc<Owner>);
+
+impl Owner {
+    /// A turn that is being started.
+    pub(super) fn starting(thread: &str, claim: Claim) -> Arc<Self> {
+        let context = claim.handlers.as_ref().and_then(|handlers| handlers.context());
+        Arc::new(Self {
+            thread: thread.to_owned(),
+            claim,
+            context: Mutex::new(context),
+            known: Mutex::default(),
+            over: CancellationToken::new(),
+        })
+    }
+
+    /// Another client's turn, in a thread that is followed here.
+    pub(super) fn foreign(thread: &str, turn: &str) -> Arc<Self> {
+        let owner = Self::starting(thread, Claim::default());
+        lock(&owner.known).turn = Some(turn.to_owned());
+        owner
+    }
+
+    /// A turn that has ended, of which a sub-agent begins to work again.
+    pub(super) fn late(thread: &str, turn: &str, begun_here: bool, sink: Weak<dyn TurnSink>) -> Arc<Self> {
+        let owner = Self::starting(thread, Claim { handlers: None, begun_here });
+        *lock(&owner.known) = Known { turn: Some(turn.to_owned()), sink: Some(sink), occupied: 0 };
+        owner.over.cancel();
+        owner
+    }
+
+    /// The turn has an id.
+    pub(super) fn is(&self, turn: &str, sink: &Arc<dyn TurnSink>) {
+        let mut known = lock(&self.known);
+        known.turn = Some(turn.to_owned());
+        known.sink = Some(Arc::downgrade(sink));
+        if known.occupied > 0 {
+            sink.occupied(true);
+        }
+    }
+
+    /// The thread of the turn: not of its sub-agents.
+    pub fn thread(&self) -> &str {
+        &self.thread
+    }
+
+    /// The turn's own handlers.
+    pub fn handlers(&self) -> Option<Arc<dyn Handlers>> {
+        self.claim.handlers.clone()
+    }
+
+    /// Where the call was made that began the turn, or went on with it.
+    pub fn context(&self) -> Option<CallContext> {
+        lock(&self.context).clone()
+    }
+
+    /// The turn goes on by another call.
+    pub(super) fn continued(&self, context: CallContext) {
+        *lock(&self.context) = Some(context);
+    }
+
+    /// Whether the turn was begun here.
+    pub fn begun_here(&self) -> bool {
+        self.claim.begun_here
+    }
+
+    /// The turn's id, once it is known.
+    pub fn turn(&self) -> Option<String> {
+        lock(&self.known).turn.clone()
+    }
+
+    pub(super) fn is_turn(&self, turn: &str) -> bool {
+        lock(&self.known).turn.as_deref() == Some(turn)
+    }
+
+    /// Where the turn's events go, while that is there.
+    pub fn sink(&self) -> Option<Arc<dyn TurnSink>> {
+        lock(&self.known).sink.as_ref()?.upgrade()
+    }
+
+    pub(super) fn ended(&self) {
+        self.over.cancel();
+    }
+
+    /// Whether the turn has ended here, or has never come to be.
+    pub fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    /// Waits until it has.
+    pub async fn over(&self) {
+        self.over.cancelled().await;
+    }
+
+    /// A handler of this program runs for the turn, until what this gives is dropped: the turn is not silent then.
+    pub fn occupy(self: &Arc<Self>) -> Occupied {
+        self.count(1);
+        Occupied(Arc::clone(self))
+    }
+
+    fn count(&self, by: isize) {
+        let mut known = lock(&self.known);
+        let before = known.occupied;
+        known.occupied = before.saturating_add_signed(by);
+        let is = known.occupied > 0;
+        if (before > 0) != is
+            && let Some(sink) = known.sink.as_ref().and_then(Weak::upgrade)
+        {
+            // Under the lock: they must not overtake one another.
+            sink.occupied(is);
+        }
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        self.0.count(-1);
+    }
+}
+
+/// Whose a request from the server is.
+#[derive(Clone, Default)]
+pub struct Whose {
+    /// The turn that it is for, one of another client among them.
+    pub owner: Option<Arc<Owner>>,
+    /// Whether this client answers for it, come what may: it began the turn, or the thread, in which no turn runs.
+    pub ours: bool,
+    /// Whether a turn is being started that it may turn out to be for.
+    pub unsettled: bool,
+}
