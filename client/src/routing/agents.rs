@@ -245,6 +245,11 @@ impl Agents {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.threads.len()
+    }
+
     /// Keeps an event of a thread that nobody knows yet.
     pub(super) fn stray(&mut self, thread: &str, line: &str) {
         self.stray_bytes += thread.len() + line.len();

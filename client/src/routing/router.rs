@@ -377,3 +377,7 @@ impl Inner {
 #[cfg(test)]
 #[path = "router_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "agents_tests.rs"]
+mod agents_tests;
