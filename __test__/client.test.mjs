@@ -283,7 +283,7 @@ describe('account and configuration', { concurrency: true }, () => {
       'mcp_servers.one.startup_timeout_sec=5',
       'notify=["say", "done"]',
       'profiles={}',
-      'projects={ "/a path" = { trust_level = "trusted" } }',
+      'projects={"/a path" = {trust_level = "trusted"}}',
       'temperature=0.5',
       'tool_output_token_limit=10000',
     ])

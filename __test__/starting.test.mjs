@@ -430,7 +430,7 @@ $basedir=Split-Path $MyInvocation.MyCommand.Definition -Parent
       '--config',
       'a.b=1',
       '--config',
-      `a.c='x "y"'`,
+      'a.c="x \\"y\\""',
       '--config',
       'list=[1, true]',
       '--config',

@@ -26,6 +26,8 @@ function encode(value, what) {
       return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('base64')
     }
     if (isImageData && raw !== undefined) throw argumentError(`${path}: must be a Uint8Array`)
+    // Where a signal is no option, that is what is wrong with it.
+    if (this === value && nameOf(raw) === 'an AbortSignal') return {}
     // What has a toJSON says itself what it is.
     const lost = withoutJson(ArrayBuffer.isView(raw) ? raw : item)
     if (lost !== undefined) throw argumentError(`${path}: ${lost} is not accepted here, only JSON data is`)
@@ -71,8 +73,8 @@ function isData(value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || types.isBoxedPrimitive(value))
     return true
   const prototype = Object.getPrototypeOf(value)
-  // Also the plain objects of another realm.
-  return prototype === null || Object.getPrototypeOf(prototype) === null
+  // Also the plain objects of another realm, and `process.env`, whose prototype is one.
+  return prototype === null || Object.getPrototypeOf(prototype) === null || nameOf(value) === 'an Object'
 }
 
 /**
@@ -81,7 +83,7 @@ function isData(value) {
  */
 function nameOf(value) {
   const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
-  const name = value.constructor?.name
+  const name = value?.constructor?.name
   const called = typeof name === 'string' && name !== '' && tag === 'Object' ? name : tag
   return `${/^[aeio]/i.test(called) ? 'an' : 'a'} ${called}`
 }

@@ -152,10 +152,18 @@ impl Listen {
         }
     }
 
+    /// Whether a server can listen there.
+    async fn is_free(&self) -> bool {
+        match self {
+            Self::Port(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).await.is_ok(),
+            Self::Socket(_) => true,
+        }
+    }
+
     /// Whether somebody listens there.
     async fn is_taken(&self) -> bool {
         match self {
-            Self::Port(port) => TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).await.is_ok(),
+            Self::Port(_) => !self.is_free().await,
             Self::Socket(path) => is_taken(path).await,
         }
     }
@@ -183,6 +191,8 @@ async fn listening(
     lifeline: &mut Option<Lifeline>,
 ) -> Result<Process, Error> {
     let path = options.executable.path.display().to_string();
+    // Where somebody else listens, it is not asked whether it is codex.
+    let is_free = listen.is_free().await;
     let Spawned { process, stdin, mut stdout } = Process::spawn(options)?;
     process.input_over();
     if let Some(lifeline) = lifeline {
@@ -199,7 +209,7 @@ async fn listening(
     });
     let exit = process.exit_watch();
     tokio::select! {
-        () = listen.ready() => Ok(process),
+        () = listen.ready(), if is_free => Ok(process),
         exit = exit.exited() => Err(exited(&path, exit)),
         () = tokio::time::sleep(limit) => {
             let timeout_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
