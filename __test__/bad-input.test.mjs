@@ -77,7 +77,7 @@ const clientOptions = {
     ...wrong(/\.A.*a string/, { A: 1 }, { A: null }, { A: ['x'] }),
     ...wrong(/`A=B`/, { 'A=B': 'x' }),
     ...wrong(/``/, { '': 'x' }),
-    ...wrong(/NUL/, { A: 'a\0b' }),
+    ...wrong(/NUL/, { A: 'a\0b' }, { A: '\0' }),
   ],
   inheritEnv: [...noBoolean, ...wrong(/a boolean/, null)],
   config: [

@@ -45,8 +45,7 @@ async function found(t, folder, variables) {
   const { env, log } = rigEnvironment(t, { onEof: [{ stderr: '$exe' }, ...says.turn('$exe')] })
   const host = startHost(
     t,
-    `process.chdir(data.cwd)
-     const { Codex: Installed } = await import(data.entry)
+    `const { Codex: Installed } = await import(data.entry)
      try {
        const { finalResponse } = await new Installed({ env: data.env }).startThread().run('Hi')
        tell({ path: finalResponse })
@@ -54,10 +53,10 @@ async function found(t, folder, variables) {
        tell({ class: error.constructor.name, message: error.message, tried: error.tried })
      }`,
     {
-      cwd: folder,
       entry: pathToFileURL(join(folder, 'node_modules/codex-node/exec/index.mjs')).href,
       env: { ...env, ...variables },
     },
+    { cwd: folder },
   )
   return { ...(await host.told()), starts: log.entries().filter((entry) => entry.run !== undefined) }
 }
@@ -122,7 +121,6 @@ describe('finding codex for exec', { concurrency: true, timeout: 120_000 }, () =
     assert.equal(outcome.class, 'BinaryNotFoundError')
     assert.deepEqual(outcome.tried, [
       `node_modules/@openai/codex in ${installed} and the folders above it`,
-      `node_modules/@openai/codex in ${folder} and the folders above it`,
       'codex on PATH',
     ])
     assert.match(outcome.message, /codexPath/)

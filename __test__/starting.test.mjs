@@ -45,15 +45,15 @@ function client(t, options) {
  * @param {import('node:test').TestContext} t
  * @param {string} folder
  * @param {import('../index.js').CodexOptions} [options]
+ * @param {{ file?: string, cwd?: string }} [how] where the program is, and where it runs
  * @returns {Promise<{ version?: string, message?: string, tried?: string[], class?: string }>}
  */
-async function found(t, folder, options = {}) {
+async function found(t, folder, options = {}, how = {}) {
   const { env } = rigEnvironment(t)
   const entry = pathToFileURL(join(folder, 'node_modules/codex-node/index.mjs')).href
   const host = startHost(
     t,
-    `process.chdir(data.cwd)
-     const { Codex: Installed } = await import(data.entry)
+    `const { Codex: Installed } = await import(data.entry)
      const codex = new Installed(data.options)
      try {
        const { serverInfo } = await codex.connect()
@@ -63,13 +63,14 @@ async function found(t, folder, options = {}) {
      }`,
     {
       entry,
-      cwd: folder,
       options: { ...options, env: { CODEX_RIG_LOG: env.CODEX_RIG_LOG, ...options.env } },
     },
+    { cwd: folder, ...how },
   )
   return await host.told()
 }
 
+const programName = process.platform === 'win32' ? 'codex.exe' : 'codex'
 const nothing = { PATH: '', CODEX_PATH: '' }
 
 describe('starting', { concurrency: true }, () => {
@@ -109,7 +110,6 @@ describe('starting', { concurrency: true }, () => {
     assert.equal(rest.class, 'BinaryNotFoundError')
     assert.deepEqual(tried, [
       `node_modules/@openai/codex in ${installed} and the folders above it`,
-      `node_modules/@openai/codex in ${folder} and the folders above it`,
       'codex on PATH',
     ])
     for (const place of tried ?? []) assert.ok(message.includes(place), place)
@@ -270,9 +270,39 @@ $basedir=Split-Path $MyInvocation.MyCommand.Definition -Parent
     const above = await found(t, join(folder, 'global/packages'), { env: nothing })
     assert.deepEqual(above, { version: '0.169.1' })
     renameSync(join(folder, 'global/node_modules'), join(folder, 'gone'))
-    symlinkSync(join(folder, 'global/packages/node_modules'), join(program, 'node_modules'), 'junction')
-    assert.deepEqual(await found(t, program, { env: nothing }), { version: '0.169.2' })
+    const elsewhere = { file: join(program, 'main.mjs'), cwd: temporaryFolder(t) }
+    const beside = await found(t, join(folder, 'global/packages'), { env: nothing }, elsewhere)
+    assert.deepEqual(beside, { version: '0.169.2' })
+    if (process.platform === 'win32') return
+    // By the link that a package manager makes for a program, too.
+    mkdirSync(join(folder, 'bin'))
+    const file = join(folder, 'bin/program')
+    writeFileSync(elsewhere.file, '')
+    symlinkSync(elsewhere.file, file)
+    const linked = { ...elsewhere, file }
+    assert.deepEqual(await found(t, join(folder, 'global/packages'), { env: nothing }, linked), beside)
   })
+
+  for (const [name, file] of /** @type {const} */ ([
+    ['a program of its own', 'program/main.mjs'],
+    ['code on the command line', undefined],
+  ])) {
+    test(`trust: codex in the working directory is not started by ${name}`, async (t) => {
+      const folder = temporaryFolder(t)
+      const repository = join(folder, 'repository')
+      mkdirSync(join(folder, 'program'))
+      installSelf(join(folder, 'tools'))
+      installCodex(join(repository, 'node_modules'), '0.169.6')
+      // Neither is a relative folder of PATH meant.
+      installExecutable(join(repository, 'bin', programName), '0.169.7')
+      installExecutable(join(repository, programName), '0.169.8')
+      const env = { ...nothing, PATH: ['bin', '', '.'].join(delimiter) }
+      const how = { file: file && join(folder, file), cwd: repository }
+      const outcome = await found(t, join(folder, 'tools'), { env }, how)
+      assert.equal(outcome.class, 'BinaryNotFoundError')
+      assert.equal(outcome.version, undefined)
+    })
+  }
 
   test('a package of codex has its helpers in front of PATH', async (t) => {
     const modules = join(temporaryFolder(t), 'node_modules')

@@ -2,6 +2,9 @@
 
 const { types } = require('node:util')
 
+/** A variable of `env` that is there as undefined: to be unset. No variable can have this for its value. */
+const UNSET = '\0'
+
 /**
  * Arguments as JSON text for the native side. What JSON would drop or bend in silence is refused, with its
  * path; bytes become base64, and a lone surrogate U+FFFD.
@@ -20,6 +23,8 @@ function encode(value, what) {
     const raw = /** @type {Record<string, unknown>} */ (this)[key]
     const parent = places.get(/** @type {object} */ (this))?.path ?? what
     const path = key === '' ? parent : Array.isArray(this) ? `${parent}[${key}]` : `${parent}.${key}`
+    if (parent === 'options.env' && item === undefined) return UNSET
+    if (parent === 'options.env' && item === UNSET) throw argumentError(`${path}: holds a NUL character`)
     const isImage = /** @type {{ type?: unknown }} */ (this).type === 'image'
     const isImageData = what === 'input' && key === 'data' && isImage
     if (types.isUint8Array(raw) && (isImageData || takesBytes(what))) {
@@ -172,4 +177,4 @@ function argumentError(message) {
   return Object.assign(new TypeError(message), { code: 'INVALID_ARGUMENT' })
 }
 
-module.exports = { Encoded, encode, encodeOptions, checkObject, checkSignal, argumentError }
+module.exports = { Encoded, encode, encodeOptions, checkObject, checkSignal, argumentError, wellFormed }

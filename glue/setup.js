@@ -14,11 +14,13 @@ const native = require('./native.js')
 const { encodeHandled, encodeOutput } = require('./options.js')
 const { withOutput, withOutputOf } = require('./output.js')
 const { pages } = require('./pages.js')
+const { searchFrom } = require('./program.js')
 const { recordSink } = require('./log.js')
+const { surroundings } = require('./surroundings.js')
 const { attachTransport } = require('./transport.js')
 
 const { called, evaluation, own } = evaluate({
-  folder: dirname(__dirname),
+  searchFrom: searchFrom(dirname(__dirname)),
   version: require('../package.json').version,
   parse: JSON.parse,
   makeError,
@@ -38,6 +40,7 @@ const { called, evaluation, own } = evaluate({
   afterEvents,
   attachTransport,
   iterate,
+  surroundings,
 })
 
 // process.exit() and uncaught exceptions run no destructors; a codex that ignores the end of its input would

@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use codex_client::Error;
@@ -55,7 +54,8 @@ impl Codex {
         let host = Host {
             runtime: runtime()?.handle().clone(),
             client_info: ClientInfo { name: "codex-node".to_owned(), title: None, version: hooks.version()? },
-            search_from: search_from(&hooks)?,
+            search_from: hooks.search_from()?,
+            program: hooks.program(env)?,
             transport: transport
                 .map(|transport| {
                     JsTransport::new(env, transport).map(|it| Arc::new(it) as Arc<dyn ByteTransport>)
@@ -382,11 +382,4 @@ pub(crate) fn cancellable<'env, T: Send + 'static, V: ToNapiValue + 'static>(
         }
     };
     abortable(env, promise(env, future, convert)?, signal, cancel)
-}
-
-/// Where the package of codex may be: beside this one, or beside the program.
-pub(crate) fn search_from(hooks: &Hooks) -> Result<Vec<PathBuf>> {
-    let folder = hooks.folder()?;
-    let here = std::env::current_dir().ok().filter(|here| *here != folder);
-    Ok([folder].into_iter().chain(here).collect())
 }

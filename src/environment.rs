@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use codex_client::Codex;
 use codex_client::api::WeakCodex;
 use codex_client::options::{parse, parse_beside};
+use codex_client::process::Surroundings;
 use codex_client::requests::{ContextAlone, HandlerKind, Handlers};
 use napi::bindgen_prelude::{
     Buffer, FnArgs, FromNapiValue, Function, JsObjectValue, JsValue, JsValuesTupleIntoVec, Object, Unknown,
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::to_js;
 use crate::handlers::{CallerFunction, Context, JsHandlers, Within};
 use crate::runtime::runtime;
+use crate::surroundings::JsProgram;
 use crate::text::Text;
 
 /// What one JavaScript environment (the main thread, a worker) has on the native side.
@@ -219,9 +221,22 @@ impl Hooks {
         function.call(FnArgs::from(arguments))
     }
 
-    /// The folder of the package.
-    pub(crate) fn folder(&self) -> Result<PathBuf> {
-        self.object.get_named_property::<String>("folder").map(PathBuf::from)
+    /// Folders from which an installed codex is looked for, upwards.
+    pub(crate) fn search_from(&self) -> Result<Vec<PathBuf>> {
+        let folders: Vec<String> = self.object.get_named_property("searchFrom")?;
+        Ok(folders.into_iter().map(PathBuf::from).collect())
+    }
+
+    /// How the program is at the call that is being carried out.
+    pub(crate) fn surroundings(&self, env: &Env) -> Result<Surroundings> {
+        let taken: String = self.call(env, "surroundings", ((),))?;
+        Surroundings::read(&taken).map_err(|error| to_js(env, &error))
+    }
+
+    /// Whoever makes the calls.
+    pub(crate) fn program(&self, env: &Env) -> Result<Arc<JsProgram>> {
+        let hooks = Object::from_raw(env.raw(), self.object.raw());
+        JsProgram::new(env, &hooks.get_named_property("surroundings")?).map(Arc::new)
     }
 
     /// Its version.

@@ -23,6 +23,7 @@ mod promise;
 mod reader;
 mod runtime;
 mod serve;
+mod surroundings;
 mod text;
 mod thread;
 mod threads;

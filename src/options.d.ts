@@ -67,10 +67,10 @@ export interface ClientSettings {
    * @default the working directory of this process
    */
   cwd?: string
-  /** Environment variables of the codex process, merged over the inherited ones. */
+  /** Environment variables of the codex process, merged over the inherited ones; undefined takes one away. */
   env?: { [name: string]: string | undefined }
   /**
-   * Whether codex inherits the environment of this process.
+   * Whether codex inherits `process.env`, as the program sees it at the call that starts codex.
    *
    * @default true
    */
@@ -725,7 +725,7 @@ export interface CommandSettings {
    * @default that of codex
    */
   cwd?: string | null
-  /** Environment variables, merged over codex's own; null takes one away. */
+  /** Environment variables, merged over codex's own; null or undefined takes one away. */
   env?: { [name: string]: string | null | undefined } | null
   /**
    * How long the command may run, in milliseconds; then it is ended and its exit code is 124. Null is no limit.
@@ -801,10 +801,10 @@ export interface ServeSettings {
    * @default the working directory of this process
    */
   cwd?: string
-  /** Environment variables of the server, merged over the inherited ones. */
+  /** Environment variables of the server, merged over the inherited ones; undefined takes one away. */
   env?: { [name: string]: string | undefined }
   /**
-   * Whether the server inherits the environment of this process.
+   * Whether the server inherits `process.env`, as the program sees it at the call.
    *
    * @default true
    */

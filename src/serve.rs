@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use codex_client::api::{self, Host};
-use codex_client::options::{ClientInfo, ServeSettings, SignedTokenSettings};
+use codex_client::api;
+use codex_client::options::{ServeSettings, SignedTokenSettings};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use crate::codex::{cancellable, search_from};
+use crate::codex::cancellable;
 use crate::environment::Hooks;
 use crate::error::to_js;
 use crate::promise::{or_reject, promise};
@@ -71,14 +71,10 @@ pub(crate) fn serve<'env>(env: &'env Env, options: Unknown<'env>) -> Result<Unkn
     let start = || {
         let hooks = Hooks::of(env)?;
         let (settings, signal) = hooks.abortable_settings::<ServeSettings>(env, options)?;
-        let host = Host {
-            runtime: runtime()?.handle().clone(),
-            client_info: ClientInfo { name: "codex-node".to_owned(), title: None, version: hooks.version()? },
-            search_from: search_from(&hooks)?,
-            transport: None,
-        };
+        let search_from = hooks.search_from()?;
         let ended = hooks.ended().clone();
-        let start = async move { api::AppServer::start(settings, &host).await };
+        let surroundings = hooks.surroundings(env)?;
+        let start = async move { api::AppServer::start(settings, &search_from, &surroundings).await };
         cancellable(env, start, signal, move |_, server| {
             let (server, closing) = (Arc::new(server), CancellationToken::new());
             // It lives until it is closed, whether anybody still holds the object or not.

@@ -3,6 +3,7 @@
 import './environment.mjs'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 
 const index = new URL('../../index.mjs', import.meta.url).href
 
@@ -13,8 +14,9 @@ const index = new URL('../../index.mjs', import.meta.url).href
  * @param {import('node:test').TestContext} t
  * @param {string} program
  * @param {object} data
+ * @param {{ file?: string, cwd?: string }} [how] `file` is written and is the program then
  */
-export function startHost(t, program, data) {
+export function startHost(t, program, data, { file, cwd } = {}) {
   const code = `
     import { Codex } from ${JSON.stringify(index)}
     const data = JSON.parse(process.env.DATA_OF_TEST)
@@ -22,7 +24,10 @@ export function startHost(t, program, data) {
     const tell = (value) => process.send(value)
     process.channel.unref()
     ${program}`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+  if (file !== undefined) writeFileSync(file, code)
+  const what = file === undefined ? ['--input-type=module', '--eval', code] : [file]
+  const child = spawn(process.execPath, what, {
+    cwd,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // Not among the arguments: tests look there for secrets.
     env: { ...process.env, DATA_OF_TEST: JSON.stringify(data) },

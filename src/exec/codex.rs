@@ -3,7 +3,6 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::codex::search_from;
 use crate::environment::{Evaluation, Hooks};
 use crate::error::to_js;
 use crate::runtime::runtime;
@@ -22,7 +21,7 @@ impl ExecCodex {
         let _entered = Evaluation::given(evaluation).enter();
         let hooks = Hooks::of(&env)?;
         let settings: ExecSettings = hooks.settings(&env, options)?;
-        let host = ExecHost { runtime: runtime()?.handle().clone(), search_from: search_from(&hooks)? };
+        let host = ExecHost { runtime: runtime()?.handle().clone(), search_from: hooks.search_from()? };
         let codex = exec::Codex::new(settings, host).map_err(|error| to_js(&env, &error))?;
         Ok(Self { codex })
     }

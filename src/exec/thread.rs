@@ -63,7 +63,11 @@ impl ExecThread {
             if is_aborted(signal.as_ref())? {
                 cancel.cancel();
             }
-            let run = self.thread.run(input, settings, cancel.clone()).map_err(|error| to_js(env, &error))?;
+            let surroundings = hooks.surroundings(env)?;
+            let run = self
+                .thread
+                .run(input, settings, cancel.clone(), surroundings)
+                .map_err(|error| to_js(env, &error))?;
             abortable(env, promise_or(env, run, parsed)?, signal, cancel)
         };
         or_reject(env, run())
@@ -81,8 +85,11 @@ impl ExecThread {
         let settings: ExecTurnSettings = hooks.settings(env, options)?;
         let input = input_argument(env, input)?;
         let cancel: CancellationToken = hooks.ended().child_token();
-        let reader =
-            self.thread.stream(input, settings, cancel.clone()).map_err(|error| to_js(env, &error))?;
+        let surroundings = hooks.surroundings(env)?;
+        let reader = self
+            .thread
+            .stream(input, settings, cancel.clone(), surroundings)
+            .map_err(|error| to_js(env, &error))?;
         run_reader_object(env, reader, cancel).map(|reader| reader.to_unknown())
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
@@ -15,6 +16,7 @@ use tracing::Instrument;
 use crate::api::thread::state::ThreadState;
 use crate::config::{ConfigArguments, LargeNumbers};
 use crate::options::{ClientInfo, ClientSettings, Place};
+use crate::process::Program;
 use crate::requests::{Dispatcher, Handlers};
 use crate::rpc::{CallOptions, RawAnswer, only_reads};
 use crate::session::{ByteTransport, Endpoint, Events, Plan, Restore, Services, Session, retry_overload};
@@ -30,6 +32,8 @@ pub struct Host {
     pub client_info: ClientInfo,
     /// Folders from which an installed `@openai/codex` is looked for, upwards.
     pub search_from: Vec<PathBuf>,
+    /// Who makes the calls.
+    pub program: Arc<dyn Program>,
     /// Carries the bytes to a server, in place of a process and of a URL.
     pub transport: Option<Arc<dyn ByteTransport>>,
 }
@@ -41,6 +45,8 @@ pub(crate) struct Core {
     /// What neither logs nor errors may show.
     pub(crate) secrets: Secrets,
     pub(crate) services: Services,
+    /// Who makes the calls.
+    program: Arc<dyn Program>,
     plan: Arc<Plan>,
     me: Weak<Self>,
     slot: Mutex<Slot>,
@@ -80,14 +86,21 @@ impl Core {
                 settings.check_remote()?;
                 Endpoint::Bytes(Arc::clone(transport))
             }
-            None => settings.dial()?.map_or(Endpoint::Process, Endpoint::Dial),
+            None => {
+                let surroundings = || {
+                    // Made on the program's own thread, as a client is.
+                    let taken = host.program.surroundings().now_or_never();
+                    taken.unwrap_or_else(|| Err(Error::client_closed()))
+                };
+                settings.dial(surroundings)?.map_or(Endpoint::Process, Endpoint::Dial)
+            }
         };
         let mut sources = endpoint.secret_sources();
         sources.config = settings.config.as_ref();
         sources.overrides = settings.config_overrides.as_deref().unwrap_or_default();
         sources.credentials.extend(settings.api_key.as_deref());
         let secrets = Secrets::of(&sources);
-        let Host { runtime, client_info, search_from, transport: _ } = host;
+        let Host { runtime, client_info, search_from, program, transport: _ } = host;
         let arguments = config.arguments.clone();
         let plan = Plan::new(endpoint, &settings, &client_info, arguments, secrets.clone(), search_from);
         let services = Services {
@@ -102,6 +115,7 @@ impl Core {
             config,
             secrets,
             services,
+            program,
             plan: Arc::new(plan),
             me: Weak::clone(me),
             slot: Mutex::default(),
@@ -113,25 +127,37 @@ impl Core {
 
     /// The session that lives, or a new one: after a server has died the next call starts another.
     pub(crate) fn session(&self) -> Result<Arc<Session>, Error> {
+        if let Some(session) = self.living(&lock(&self.slot))? {
+            return Ok(session);
+        }
+        // Not under the lock: it may run code of the program, and that may make calls.
+        let surroundings = self.program.surroundings();
         let mut slot = lock(&self.slot);
+        if let Some(session) = self.living(&slot)? {
+            return Ok(session);
+        }
+        slot.sessions += 1;
+        let threads = self.weak() as Weak<dyn Restore>;
+        let session = Session::start(&self.plan, &self.services, threads, slot.sessions, surroundings);
+        slot.session = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// The session that lives, unless there may be no other.
+    fn living(&self, slot: &Slot) -> Result<Option<Arc<Session>>, Error> {
         if slot.closed {
             return Err(Error::client_closed());
         }
-        if let Some(session) = &slot.session {
-            match session.connection.ended() {
-                None => return Ok(Arc::clone(session)),
-                Some(error) if self.settings.restart == Some(false) && session.metadata().is_some() => {
-                    return Err(error);
-                }
+        let Some(session) = &slot.session else { return Ok(None) };
+        match session.connection.ended() {
+            None => Ok(Some(Arc::clone(session))),
+            Some(error) if self.settings.restart == Some(false) && session.metadata().is_some() => Err(error),
+            Some(error) => {
                 // Its end may be under way: all are told of it before they hear of the next one.
-                Some(error) => session.connection.end(&error),
+                session.connection.end(&error);
+                Ok(None)
             }
         }
-        slot.sessions += 1;
-        let session =
-            Session::start(&self.plan, &self.services, self.weak() as Weak<dyn Restore>, slot.sessions);
-        slot.session = Some(Arc::clone(&session));
-        Ok(session)
     }
 
     /// Makes a request, which has its place in the queue when this returns. What only reads is asked again while

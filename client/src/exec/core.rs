@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::options::ExecSettings;
 use crate::Secrets;
-use crate::process::Environment;
+use crate::process::{Environment, Surroundings};
 
 /// What the host gives.
 #[derive(Debug, Clone)]
@@ -34,14 +34,9 @@ pub(super) struct ExecConfig {
 }
 
 impl Core {
-    /// What codex finds around it: the environment of the options, else that of this process.
-    pub(super) fn environment(&self) -> Environment {
+    /// What codex finds around it: the environment of the options, else that of the program.
+    pub(super) fn environment(&self, surroundings: &Surroundings) -> Environment {
         let own = self.settings.env.clone().unwrap_or_default();
-        Environment::new(&own, self.settings.env.is_none())
-    }
-
-    /// Where files are put that go with a turn.
-    pub(super) fn temporary_folder(&self) -> PathBuf {
-        std::env::temp_dir()
+        surroundings.environment.for_child(&own, self.settings.env.is_none())
     }
 }

@@ -1,11 +1,9 @@
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::options::{parse_argument, present};
+use crate::options::{Variables, nullable_variables, parse_argument, present};
 
 /// Options of all turns, by the names of `@openai/codex-sdk`. Unlike elsewhere in this crate unknown names are let
 /// be, and null is nothing: programs written for that package rely on it.
@@ -25,7 +23,8 @@ pub struct ExecSettings {
     /// Raw `--config` values.
     pub config_overrides: Option<Vec<String>>,
     /// The whole environment, where it is given.
-    pub env: Option<BTreeMap<String, String>>,
+    #[serde(deserialize_with = "nullable_variables")]
+    pub env: Option<Variables>,
 }
 
 /// Options of a thread's turns.

@@ -20,7 +20,7 @@ use super::state::RunState;
 use super::thread_state::{Place, ThreadState};
 use crate::Error;
 use crate::process::{
-    Environment, Exit, FindOptions, HOME, Lifeline, Process, SpawnOptions, Spawned, find_codex,
+    Environment, Exit, FindOptions, HOME, Lifeline, Process, SpawnOptions, Spawned, Surroundings, find_codex,
 };
 use crate::transport::read_lines;
 
@@ -48,6 +48,8 @@ pub(super) struct Run {
     pub(super) settings: ExecThreadSettings,
     pub(super) turn: ExecTurnSettings,
     pub(super) input: ExecInput,
+    /// Of the call that asked for the turn.
+    pub(super) surroundings: Surroundings,
     pub(super) cancel: CancellationToken,
     pub(super) state: Arc<RunState>,
 }
@@ -142,7 +144,7 @@ impl Run {
 
     async fn spawn(&self) -> Result<Running, Error> {
         let settings = &self.core.settings;
-        let mut environment = self.core.environment();
+        let mut environment = self.core.environment(&self.surroundings);
         if environment.get(ORIGINATOR_VARIABLE).is_none_or(OsStr::is_empty) {
             environment.set(ORIGINATOR_VARIABLE.as_ref(), ORIGINATOR.into());
         }
@@ -150,7 +152,7 @@ impl Run {
             environment.set("CODEX_API_KEY".as_ref(), key.into());
         }
         if let Some(folder) = given(&self.settings.working_directory)
-            && !Path::new(folder).is_dir()
+            && !self.surroundings.absolute(Path::new(folder)).is_dir()
         {
             return Err(Error::Spawn(format!(
                 "options.workingDirectory: {folder} is not a folder; create it or name another"
@@ -164,7 +166,7 @@ impl Run {
             environment: &environment,
             search_from: &self.core.host.search_from,
         })?;
-        let mut folder = RunFolder::new(self.core.temporary_folder());
+        let mut folder = RunFolder::new(self.surroundings.temporary_folder());
         let schema = self.turn.output_schema.as_ref();
         let schema =
             schema.map(|schema| folder.write("codex-output-schema-", ".json", schema.get())).transpose()?;
@@ -195,7 +197,7 @@ impl Run {
         let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
             executable,
             arguments: arguments.list(),
-            cwd: None,
+            cwd: self.surroundings.folder.clone(),
             environment,
             secrets: self.core.secrets.clone(),
         })?;

@@ -13,6 +13,7 @@ use super::run::Run;
 use super::state::RunState;
 use super::thread_state::ThreadState;
 use crate::Error;
+use crate::process::Surroundings;
 
 /// A conversation: its turns run one after the other, each as one `codex exec`.
 #[derive(Clone)]
@@ -38,10 +39,11 @@ impl Thread {
         input: ExecInput,
         settings: ExecTurnSettings,
         cancel: CancellationToken,
+        surroundings: Surroundings,
     ) -> Result<impl Future<Output = Result<String, ExecError>> + Send + 'static, Error> {
         settings.check()?;
         let state = RunState::new(Arc::clone(&self.state), self.core.secrets.clone(), false);
-        self.start(input, settings, cancel, Arc::clone(&state));
+        self.start(input, settings, cancel, surroundings, Arc::clone(&state));
         Ok(async move { state.result().await })
     }
 
@@ -51,11 +53,12 @@ impl Thread {
         input: ExecInput,
         settings: ExecTurnSettings,
         cancel: CancellationToken,
+        surroundings: Surroundings,
     ) -> Result<RunReader, Error> {
         settings.check()?;
         let state = RunState::new(Arc::clone(&self.state), self.core.secrets.clone(), true);
         let (thread, token, started) = (self.clone(), cancel.clone(), Arc::clone(&state));
-        let start = move || thread.start(input, settings, token, started);
+        let start = move || thread.start(input, settings, token, surroundings, started);
         Ok(RunReader::new(state, cancel, Box::new(start)))
     }
 
@@ -64,18 +67,21 @@ impl Thread {
         input: ExecInput,
         turn: ExecTurnSettings,
         cancel: CancellationToken,
+        surroundings: Surroundings,
         state: Arc<RunState>,
     ) {
+        let home = self.core.environment(&surroundings).codex_home();
+        let place = self.state.place(home.map(|home| surroundings.absolute(&home)).as_deref());
         let run = Run {
             core: Arc::clone(&self.core),
             thread: Arc::clone(&self.state),
             settings: self.settings.clone(),
             turn,
             input,
+            surroundings,
             cancel,
             state: Arc::clone(&state),
         };
-        let place = self.state.place(self.core.environment().codex_home().as_deref());
         let runtime = &self.core.host.runtime;
         let task = runtime.spawn(run.drive(place));
         // A panic of this library must end the turn as well.

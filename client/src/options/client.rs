@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::present;
+use super::{Variables, present, variables};
 use crate::Error;
 
 /// How a client finds, starts and speaks to codex.
@@ -73,11 +73,11 @@ pub struct ClientSettings {
     /// @default the working directory of this process
     #[serde(deserialize_with = "present")]
     pub cwd: Option<String>,
-    /// Environment variables of the codex process, merged over the inherited ones.
-    #[serde(deserialize_with = "present")]
+    /// Environment variables of the codex process, merged over the inherited ones; undefined takes one away.
+    #[serde(deserialize_with = "variables")]
     #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | undefined }"))]
-    pub env: Option<BTreeMap<String, String>>,
-    /// Whether codex inherits the environment of this process.
+    pub env: Option<Variables>,
+    /// Whether codex inherits `process.env`, as the program sees it at the call that starts codex.
     ///
     /// @default true
     #[serde(deserialize_with = "present")]
@@ -224,7 +224,12 @@ impl ClientSettings {
                 return wrong("env", &format!("`{name}` can't be the name of a variable"));
             }
         }
-        if self.env.iter().flatten().any(|(_, value)| value.contains('\0')) {
+        if self
+            .env
+            .iter()
+            .flatten()
+            .any(|(_, value)| value.as_ref().is_some_and(|value| value.contains('\0')))
+        {
             return wrong("env", "a value holds a NUL character");
         }
         for (name, arguments) in

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Maybe, SandboxPolicy, present};
+use super::{Maybe, SandboxPolicy, present, wire_variables};
 use crate::Error;
 
 /// How a command is run.
@@ -17,8 +17,8 @@ pub struct CommandSettings {
     /// @default that of codex
     #[serde(deserialize_with = "present")]
     pub cwd: Maybe<String>,
-    /// Environment variables, merged over codex's own; null takes one away.
-    #[serde(deserialize_with = "present")]
+    /// Environment variables, merged over codex's own; null or undefined takes one away.
+    #[serde(deserialize_with = "wire_variables")]
     #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | null | undefined } | null"))]
     pub env: Maybe<BTreeMap<String, Option<String>>>,
     /// How long the command may run, in milliseconds; then it is ended and its exit code is 124. Null is no limit.

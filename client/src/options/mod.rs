@@ -21,6 +21,7 @@ mod thread;
 mod turn;
 #[cfg(test)]
 mod types;
+mod variables;
 
 pub use account::{AccountSettings, LoginWaitSettings};
 pub use argument::parse_argument;
@@ -49,6 +50,7 @@ pub use thread::{
     WebSearch,
 };
 pub use turn::{ReasoningSummary, SandboxPolicy, TurnSettings};
+pub(crate) use variables::{Variables, nullable_variables, variables, wire_variables};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;

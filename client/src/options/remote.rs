@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -6,7 +5,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 
 use super::ClientSettings;
 use crate::Error;
-use crate::process::Environment;
+use crate::process::Surroundings;
 use crate::transport::{Address, Dial};
 
 const TOKEN_VARIABLE: &str = "CODEX_APP_SERVER_TOKEN";
@@ -19,15 +18,19 @@ const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"
 const RESERVED: [&str; 3] = ["host", "connection", "upgrade"];
 
 impl ClientSettings {
-    /// How the server at `url` is reached, where there is one.
-    pub fn dial(&self) -> Result<Option<Dial>, Error> {
+    /// How the server at `url` is reached, where there is one. Only then the program is looked at.
+    pub fn dial(
+        &self,
+        surroundings: impl FnOnce() -> Result<Surroundings, Error>,
+    ) -> Result<Option<Dial>, Error> {
         self.check_remote()?;
         let Some(url) = &self.url else { return Ok(None) };
-        let address = Address::parse(url, || Environment::new(&BTreeMap::new(), true).codex_home())?;
+        let environment = surroundings()?.environment;
+        let address = Address::parse(url, || environment.codex_home())?;
         let token = self
             .token
             .clone()
-            .or_else(|| std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()));
+            .or_else(|| environment.given(TOKEN_VARIABLE).map(|token| token.to_string_lossy().into_owned()));
         let headers = self.header_list()?;
         let names_credentials = headers.iter().any(|(name, _)| CREDENTIALS.contains(&name.as_str()));
         if self.token.is_some() && headers.iter().any(|(name, _)| name == "authorization") {

@@ -1,9 +1,7 @@
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{ClientSettings, present};
+use super::{ClientSettings, Variables, present, variables};
 use crate::Error;
 
 /// How a server for several programs is started.
@@ -28,11 +26,11 @@ pub struct ServeSettings {
     /// @default the working directory of this process
     #[serde(deserialize_with = "present")]
     pub cwd: Option<String>,
-    /// Environment variables of the server, merged over the inherited ones.
-    #[serde(deserialize_with = "present")]
+    /// Environment variables of the server, merged over the inherited ones; undefined takes one away.
+    #[serde(deserialize_with = "variables")]
     #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | undefined }"))]
-    pub env: Option<BTreeMap<String, String>>,
-    /// Whether the server inherits the environment of this process.
+    pub env: Option<Variables>,
+    /// Whether the server inherits `process.env`, as the program sees it at the call.
     ///
     /// @default true
     #[serde(deserialize_with = "present")]

@@ -93,6 +93,7 @@ impl Process {
         if let Some(folder) = &executable.path_folder {
             environment.prepend_path(folder);
         }
+        environment.check()?;
         secrets.know_environment(&environment);
         limits::check(&arguments, &environment)?;
         let mut command = Command::new(&executable.path);

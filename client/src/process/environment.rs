@@ -1,25 +1,45 @@
+//! Environment variables as the program around this crate sees them. Those of the process itself are read by nobody
+//! here: on Unix that is a race with whoever sets one, which ends the process.
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::Error;
+
 /// The variable that names the user's folder.
 pub(crate) const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+/// The variables that name the folder for temporary files, the first that is set.
+const TEMPORARY: &[&str] = if cfg!(windows) { &["TMP", "TEMP", "USERPROFILE"] } else { &["TMPDIR"] };
 
-/// The environment of a child, with Windows' rule that `PATH` and `Path` are one name.
-#[derive(Debug, Clone, Default)]
+/// Environment variables, with Windows' rule that `PATH` and `Path` are one name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
 }
 
-impl Environment {
-    /// What the child gets: `own` over what this process has, or `own` alone without `inherit`.
-    pub fn new(own: &BTreeMap<String, String>, inherit: bool) -> Self {
+impl FromIterator<(OsString, OsString)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
         let mut environment = Self::default();
-        if inherit {
-            environment.variables = std::env::vars_os().collect();
+        for (name, value) in variables {
+            // Of two names that are one the first counts, as for a child of Node.
+            if !environment.variables.contains_key(&environment.stored_name(&name)) {
+                environment.variables.insert(name, value);
+            }
         }
+        environment
+    }
+}
+
+impl Environment {
+    /// What a child gets: `own` over these variables, or `own` alone without `inherit`. `None` takes one away.
+    pub fn for_child(&self, own: &BTreeMap<String, Option<String>>, inherit: bool) -> Self {
+        let mut environment = if inherit { self.clone() } else { Self::default() };
         for (name, value) in own {
-            environment.set(OsStr::new(name), OsString::from(value));
+            match value {
+                Some(value) => environment.set(OsStr::new(name), OsString::from(value)),
+                None => environment.unset(OsStr::new(name)),
+            }
         }
         environment
     }
@@ -29,16 +49,38 @@ impl Environment {
         self.variables.get(&self.stored_name(OsStr::new(name))).map(OsString::as_os_str)
     }
 
+    /// The value of a variable that is set and not empty.
+    pub fn given(&self, name: &str) -> Option<&OsStr> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
     /// Sets a variable, whatever the case of its name on Windows.
     pub fn set(&mut self, name: &OsStr, value: OsString) {
         let name = self.stored_name(name);
         self.variables.insert(name, value);
     }
 
+    /// Takes a variable away, whatever the case of its name on Windows.
+    pub fn unset(&mut self, name: &OsStr) {
+        let name = self.stored_name(name);
+        self.variables.remove(&name);
+    }
+
     /// The folder that codex keeps its things in.
     pub fn codex_home(&self) -> Option<PathBuf> {
-        let get = |name| self.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let get = |name| self.given(name).map(PathBuf::from);
         get("CODEX_HOME").or_else(|| Some(get(HOME)?.join(".codex")))
+    }
+
+    /// The folder for temporary files.
+    pub fn temporary_folder(&self) -> PathBuf {
+        match TEMPORARY.iter().find_map(|name| self.given(name)) {
+            Some(folder) => PathBuf::from(folder),
+            None if cfg!(windows) => {
+                self.given("SYSTEMROOT").map_or_else(|| r"C:\Windows".into(), PathBuf::from).join("Temp")
+            }
+            None => PathBuf::from("/tmp"),
+        }
     }
 
     /// Every variable.
@@ -54,6 +96,18 @@ impl Environment {
         }
         if let Ok(path) = std::env::join_paths(folders) {
             self.set(OsStr::new("PATH"), path);
+        }
+    }
+
+    /// Refuses what no process can be given.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let holds_nul = |text: &OsStr| text.as_encoded_bytes().contains(&0);
+        match self.variables.iter().find(|(name, value)| holds_nul(name) || holds_nul(value)) {
+            Some((name, _)) => Err(Error::InvalidArgument(format!(
+                "process.env: `{}` holds a NUL character, which no process can be given",
+                name.to_string_lossy().replace('\0', "\\0")
+            ))),
+            None => Ok(()),
         }
     }
 

@@ -51,7 +51,8 @@ pub fn find_codex(options: &FindOptions<'_>) -> Result<Executable, Error> {
         tried.push(format!("node_modules/@openai/codex in {} and the folders above it", start.display()));
     }
     if let Some(path) = options.environment.get("PATH") {
-        for folder in std::env::split_paths(path) {
+        // A relative one is the working directory or lies in it, which may be anybody's.
+        for folder in std::env::split_paths(path).filter(|folder| folder.is_absolute()) {
             for name in names_on_path() {
                 let candidate = folder.join(name);
                 if is_program(&candidate)

@@ -7,9 +7,11 @@ mod find;
 mod lifeline;
 mod limits;
 mod stderr;
+mod surroundings;
 
 pub use child::{Exit, ExitWatch, Process, SpawnOptions, Spawned, end_all};
 pub use environment::Environment;
 pub(crate) use environment::HOME;
 pub use find::{Executable, FindOptions, find_codex};
 pub(crate) use lifeline::Lifeline;
+pub use surroundings::{Program, Surroundings, Taking};

@@ -15,7 +15,7 @@ use tracing::Instrument;
 use super::launch::{arguments, exited, locate, with_stderr};
 use super::metadata::Metadata;
 use crate::options::{ClientInfo, ClientSettings};
-use crate::process::{ExitWatch, Process, SpawnOptions, Spawned};
+use crate::process::{ExitWatch, Process, SpawnOptions, Spawned, Surroundings};
 use crate::rpc::{CallOptions, Connection};
 use crate::transport::{Dial, run_carried_lines, run_lines, run_websocket};
 use crate::{Error, SecretSources, Secrets, lock};
@@ -61,6 +61,8 @@ pub(crate) struct Link {
     pub(crate) closing: CancellationToken,
     /// The server, where it was started here.
     pub(crate) process: Arc<Mutex<Option<Process>>>,
+    /// The program at the call that the session was started for.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// What a session is started with.
@@ -153,12 +155,13 @@ impl Plan {
         let mut name = self.name();
         let line = match &self.endpoint {
             Endpoint::Process => {
-                let (executable, environment) = locate(&self.settings, &self.search_from)?;
+                let (executable, environment) =
+                    locate(&self.settings, &link.surroundings, &self.search_from)?;
                 name = executable.path.display().to_string();
                 let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
                     executable,
                     arguments: arguments(self),
-                    cwd: self.settings.cwd.as_ref().map(PathBuf::from),
+                    cwd: link.surroundings.folder_of(self.settings.cwd.as_deref()),
                     environment,
                     secrets: self.secrets.clone(),
                 })?;

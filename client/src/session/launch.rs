@@ -9,23 +9,25 @@ use super::endpoint::Plan;
 use crate::Error;
 use crate::config::argument_pair;
 use crate::options::ClientSettings;
-use crate::process::{Environment, Executable, Exit, FindOptions, find_codex};
+use crate::process::{Environment, Executable, Exit, FindOptions, Surroundings, find_codex};
 
 /// Finds codex and checks where it is to run: the server itself would only exit.
 pub(crate) fn locate(
     settings: &ClientSettings,
+    surroundings: &Surroundings,
     search_from: &[PathBuf],
 ) -> Result<(Executable, Environment), Error> {
     let own = settings.env.clone().unwrap_or_default();
-    let environment = Environment::new(&own, settings.inherit_env.unwrap_or(true));
+    let environment = surroundings.environment.for_child(&own, settings.inherit_env.unwrap_or(true));
+    let folder = surroundings.folder_of(settings.cwd.as_deref());
     if let Some(cwd) = &settings.cwd
-        && !Path::new(cwd).is_dir()
+        && !folder.as_deref().is_some_and(Path::is_dir)
     {
         return Err(Error::Spawn(format!("options.cwd: {cwd} is not a folder; create it or name another")));
     }
     if let Some(home) = environment.get("CODEX_HOME")
         && !home.is_empty()
-        && !settings.cwd.as_ref().map_or(PathBuf::new(), PathBuf::from).join(home).is_dir()
+        && !folder.unwrap_or_default().join(home).is_dir()
     {
         return Err(Error::Spawn(format!(
             "CODEX_HOME is set to {}, which is not a folder; create it, or unset CODEX_HOME",

@@ -15,7 +15,7 @@ use super::events::{ConnectionEvent, Events};
 use super::logins::Logins;
 use super::metadata::Metadata;
 use super::reconnect::{Keeper, Restore};
-use crate::process::Process;
+use crate::process::{Process, Surroundings, Taking};
 use crate::requests::{Dispatcher, OpenRequests};
 use crate::routing::{Ring, Router};
 use crate::rpc::{Connection, Inbox, Notification, ServerRequest};
@@ -63,6 +63,7 @@ impl Session {
         services: &Services,
         threads: Weak<dyn Restore>,
         number: u64,
+        surroundings: Taking,
     ) -> Arc<Self> {
         let router = Router::new(Arc::clone(&services.ring));
         let (commands, logins) = (Arc::<Commands>::default(), Arc::<Logins>::default());
@@ -102,8 +103,8 @@ impl Session {
         let (starting, events) = (Arc::clone(&session), Arc::clone(&services.events));
         let plan = Arc::clone(plan);
         let connect = async move {
-            let outcome = match starting.connect(&plan).await {
-                Ok((metadata, line)) => {
+            let outcome = match starting.connect(&plan, surroundings).await {
+                Ok((metadata, line, link)) => {
                     // It must not keep the session nor its process, whose ends are their own.
                     let keeper = Keeper {
                         threads,
@@ -111,7 +112,7 @@ impl Session {
                         router: Arc::clone(&starting.router),
                         events: Arc::clone(&events),
                         plan,
-                        link: Link { process: Arc::default(), ..starting.link() },
+                        link: Link { process: Arc::default(), ..link },
                         reason: Arc::clone(&starting.reason),
                     };
                     starting.keeper.spawn(keeper.keep(line).in_current_span());
@@ -137,11 +138,12 @@ impl Session {
         session
     }
 
-    fn link(&self) -> Link {
+    fn link(&self, surroundings: Surroundings) -> Link {
         Link {
             connection: Arc::clone(&self.connection),
             closing: self.closing.clone(),
             process: Arc::clone(&self.process),
+            surroundings,
         }
     }
 
@@ -180,10 +182,14 @@ impl Session {
         self.connection.end(&Error::client_closed());
     }
 
-    async fn connect(&self, plan: &Plan) -> Result<(Metadata, LineTask), Error> {
-        let link = self.link();
+    async fn connect(&self, plan: &Plan, surroundings: Taking) -> Result<(Metadata, LineTask, Link), Error> {
+        let connecting = async {
+            let link = self.link(surroundings.await?);
+            let (metadata, line) = plan.connect(&link).await?;
+            Ok((metadata, line, link))
+        };
         tokio::select! {
-            connected = plan.connect(&link) => connected,
+            connected = connecting => connected,
             () = self.given_up.cancelled() => Err(Error::client_closed()),
         }
     }

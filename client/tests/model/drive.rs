@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use codex_client::api::Host;
 use codex_client::options::{ClientInfo, ClientSettings, Input};
+use codex_client::process::Surroundings;
 use codex_client::turn::TurnResult;
 use codex_client::{Codex, Error, Thread, Turn};
 use tokio::task::{JoinHandle, JoinSet};
@@ -81,6 +82,7 @@ impl Stage {
                 runtime: tokio::runtime::Handle::current(),
                 client_info: ClientInfo { name: "model".to_owned(), title: None, version: "1".to_owned() },
                 search_from: Vec::new(),
+                program: Arc::new(Surroundings::default()),
                 transport: Some(Arc::clone(&way) as _),
             };
             let handler = Handler::make(number, Whose::Client, client.handler, &calls);

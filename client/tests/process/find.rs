@@ -1,9 +1,7 @@
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use codex_client::Error;
-use codex_client::process::{Environment, Executable, FindOptions, find_codex};
-use tempfile::TempDir;
+use codex_client::process::{Executable, FindOptions, find_codex};
 
 const PROGRAM: &str = if cfg!(windows) { "codex.exe" } else { "codex" };
 
@@ -23,12 +21,12 @@ fn platform() -> (&'static str, &'static str) {
 /// A folder to install codex in.
 struct Place {
     root: PathBuf,
-    _folder: TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Place {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::rig::folder();
         Self { root: folder.path().canonicalize().unwrap(), _folder: folder }
     }
 
@@ -79,13 +77,12 @@ impl Place {
 
     fn find(&self, search: &Search<'_>) -> Result<Executable, Error> {
         let folders = std::env::join_paths(search.path.iter().map(|folder| self.root.join(folder))).unwrap();
-        let mut own = BTreeMap::from([("PATH".to_owned(), folders.to_str().unwrap().to_owned())]);
-        let variable = search.variable.map(|path| path.to_str().unwrap().to_owned());
-        own.extend(variable.map(|path| ("CODEX_PATH".to_owned(), path)));
+        let variable = search.variable.map(|path| ("CODEX_PATH".into(), path.into()));
+        let environment = [("PATH".into(), folders)].into_iter().chain(variable).collect();
         let search_from: Vec<PathBuf> = search.from.iter().map(|folder| self.root.join(folder)).collect();
         find_codex(&FindOptions {
             codex_path: search.option.map(|path| ("codexPath", path)),
-            environment: &Environment::new(&own, false),
+            environment: &environment,
             search_from: &search_from,
         })
     }

@@ -1,6 +1,5 @@
 //! The scripted app-server as the child of a test.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,13 +48,20 @@ pub(crate) fn link(to: &Path) {
     std::fs::hard_link(executable(), to).unwrap();
 }
 
+/// The environment of the test.
+#[allow(clippy::disallowed_methods, reason = "nobody sets variables here")]
+pub(crate) fn inherited() -> Environment {
+    std::env::vars_os().collect()
+}
+
 pub(crate) fn options(script: &Value) -> SpawnOptions {
-    let own = BTreeMap::from([("CODEX_RIG_SCRIPT".to_owned(), script.to_string())]);
+    let mut environment = inherited();
+    environment.set("CODEX_RIG_SCRIPT".as_ref(), script.to_string().into());
     SpawnOptions {
         executable: Executable { path: executable().to_path_buf(), path_folder: None },
         arguments: vec![OsString::from("app-server")],
         cwd: None,
-        environment: Environment::new(&own, true),
+        environment,
         secrets: codex_client::Secrets::default(),
     }
 }

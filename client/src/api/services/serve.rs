@@ -11,10 +11,9 @@ use tempfile::TempPath;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::api::core::Host;
 use crate::config::{ConfigArguments, LargeNumbers, argument_pair};
 use crate::options::ServeSettings;
-use crate::process::{Lifeline, Process, SpawnOptions, Spawned};
+use crate::process::{Lifeline, Process, SpawnOptions, Spawned, Surroundings};
 use crate::session::{exited, locate, with_stderr};
 use crate::{Error, SecretSources, Secrets, lock};
 
@@ -37,10 +36,14 @@ pub struct AppServer {
 
 impl AppServer {
     /// Starts one, and waits until it can be connected to.
-    pub async fn start(settings: ServeSettings, host: &Host) -> Result<Self, Error> {
+    pub async fn start(
+        settings: ServeSettings,
+        search_from: &[PathBuf],
+        surroundings: &Surroundings,
+    ) -> Result<Self, Error> {
         let as_client = settings.check()?;
         let limit = as_client.connect_timeout();
-        let socket = settings.socket_path.as_ref().map(PathBuf::from);
+        let socket = settings.socket_path.as_ref().map(|path| surroundings.absolute(Path::new(path)));
         let config = as_client.config.as_ref();
         let config = config.map(|config| ConfigArguments::new(config, LargeNumbers::Refused)).transpose()?;
         let config = config.unwrap_or_default();
@@ -49,7 +52,7 @@ impl AppServer {
                 "options.config: `{name}` is {why}; put it into config.toml"
             )));
         }
-        let (executable, environment) = locate(&as_client, &host.search_from)?;
+        let (executable, environment) = locate(&as_client, surroundings, search_from)?;
         if let Some(socket) = &socket
             && is_taken(socket).await
         {
@@ -59,7 +62,7 @@ impl AppServer {
             )));
         }
         let token = random_token()?;
-        let token_file = token_file(&token)?;
+        let token_file = token_file(&token, &surroundings.temporary_folder())?;
         let mut arguments = vec!["--ws-auth".into(), "capability-token".into(), "--ws-token-file".into()];
         arguments.push(token_file.as_os_str().to_owned());
         for value in config.arguments.iter().chain(settings.config_overrides.iter().flatten()) {
@@ -76,9 +79,7 @@ impl AppServer {
         let mut tries = 1;
         let (listen, process) = loop {
             let listen = match (&socket, given_port) {
-                (Some(socket), _) => {
-                    Listen::Socket(std::path::absolute(socket).unwrap_or_else(|_| socket.clone()))
-                }
+                (Some(socket), _) => Listen::Socket(socket.clone()),
                 (None, Some(port)) => Listen::Port(port),
                 (None, None) => Listen::Port(free_port().await?),
             };
@@ -87,7 +88,7 @@ impl AppServer {
             let options = SpawnOptions {
                 executable: executable.clone(),
                 arguments: all,
-                cwd: as_client.cwd.as_ref().map(PathBuf::from),
+                cwd: surroundings.folder_of(as_client.cwd.as_deref()),
                 environment: environment.clone(),
                 secrets: secrets.clone(),
             };
@@ -255,13 +256,13 @@ fn random_token() -> Result<String, Error> {
 }
 
 /// A file that only this user can read.
-fn token_file(token: &str) -> Result<TempPath, Error> {
-    let written = tempfile::Builder::new().prefix("codex-node-token-").tempfile().and_then(|mut file| {
+fn token_file(token: &str, folder: &Path) -> Result<TempPath, Error> {
+    let file = tempfile::Builder::new().prefix("codex-node-token-").tempfile_in(folder);
+    let written = file.and_then(|mut file| {
         file.write_all(token.as_bytes())?;
         Ok(file.into_temp_path())
     });
     written.map_err(|error| {
-        let folder = std::env::temp_dir();
         Error::Spawn(format!("could not write the token into a file in {}: {error}", folder.display()))
     })
 }
