@@ -533,7 +533,7 @@ function unmask(payload, mask) {
  *
  * @param {{ after: (then: () => unknown) => void }} t
  * @param {{
- *   methods?: Record<string, (params: any, peer: Peer) => object | undefined>,
+ *   methods?: Record<string, (params: any, peer: Peer, id: any) => object | undefined>,
  *   refuse?: (head: string) => string | undefined,
  *   connected?: (peer: Peer) => void,
  *   frame?: (frame: Frame, peer: Peer) => void,
@@ -573,7 +573,7 @@ export async function startPeer(t, { methods = {}, refuse, connected, frame } = 
         const answer =
           method === 'initialize' && methods.initialize === undefined
             ? { userAgent: 'test/0.169.0 (test)', codexHome: '/', platformFamily: 'unix', platformOs: 'test' }
-            : methods[method]?.(params, peer)
+            : methods[method]?.(params, peer, id)
         if (id !== undefined && answer !== undefined) peer.send({ id, result: answer })
       },
     )

@@ -10,6 +10,7 @@ use crate::source::{Next, Source};
 /// Keeps what it was told.
 #[derive(Default)]
 struct Sink {
+    events: Mutex<usize>,
     agents: Mutex<Vec<String>>,
     working: Mutex<bool>,
     occupied: Mutex<bool>,
@@ -18,6 +19,7 @@ struct Sink {
 
 impl TurnSink for Sink {
     fn event(&self, _: &Notification<'_>) -> bool {
+        *lock(&self.events) += 1;
         false
     }
     fn thread_idle(&self) {}
@@ -302,4 +304,16 @@ fn more_than_can_be_held_loses_the_turn_with_an_error_that_says_so() {
     assert!(
         matches!(&*lock(&sink.lost), Some(Error::TurnLost { message, .. }) if message.contains("64 MiB"))
     );
+}
+
+#[test]
+fn a_turn_has_all_that_came_before_its_answer() {
+    let rig = Rig::new();
+    let expected = rig.router.expect("root", Claim::default());
+    for _ in 0..120_000 {
+        rig.says("root", "t1");
+    }
+    let sink = Arc::<Sink>::default();
+    expected.resolve("t1", sink.clone());
+    assert_eq!((*lock(&sink.events), rig.outside()), (120_000, 0));
 }

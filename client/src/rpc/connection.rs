@@ -315,12 +315,12 @@ impl Inbound for Arc<Connection> {
             Err(_) => return self.garbage(line.as_bytes()),
         };
         match (&envelope.method, envelope.id) {
-            (Some(method), Some(id)) => self.inbox.request(ServerRequest {
-                id: id.to_owned(),
-                method: method.to_string(),
-                line: line.into(),
-                leg: lock(&self.outgoing).leg,
-            }),
+            (Some(method), Some(id)) => {
+                // Not locked while it is taken in: it may be answered at once.
+                let leg = lock(&self.outgoing).leg;
+                let (method, line) = (method.to_string(), line.into());
+                self.inbox.request(ServerRequest { id: id.to_owned(), method, line, leg });
+            }
             (Some(method), None) => self.inbox.notification(&Notification {
                 method,
                 ids: &envelope.ids,
