@@ -79,6 +79,12 @@ export interface HandlerContext {
 /** A handler of requests from the server. It may take as long as it likes; what it throws declines. */
 export type Handler<Request, Answer> = (request: Request, context: HandlerContext) => Answer | Promise<Answer>
 
+/**
+ * Gives a bearer token, called for each connection to a server elsewhere, in the asynchronous context in which the client
+ * was made. What it throws, and a token that the server refuses, reject the call that connects.
+ */
+export type TokenSource = () => string | PromiseLike<string>
+
 /** A request from the server. */
 export interface HandledRequest<M extends Protocol.ServerRequestMethod = Protocol.ServerRequestMethod> {
   /** Its id on the wire. */
@@ -822,23 +828,32 @@ export interface ClientSettings {
    */
   url?: string
   /**
-   * Bearer token for the server at `url`. It is in no log, error or process list.
+   * Bearer token for the server at `url`, or a function that gives one, which is called for each connection: for the
+   * first, and for each that is opened again after one was lost. It may take as long as `connectTimeoutMs`. The token
+   * is in no log, error or process list; whitespace around it, such as the end of a file, is left out.
    *
-   * @default the environment variable `CODEX_APP_SERVER_TOKEN`
+   * @default the environment variable `CODEX_APP_SERVER_TOKEN`, which then goes to whatever server `url` names;
+   * it is not read where `headers` has an `authorization`
    */
-  token?: string
+  token?: string | TokenSource
   /** Further headers of the request that opens the websocket. */
   headers?: { [name: string]: string | undefined }
-  /** A file of certificates in PEM that are trusted for `wss://`, beside those of the system. */
+  /**
+   * A file of certificates in PEM that are trusted for `wss://`, beside those of the system (or of `SSL_CERT_FILE` and
+   * `SSL_CERT_DIR`) and of `NODE_EXTRA_CA_CERTS`.
+   */
   caFile?: string
   /**
-   * Whether a token may go out over plain `ws://` to another machine, for everybody on the way to read.
+   * Whether a token, or a header whose name says that it is a credential (`authorization`, `cookie`, `x-api-key`, ...),
+   * may go out over plain `ws://` to another machine, for everybody on the way to read.
    *
    * @default false
    */
   allowInsecure?: boolean
   /**
-   * The longest message that is taken from the server at `url`, in bytes. A longer one loses the connection.
+   * The longest message that is taken from the server, in bytes, whatever carries it. A longer one loses the
+   * connection: `TransportError` with code `CONNECTION_LOST`, and a codex that was started here is ended. Before the
+   * server has answered for the first time, it may send 1 MiB in all.
    *
    * @default 268435456
    */

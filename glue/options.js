@@ -5,6 +5,7 @@ const { encodeOptions } = require('./json.js')
 const native = require('./native.js')
 const { takeOutput } = require('./output.js')
 const { takeTools, toolRunner } = require('./tools.js')
+const { takeToken } = require('./token.js')
 const { takeTransport } = require('./transport.js')
 
 /**
@@ -20,7 +21,9 @@ function encodeHandled(options, what, apart) {
     return encodeOptions(options, what, apart)
   }
   const given = /** @type {Record<string, unknown>} */ (options)
-  const { rest: carried, transport = undefined } = apart === 'logger' ? takeTransport(given) : { rest: given }
+  const isClient = apart === 'logger'
+  const { rest: asked, token = undefined } = isClient ? takeToken(given) : { rest: given }
+  const { rest: carried, transport = undefined } = isClient ? takeTransport(asked) : { rest: asked }
   const { rest: named, tools } = takeTools(carried, what)
   const { rest: described, output } = takeOutput(named, what)
   const { rest, handlers } = takeHandlers(described, what, apart)
@@ -28,7 +31,7 @@ function encodeHandled(options, what, apart) {
   const encoded = encodeOptions(rest, what, apart)
   const kinds = Object.keys(handlers)
   const caller = kinds.length === 0 ? undefined : handlerCaller(handlers, native.settleHandler)
-  return [...encoded, caller && kinds, caller, tools && [...tools.keys()], output, transport]
+  return [...encoded, caller && kinds, caller, tools && [...tools.keys()], output, transport, token]
 }
 
 /**

@@ -48,7 +48,7 @@ impl Codex {
         let hooks = Hooks::of(env)?;
         let handled = hooks.encode_handled(env, options, "logger")?;
         let settings: ClientSettings = handled.settings(env)?;
-        let Handled { apart: logger, handlers, transport, .. } = handled;
+        let Handled { apart: logger, handlers, transport, token, .. } = handled;
         let logger = logger.map(|logger| hooks.record_sink(env, logger)).transpose()?;
         let (span, registration) = register(logger.as_ref(), settings.log_level.unwrap_or_default())?;
         let host = Host {
@@ -61,6 +61,7 @@ impl Codex {
                     JsTransport::new(env, transport).map(|it| Arc::new(it) as Arc<dyn ByteTransport>)
                 })
                 .transpose()?,
+            token,
         };
         let codex =
             codex_client::Codex::new(settings, handlers, host, span).map_err(|error| to_js(env, &error))?;

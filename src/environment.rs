@@ -7,6 +7,7 @@ use codex_client::api::WeakCodex;
 use codex_client::options::{parse, parse_beside};
 use codex_client::process::Surroundings;
 use codex_client::requests::{ContextAlone, HandlerKind, Handlers};
+use codex_client::transport::TokenSource;
 use napi::bindgen_prelude::{
     Buffer, FnArgs, FromNapiValue, Function, JsObjectValue, JsValue, JsValuesTupleIntoVec, Object, Unknown,
 };
@@ -20,6 +21,7 @@ use crate::handlers::{CallerFunction, Context, JsHandlers, Within};
 use crate::runtime::runtime;
 use crate::surroundings::JsProgram;
 use crate::text::Text;
+use crate::token::{JsToken, TokenFunction};
 
 /// What one JavaScript environment (the main thread, a worker) has on the native side.
 struct Environment {
@@ -122,6 +124,8 @@ pub(crate) struct Handled {
     pub(crate) output: Option<Unknown<'static>>,
     /// What carries the bytes of a client.
     pub(crate) transport: Option<Unknown<'static>>,
+    /// What gives the tokens of a client.
+    pub(crate) token: Option<Arc<dyn TokenSource>>,
     /// The names of all options that are no data.
     pub(crate) beside: Vec<&'static str>,
 }
@@ -307,6 +311,10 @@ impl Hooks {
             handlers,
             output: parts.get_element(5)?,
             transport: parts.get_element(6)?,
+            token: parts
+                .get_element::<Option<TokenFunction<'_>>>(7)?
+                .map(|give| JsToken::shared(&give))
+                .transpose()?,
             beside,
         })
     }

@@ -79,6 +79,12 @@ export interface HandlerContext {
 /** A handler of requests from the server. It may take as long as it likes; what it throws declines. */
 export type Handler<Request, Answer> = (request: Request, context: HandlerContext) => Answer | Promise<Answer>
 
+/**
+ * Gives a bearer token, called for each connection to a server elsewhere, in the asynchronous context in which the client
+ * was made. What it throws, and a token that the server refuses, reject the call that connects.
+ */
+export type TokenSource = () => string | PromiseLike<string>
+
 /** A request from the server. */
 export interface HandledRequest<M extends Protocol.ServerRequestMethod = Protocol.ServerRequestMethod> {
   /** Its id on the wire. */

@@ -27,5 +27,6 @@ mod surroundings;
 mod text;
 mod thread;
 mod threads;
+mod token;
 mod transport;
 mod turn;

@@ -74,8 +74,11 @@ impl ByteTransport for JsTransport {
                 "options.transport has ended; make a new Codex with a new transport".to_owned(),
             ));
         };
-        tell(&self.command, "open", None)
-            .map_err(|error| Error::Connect { message: error.to_string(), status: None })?;
+        tell(&self.command, "open", None).map_err(|error| Error::Connect {
+            message: error.to_string(),
+            status: None,
+            retry: None,
+        })?;
         let reader = Reader { incoming, chunk: Vec::new(), read: 0, ended: false };
         let finished = self.finished.clone();
         let writer = Writer { command: Arc::clone(&self.command), finished, finishing: None };

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::turn::{Continuation, TurnResult};
 
@@ -26,6 +27,8 @@ pub enum Error {
         message: String,
         /// HTTP status of the server's refusal, where it refused.
         status: Option<u16>,
+        /// After how long it may be tried again; `None` where that comes to the same.
+        retry: Option<Duration>,
     },
     /// The connection to a server that runs elsewhere was lost, and did not come back.
     #[error("{0}")]
@@ -229,8 +232,8 @@ impl Error {
         match self {
             Self::Rpc(error) => error.kind == RpcErrorKind::ServerBusy,
             Self::TurnFailed(failure) => failure.retryable,
-            // It was not even asked. Who was refused is refused again.
-            Self::Connect { status, .. } => status.is_none_or(|status| status >= 500),
+            // It was not even asked.
+            Self::Connect { retry, .. } => retry.is_some(),
             _ => false,
         }
     }

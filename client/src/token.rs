@@ -25,7 +25,9 @@ struct Claims<'a> {
 /// A token for a server that was started with `--ws-auth signed-bearer-token`: a JWT signed by HS256.
 pub fn signed_bearer_token(settings: &SignedTokenSettings) -> Result<String, Error> {
     let wrong = |name: &str, why: &str| Err(Error::InvalidArgument(format!("options.{name}: {why}")));
-    if settings.secret.len() < SHORTEST_SECRET {
+    // As codex reads its file of it, which may end in a newline.
+    let secret = settings.secret.trim();
+    if secret.len() < SHORTEST_SECRET {
         return wrong("secret", "must have at least 32 bytes; the server refuses a shorter one");
     }
     let life = settings.expires_in_ms.unwrap_or(DEFAULT_LIFE_MS);
@@ -47,7 +49,7 @@ pub fn signed_bearer_token(settings: &SignedTokenSettings) -> Result<String, Err
         aud: settings.audience.as_deref(),
         sub: settings.subject.as_deref(),
     };
-    let key = EncodingKey::from_secret(settings.secret.as_bytes());
+    let key = EncodingKey::from_secret(secret.as_bytes());
     encode(&Header::default(), &claims, &key)
         .map_err(|error| Error::Spawn(format!("the token could not be signed: {error}")))
 }
@@ -62,7 +64,7 @@ mod tests {
     fn a_token_says_what_it_was_asked_to_and_is_signed() {
         let secret = "0123456789abcdef0123456789abcdef";
         let settings = SignedTokenSettings {
-            secret: secret.to_owned(),
+            secret: format!("{secret}\n"),
             issuer: Some("me".to_owned()),
             audience: Some("codex".to_owned()),
             ..SignedTokenSettings::default()

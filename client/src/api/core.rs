@@ -20,6 +20,7 @@ use crate::process::Program;
 use crate::requests::{Dispatcher, Handlers};
 use crate::rpc::{CallOptions, RawAnswer, only_reads};
 use crate::session::{ByteTransport, Endpoint, Events, Plan, Restore, Services, Session, retry_overload};
+use crate::transport::TokenSource;
 use crate::turn::TurnState;
 use crate::{Error, Secrets, lock};
 
@@ -36,6 +37,8 @@ pub struct Host {
     pub program: Arc<dyn Program>,
     /// Carries the bytes to a server, in place of a process and of a URL.
     pub transport: Option<Arc<dyn ByteTransport>>,
+    /// Gives a token for each connection to a server elsewhere, in place of the one that settings hold.
+    pub token: Option<Arc<dyn TokenSource>>,
 }
 
 /// What every handle of one client shares.
@@ -83,7 +86,7 @@ impl Core {
                     let why = "options.url: options.transport goes in its place; give one of them";
                     return Err(Error::InvalidArgument(why.to_owned()));
                 }
-                settings.check_remote()?;
+                settings.check_remote(host.token.is_some())?;
                 Endpoint::Bytes(Arc::clone(transport))
             }
             None => {
@@ -92,7 +95,7 @@ impl Core {
                     let taken = host.program.surroundings().now_or_never();
                     taken.unwrap_or_else(|| Err(Error::client_closed()))
                 };
-                settings.dial(surroundings)?.map_or(Endpoint::Process, Endpoint::Dial)
+                settings.dial(surroundings, host.token.clone())?.map_or(Endpoint::Process, Endpoint::Dial)
             }
         };
         let mut sources = endpoint.secret_sources();
@@ -100,7 +103,7 @@ impl Core {
         sources.overrides = settings.config_overrides.as_deref().unwrap_or_default();
         sources.credentials.extend(settings.api_key.as_deref());
         let secrets = Secrets::of(&sources);
-        let Host { runtime, client_info, search_from, program, transport: _ } = host;
+        let Host { runtime, client_info, search_from, program, transport: _, token: _ } = host;
         let arguments = config.arguments.clone();
         let plan = Plan::new(endpoint, &settings, &client_info, arguments, secrets.clone(), search_from);
         let services = Services {

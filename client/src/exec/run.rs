@@ -22,7 +22,7 @@ use crate::Error;
 use crate::process::{
     Environment, Exit, FindOptions, HOME, Lifeline, Process, SpawnOptions, Spawned, Surroundings, find_codex,
 };
-use crate::transport::read_lines;
+use crate::transport::{DEFAULT_MESSAGE_BYTES, TooMuch, read_lines};
 
 /// How long more is waited for after the end of codex: another process may hold its stdout open.
 const DRAIN_GRACE: Duration = Duration::from_millis(1_000);
@@ -57,7 +57,8 @@ pub(super) struct Run {
 /// What was started.
 struct Running {
     process: Process,
-    reading: JoinHandle<()>,
+    /// Gives why it ended, where that was too much.
+    reading: JoinHandle<Option<Error>>,
     _lifeline: Option<Lifeline>,
     /// It goes with the run.
     folder: Option<RunFolder>,
@@ -90,7 +91,11 @@ impl Run {
                     return Err(self.exited(&exit));
                 }
             }
-            _ = &mut running.reading => {
+            read = &mut running.reading => {
+                if let Ok(Some(error)) = read {
+                    running.process.end(Duration::ZERO).await;
+                    return Err(error.into());
+                }
                 if !over.is_cancelled() {
                     // Nothing can come any more; how it exits says why.
                     let exit = match timeout(DRAIN_GRACE, exit.exited()).await {
@@ -216,9 +221,10 @@ impl Run {
         });
         let output = Output { stdout, given_up, state: Arc::clone(&self.state) };
         let reading = tokio::spawn(async move {
-            if let Err(error) = read_lines(output, &mut lines).await {
-                tracing::warn!(%error, "reading from codex failed");
-            }
+            let error = read_lines(output, DEFAULT_MESSAGE_BYTES, &mut lines).await.err()?;
+            tracing::warn!(%error, "reading from codex failed");
+            let too_much = TooMuch::of(&error)?;
+            Some(Error::Lost(format!("codex exec was ended: {too_much}")))
         });
         Ok(Running { process, reading, _lifeline: lifeline, folder: Some(folder), paths })
     }

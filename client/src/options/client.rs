@@ -17,24 +17,32 @@ pub struct ClientSettings {
     /// own: `codexPath`, `launchArgs`, `cwd`, `env`, `inheritEnv`, `config`, `configOverrides`, `baseUrl`.
     #[serde(deserialize_with = "present")]
     pub url: Option<String>,
-    /// Bearer token for the server at `url`. It is in no log, error or process list.
+    /// Bearer token for the server at `url`, or a function that gives one, which is called for each connection: for the
+    /// first, and for each that is opened again after one was lost. It may take as long as `connectTimeoutMs`. The token
+    /// is in no log, error or process list; whitespace around it, such as the end of a file, is left out.
     ///
-    /// @default the environment variable `CODEX_APP_SERVER_TOKEN`
+    /// @default the environment variable `CODEX_APP_SERVER_TOKEN`, which then goes to whatever server `url` names;
+    /// it is not read where `headers` has an `authorization`
     #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "string | TokenSource"))]
     pub token: Option<String>,
     /// Further headers of the request that opens the websocket.
     #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | undefined }"))]
     pub headers: Option<BTreeMap<String, String>>,
-    /// A file of certificates in PEM that are trusted for `wss://`, beside those of the system.
+    /// A file of certificates in PEM that are trusted for `wss://`, beside those of the system (or of `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR`) and of `NODE_EXTRA_CA_CERTS`.
     #[serde(deserialize_with = "present")]
     pub ca_file: Option<String>,
-    /// Whether a token may go out over plain `ws://` to another machine, for everybody on the way to read.
+    /// Whether a token, or a header whose name says that it is a credential (`authorization`, `cookie`, `x-api-key`, ...),
+    /// may go out over plain `ws://` to another machine, for everybody on the way to read.
     ///
     /// @default false
     #[serde(deserialize_with = "present")]
     pub allow_insecure: Option<bool>,
-    /// The longest message that is taken from the server at `url`, in bytes. A longer one loses the connection.
+    /// The longest message that is taken from the server, in bytes, whatever carries it. A longer one loses the
+    /// connection: `TransportError` with code `CONNECTION_LOST`, and a codex that was started here is ended. Before the
+    /// server has answered for the first time, it may send 1 MiB in all.
     ///
     /// @default 268435456
     #[serde(deserialize_with = "present")]

@@ -1,75 +1,112 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 
 use super::ClientSettings;
 use crate::Error;
-use crate::process::Surroundings;
-use crate::transport::{Address, Dial};
+use crate::process::{Environment, Surroundings};
+use crate::secrets::names_secret;
+use crate::transport::{Address, Bearer, DEFAULT_MESSAGE_BYTES, Dial, Proxies, TokenSource, Trust};
 
 const TOKEN_VARIABLE: &str = "CODEX_APP_SERVER_TOKEN";
-const DEFAULT_MESSAGE_BYTES: u64 = 256 * 1024 * 1024;
 const DEFAULT_KEEP_ALIVE_MS: u64 = 20_000;
 const DEFAULT_RECONNECT_TIMEOUT_MS: u64 = 30_000;
-/// Headers that say who one is.
-const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 /// Headers that the websocket itself needs.
 const RESERVED: [&str; 3] = ["host", "connection", "upgrade"];
 
 impl ClientSettings {
-    /// How the server at `url` is reached, where there is one. Only then the program is looked at.
+    /// How the server at `url` is reached, where there is one. `source` goes in the place of a token. Only then the
+    /// program is looked at.
     pub fn dial(
         &self,
         surroundings: impl FnOnce() -> Result<Surroundings, Error>,
+        source: Option<Arc<dyn TokenSource>>,
     ) -> Result<Option<Dial>, Error> {
-        self.check_remote()?;
+        self.check_remote(source.is_some())?;
         let Some(url) = &self.url else { return Ok(None) };
         let environment = surroundings()?.environment;
         let address = Address::parse(url, || environment.codex_home())?;
-        let token = self
-            .token
-            .clone()
-            .or_else(|| environment.given(TOKEN_VARIABLE).map(|token| token.to_string_lossy().into_owned()));
         let headers = self.header_list()?;
-        let names_credentials = headers.iter().any(|(name, _)| CREDENTIALS.contains(&name.as_str()));
-        if self.token.is_some() && headers.iter().any(|(name, _)| name == "authorization") {
+        let has_authorization = headers.iter().any(|(name, _)| name == "authorization");
+        let bearer = self.bearer(&environment, source, has_authorization)?;
+        let named = headers.iter().find(|(name, value)| is_credential(name, value));
+        if (bearer.is_some() || named.is_some()) && address.is_exposed() && self.allow_insecure != Some(true)
+        {
+            let what = match (&bearer, named) {
+                (None, Some((name, _))) => format!("what the header `{name}` says"),
+                _ => "the token".to_owned(),
+            };
+            return wrong(
+                "url",
+                &format!(
+                    "{address} would show {what} to everybody on the way; use wss://, or set allowInsecure: true \
+                     if you mean it"
+                ),
+            );
+        }
+        let get = |name: &str| Some(environment.get(name)?.to_string_lossy().into_owned());
+        Ok(Some(Dial {
+            address,
+            bearer,
+            headers,
+            trust: Trust::of(self.ca_file.as_ref().map(PathBuf::from), get),
+            proxies: Proxies::of(get),
+            most_message_bytes: self.most_message_bytes(),
+        }))
+    }
+
+    /// The token: the one that was given, else that of the environment, unless a header says who one is.
+    fn bearer(
+        &self,
+        environment: &Environment,
+        source: Option<Arc<dyn TokenSource>>,
+        has_authorization: bool,
+    ) -> Result<Option<Bearer>, Error> {
+        if (self.token.is_some() || source.is_some()) && has_authorization {
             return wrong(
                 "headers",
                 "`authorization` and options.token exclude each other; give one of them",
             );
         }
-        if (token.is_some() || names_credentials) && address.is_exposed() && self.allow_insecure != Some(true)
-        {
-            return wrong(
-                "url",
-                &format!(
-                    "{address} would show the token to everybody on the way; use wss://, or set allowInsecure: true \
-                     if you mean it"
-                ),
-            );
+        if let Some(source) = source {
+            return Ok(Some(Bearer::Asked(source)));
         }
-        if token.as_ref().is_some_and(|token| HeaderValue::from_str(token).is_err()) {
-            return wrong("token", "holds a character that a header can't have");
+        let (name, token) = match &self.token {
+            Some(token) => ("options.token", token.clone()),
+            None if has_authorization => return Ok(None),
+            None => match environment.get(TOKEN_VARIABLE) {
+                Some(token) => (TOKEN_VARIABLE, token.to_string_lossy().into_owned()),
+                None => return Ok(None),
+            },
+        };
+        // What was read from a file ends in a newline.
+        let token = token.trim();
+        if token.is_empty() && self.token.is_none() {
+            return Ok(None);
         }
-        let most = self.max_message_bytes.unwrap_or(DEFAULT_MESSAGE_BYTES);
-        Ok(Some(Dial {
-            address,
-            token,
-            headers,
-            ca_file: self.ca_file.as_ref().map(PathBuf::from),
-            most_message_bytes: usize::try_from(most).unwrap_or(usize::MAX),
-        }))
+        let why = match token.is_empty() {
+            true => "must not be empty",
+            false if HeaderValue::from_str(token).is_err() => "holds a character that a header can't have",
+            false => return Ok(Some(Bearer::Given(token.to_owned()))),
+        };
+        Err(Error::InvalidArgument(format!("{name}: {why}")))
+    }
+
+    /// The longest message that is taken.
+    pub fn most_message_bytes(&self) -> usize {
+        let most = self.max_message_bytes.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        most.unwrap_or(DEFAULT_MESSAGE_BYTES)
     }
 
     /// Refuses what is for a server elsewhere without one, and what is for a process where none is started.
-    pub fn check_remote(&self) -> Result<(), Error> {
+    pub fn check_remote(&self, has_source: bool) -> Result<(), Error> {
         let remote = [
-            ("token", self.token.is_some()),
+            ("token", self.token.is_some() || has_source),
             ("headers", self.headers.is_some()),
             ("caFile", self.ca_file.is_some()),
             ("allowInsecure", self.allow_insecure.is_some()),
-            ("maxMessageBytes", self.max_message_bytes.is_some()),
             ("keepAliveMs", self.keep_alive_ms.is_some()),
             ("reconnectTimeoutMs", self.reconnect_timeout_ms.is_some()),
         ];
@@ -126,7 +163,8 @@ impl ClientSettings {
             if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("sec-websocket-") {
                 return wrong("headers", &format!("`{name}` is set by the websocket itself"));
             }
-            let Ok(mut value) = HeaderValue::from_str(value) else {
+            // What was read from a file ends in a newline.
+            let Ok(mut value) = HeaderValue::from_str(value.trim()) else {
                 return wrong(
                     "headers",
                     &format!("the value of `{name}` holds a character that a header can't have"),
@@ -139,6 +177,83 @@ impl ClientSettings {
     }
 }
 
+/// Whether a header says who one is, by its name or by its value.
+fn is_credential(name: &HeaderName, value: &HeaderValue) -> bool {
+    let scheme = value.to_str().ok().and_then(|value| Some(value.split_once(' ')?.0.to_ascii_lowercase()));
+    names_secret(name.as_str()) || scheme.is_some_and(|scheme| scheme == "bearer" || scheme == "basic")
+}
+
 fn wrong<T>(name: &str, why: &str) -> Result<T, Error> {
     Err(Error::InvalidArgument(format!("options.{name}: {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ELSEWHERE: &str = "ws://codex.example.com";
+
+    fn dial(settings: &str, variables: &[(&str, &str)]) -> Result<Dial, String> {
+        let settings: ClientSettings = serde_json::from_str(settings).unwrap();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables = variables.map(|(name, value)| (name, Some(value))).collect();
+        let environment = Environment::default().for_child(&variables, false);
+        let surroundings = Surroundings { environment, folder: None };
+        let dial = settings.dial(|| Ok(surroundings), None).map_err(|error| error.to_string())?;
+        Ok(dial.unwrap())
+    }
+
+    fn bearer(settings: &str, variables: &[(&str, &str)]) -> Option<String> {
+        match dial(settings, variables).unwrap().bearer {
+            Some(Bearer::Given(token)) => Some(token),
+            Some(Bearer::Asked(_)) | None => None,
+        }
+    }
+
+    #[test]
+    fn the_token_of_the_environment_is_for_who_says_nothing_else() {
+        let variables = [(TOKEN_VARIABLE, "of-environment\n")];
+        let url = r#""url":"wss://h""#;
+        assert_eq!(bearer(&format!("{{{url}}}"), &variables).as_deref(), Some("of-environment"));
+        let own = format!(r#"{{{url},"token":" own\n"}}"#);
+        assert_eq!(bearer(&own, &variables).as_deref(), Some("own"));
+        let header = format!(r#"{{{url},"headers":{{"Authorization":"Bearer x\n"}}}}"#);
+        assert_eq!(bearer(&header, &variables), None);
+        assert_eq!(dial(&header, &variables).unwrap().headers[0].1, "Bearer x");
+        assert_eq!(bearer(&format!("{{{url}}}"), &[(TOKEN_VARIABLE, "\n")]), None);
+    }
+
+    #[test]
+    fn a_wrong_token_is_named_by_where_it_comes_from() {
+        let url = r#""url":"wss://h""#;
+        let of = |settings: String, variables: &[(&str, &str)]| dial(&settings, variables).err().unwrap();
+        let message = of(format!("{{{url}}}"), &[(TOKEN_VARIABLE, "a\nb")]);
+        assert!(message.starts_with("CODEX_APP_SERVER_TOKEN: "), "{message}");
+        let message = of(format!(r#"{{{url},"token":"a\nb"}}"#), &[]);
+        assert!(message.starts_with("options.token: "), "{message}");
+    }
+
+    #[test]
+    fn w5_a_header_that_is_a_credential_by_name_or_value_is_not_shown_to_all() {
+        for header in [
+            r#""x-api-key":"k""#,
+            r#""X-Auth-Token":"k""#,
+            r#""cookie":"a=b""#,
+            r#""Proxy-Authorization":"x""#,
+            r#""X-Amz-Security-Token":"x""#,
+            r#""X-Who":"Bearer abc""#,
+        ] {
+            let of = |url: &str, more: &str| {
+                dial(&format!(r#"{{"url":"{url}","headers":{{{header}}}{more}}}"#), &[])
+            };
+            let message = of(ELSEWHERE, "").err().unwrap_or_default();
+            assert!(
+                message.contains("allowInsecure: true") && message.contains("the header `"),
+                "{header}: {message}"
+            );
+            assert!(of(ELSEWHERE, r#","allowInsecure":true"#).is_ok(), "{header}");
+            assert!(of("ws://127.0.0.1:1", "").is_ok() && of("wss://h", "").is_ok(), "{header}");
+        }
+        assert!(dial(&format!(r#"{{"url":"{ELSEWHERE}","headers":{{"x-team":"tools"}}}}"#), &[]).is_ok());
+    }
 }

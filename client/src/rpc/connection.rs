@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::envelope::{Envelope, Notification};
 use super::error::{RawAnswer, rpc_error};
 use super::pending::{Forgotten, Pending, Waiting};
-use crate::transport::Inbound;
+use crate::transport::{Answered, Inbound};
 use crate::{Error, Secrets, lock};
 
 /// How often a request is sent again, each time over another line.
@@ -66,6 +66,8 @@ pub struct Connection {
     pending: Mutex<Pending>,
     /// Where messages go. Locked after `pending`.
     outgoing: Mutex<Outgoing>,
+    /// What the line is told when the server has answered over it. Changes with it.
+    answered: Mutex<Answered>,
     /// Whether a line that is lost is followed by another.
     reconnects: bool,
     inbox: Arc<dyn Inbox>,
@@ -115,6 +117,7 @@ impl Connection {
         Arc::new(Self {
             pending: Mutex::new(Pending::new(max_in_flight)),
             outgoing: Mutex::default(),
+            answered: Mutex::default(),
             reconnects,
             inbox,
             settled: Notify::new(),
@@ -125,8 +128,9 @@ impl Connection {
         })
     }
 
-    /// There is a line: messages go into `outgoing` from now on.
-    pub fn attach(&self, outgoing: mpsc::UnboundedSender<String>) {
+    /// There is a line: messages go into `outgoing` from now on, and `answered` is set with the first answer.
+    pub fn attach(&self, outgoing: mpsc::UnboundedSender<String>, answered: Answered) {
+        *lock(&self.answered) = answered;
         let mut line = lock(&self.outgoing);
         *line = Outgoing { lines: Some(outgoing), leg: line.leg + 1, ..Outgoing::default() };
     }
@@ -178,6 +182,26 @@ impl Connection {
         }
         let mut pending = lock(&self.pending);
         let lines = pending.open();
+        self.send(lines);
+    }
+
+    /// The handshake over another line is done. What is about one of these threads waits until [`Self::release`].
+    pub fn open_holding(&self, threads: impl IntoIterator<Item = String>) {
+        let mut pending = lock(&self.pending);
+        let lines = pending.open_holding(threads);
+        self.send(lines);
+    }
+
+    /// A thread will not come back: what would begin something in it is refused with `error`, the rest may go.
+    pub fn give_up(&self, thread: &str, error: &Error) {
+        lock(&self.pending).refuse_starts(thread, error);
+        self.release(thread);
+    }
+
+    /// A thread is back: what waited for it may go.
+    pub fn release(&self, thread: &str) {
+        let mut pending = lock(&self.pending);
+        let lines = pending.release(thread);
         self.send(lines);
     }
 
@@ -296,6 +320,7 @@ impl Connection {
             tracing::debug!(id, "a late answer was dropped");
             return;
         };
+        lock(&self.answered).set();
         let outcome = match (envelope.error, envelope.result) {
             (Some(error), _) if error.get() != "null" => {
                 let error = self.secrets.strike(error.get().to_owned());
@@ -333,6 +358,13 @@ impl Inbound for Arc<Connection> {
     }
 
     fn garbage(&mut self, bytes: &[u8]) {
+        // Who prints without end costs no more than that.
+        if self.met_garbage.load(Ordering::Relaxed)
+            && !bytes.starts_with(b"{")
+            && !tracing::enabled!(tracing::Level::DEBUG)
+        {
+            return;
+        }
         // Struck before it is cut, so that no part of a secret stays at the end.
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).into_owned();
         let start: String = self.secrets.strike(start).chars().take(200).collect();

@@ -1,8 +1,9 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use tokio::sync::oneshot;
 
 use super::connection::only_reads;
+use super::envelope::Envelope;
 use super::error::RawAnswer;
 use crate::Error;
 
@@ -18,6 +19,8 @@ pub(super) struct Pending {
     /// How many of them may take as long as they like.
     long: usize,
     queue: VecDeque<Queued>,
+    /// The threads that are not back yet: what is about one of them waits, and holds up nothing else.
+    held: HashSet<String>,
     ended: Option<Error>,
 }
 
@@ -60,6 +63,7 @@ impl Pending {
             in_flight: HashMap::new(),
             long: 0,
             queue: VecDeque::new(),
+            held: HashSet::new(),
             ended: None,
         }
     }
@@ -81,7 +85,7 @@ impl Pending {
             let _ = waiting.answer.send(Err(error.clone()));
             return None;
         }
-        if first || (self.open && self.queue.is_empty() && self.in_flight() < self.max_in_flight) {
+        if first || (self.open && self.may_pass(&line) && self.in_flight() < self.max_in_flight) {
             waiting.line = (waiting.repeats > 0).then(|| line.clone());
             self.sent(id, waiting);
             return Some(line);
@@ -112,6 +116,36 @@ impl Pending {
         lines
     }
 
+    /// The handshake is done, but these threads are not back yet: what is about none of them may go.
+    pub(super) fn open_holding(&mut self, threads: impl IntoIterator<Item = String>) -> Vec<String> {
+        self.held = threads.into_iter().collect();
+        self.open()
+    }
+
+    /// A thread is back: what waited for it may go.
+    pub(super) fn release(&mut self, thread: &str) -> Vec<String> {
+        match self.held.remove(thread) {
+            true => self.sendable(),
+            false => Vec::new(),
+        }
+    }
+
+    /// A thread will not come back: what would begin something in it is refused, and has not left.
+    pub(super) fn refuse_starts(&mut self, thread: &str, error: &Error) {
+        let is_it = |queued: &Queued| {
+            let starts =
+                queued.request.as_ref().is_some_and(|(_, waiting)| waiting.method.ends_with("/start"));
+            starts
+                && Envelope::parse(&queued.line)
+                    .is_ok_and(|message| message.ids.thread.is_some_and(|of| of == thread))
+        };
+        let (refused, rest) = self.queue.drain(..).partition::<VecDeque<_>, _>(is_it);
+        self.queue = rest;
+        for (_, waiting) in refused.into_iter().filter_map(|queued| queued.request) {
+            let _ = waiting.answer.send(Err(error.clone()));
+        }
+    }
+
     /// Takes the request that an answer is for; a late answer finds none.
     pub(super) fn settle(&mut self, id: i64) -> (Option<Waiting>, Vec<String>) {
         let waiting = self.answered(id);
@@ -137,6 +171,7 @@ impl Pending {
     /// already; of the rest nobody knows whether it took effect.
     pub(super) fn lose(&mut self) {
         self.open = false;
+        self.held.clear();
         self.long = 0;
         let mut in_flight: Vec<_> = self.in_flight.drain().collect();
         in_flight.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
@@ -208,9 +243,9 @@ impl Pending {
     fn sendable(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while self.open
-            && let Some(Queued { request, .. }) = self.queue.front()
-            && (request.is_none() || self.in_flight() < self.max_in_flight)
-            && let Some(Queued { line, request }) = self.queue.pop_front()
+            && let Some(next) = self.queue.iter().position(|queued| !self.waits_for_thread(&queued.line))
+            && (self.queue[next].request.is_none() || self.in_flight() < self.max_in_flight)
+            && let Some(Queued { line, request }) = self.queue.remove(next)
         {
             if let Some((id, mut waiting)) = request {
                 waiting.line = (waiting.repeats > 0).then(|| line.clone());
@@ -219,6 +254,18 @@ impl Pending {
             lines.push(line);
         }
         lines
+    }
+
+    /// Whether nothing waits that a message would overtake, and the message waits for nobody.
+    fn may_pass(&self, line: &str) -> bool {
+        !self.waits_for_thread(line) && self.queue.iter().all(|queued| self.waits_for_thread(&queued.line))
+    }
+
+    /// Whether a message is about a thread that is not back yet.
+    fn waits_for_thread(&self, line: &str) -> bool {
+        !self.held.is_empty()
+            && Envelope::parse(line)
+                .is_ok_and(|message| message.ids.thread.is_some_and(|thread| self.held.contains(&*thread)))
     }
 }
 
@@ -281,6 +328,38 @@ mod tests {
         assert_eq!(pending.settle(1).1, ["3"]);
         assert_eq!(pending.forget(third.0), (Forgotten::Sent, vec!["5".to_owned()]));
         assert!(pending.settle(third.0).0.is_none(), "a late answer is ignored");
+    }
+
+    #[test]
+    fn what_is_about_a_thread_that_is_not_back_waits_for_it_alone() {
+        let mut pending = Pending::new(2);
+        let ask = |pending: &mut Pending, thread: &str| {
+            let (answer, _) = oneshot::channel();
+            let id = pending.next_id();
+            let waiting = Waiting { method: "m".into(), answer, long: false, repeats: 0, line: None };
+            let line = format!(r#"{{"id":{id},"method":"m","params":{{"threadId":"{thread}"}}}}"#);
+            (id, pending.submit(id, line, waiting, false).is_some())
+        };
+        let ids = |lines: Vec<String>| -> Vec<String> {
+            lines
+                .iter()
+                .filter_map(|line| Some(line.strip_prefix(r#"{"id":"#)?.split_once(',')?.0.to_owned()))
+                .collect()
+        };
+        for thread in ["a", "b", "c"] {
+            assert!(!ask(&mut pending, thread).1);
+        }
+        assert_eq!(ids(pending.open_holding(["a".to_owned(), "b".to_owned()])), ["3"]);
+        assert!(!ask(&mut pending, "a").1, "4 waits for its thread");
+        assert!(ask(&mut pending, "d").1, "5 overtakes only who waits");
+        assert!(!ask(&mut pending, "c").1, "6 waits for a slot");
+        assert!(pending.release("b").is_empty(), "as does 2");
+        assert_eq!(ids(pending.settle(3).1), ["2"], "in order");
+        assert_eq!(ids(pending.settle(5).1), ["6"]);
+        assert!(pending.release("a").is_empty());
+        assert_eq!(ids(pending.settle(2).1), ["1"]);
+        assert_eq!(ids(pending.settle(6).1), ["4"]);
+        assert!(pending.release("a").is_empty(), "once");
     }
 
     #[test]

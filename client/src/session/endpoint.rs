@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -17,7 +19,7 @@ use super::metadata::Metadata;
 use crate::options::{ClientInfo, ClientSettings};
 use crate::process::{ExitWatch, Process, SpawnOptions, Spawned, Surroundings};
 use crate::rpc::{CallOptions, Connection};
-use crate::transport::{Dial, run_carried_lines, run_lines, run_websocket};
+use crate::transport::{Answered, Bounds, Dial, TooMuch, run_carried_lines, run_lines, run_websocket};
 use crate::{Error, SecretSources, Secrets, lock};
 
 /// How long what a dead server had written is read.
@@ -137,20 +139,32 @@ impl Plan {
     /// Starts the server or opens a line to it, and shakes hands, within the deadline.
     pub(crate) async fn connect(&self, link: &Link) -> Result<(Metadata, LineTask), Error> {
         let timeout = self.settings.connect_timeout();
+        let deadline = Instant::now() + timeout;
+        let token = match &self.endpoint {
+            Endpoint::Dial(dial) => {
+                let token = tokio::time::timeout_at(deadline, dial.token(&self.secrets)).await;
+                token.unwrap_or_else(|_| Err(no_token(timeout)))?
+            }
+            Endpoint::Process | Endpoint::Bytes(_) => None,
+        };
         let connecting = async {
-            let (mut line, name) = self.open(link).await?;
+            let (mut line, name) = self.open(link, token).await?;
             let metadata = tokio::select! {
                 shaken = self.shake_hands(&link.connection, &name) => shaken?,
                 why = &mut line => return Err(self.dropped(ended(why))),
             };
             Ok((metadata, line))
         };
-        tokio::time::timeout(timeout, connecting).await.unwrap_or_else(|_| Err(self.too_late(timeout, link)))
+        let connected = tokio::time::timeout_at(deadline, connecting).await;
+        connected.unwrap_or_else(|_| Err(self.too_late(timeout, link)))
     }
 
     /// Gives the line, and what the server is called in messages.
-    async fn open(&self, link: &Link) -> Result<(LineTask, String), Error> {
+    async fn open(&self, link: &Link, token: Option<HeaderValue>) -> Result<(LineTask, String), Error> {
         let (outgoing, to_send) = mpsc::unbounded_channel();
+        let answered = Answered::default();
+        let most_message_bytes = self.settings.most_message_bytes();
+        let bounds = Bounds { most_message_bytes, answered: answered.clone() };
         let (inbound, closing) = (Arc::clone(&link.connection), link.closing.clone());
         let mut name = self.name();
         let line = match &self.endpoint {
@@ -167,26 +181,28 @@ impl Plan {
                 })?;
                 let (exit, ending) = (process.exit_watch(), process.ending());
                 *lock(&link.process) = Some(process);
-                let lines = run_lines(stdin, stdout, to_send, ending.clone(), inbound);
+                let lines = run_lines(stdin, stdout, to_send, ending.clone(), bounds, inbound);
                 tokio::spawn(until_exit(exit, ending, lines, name.clone()).in_current_span())
             }
             Endpoint::Dial(dial) => {
-                let socket = dial.open().await?;
+                let socket = dial.open(token, &answered, &self.secrets).await?;
                 let frames = run_websocket(socket, to_send, closing, self.settings.keep_alive(), inbound);
                 tokio::spawn(async move { Error::Lost(frames.await) }.in_current_span())
             }
             Endpoint::Bytes(transport) => {
                 let (reader, writer) = transport.open()?;
                 let run = async move {
-                    Error::Lost(match run_carried_lines(writer, reader, to_send, closing, inbound).await {
-                        Ok(()) => "the transport has ended".to_owned(),
-                        Err(error) => error.to_string(),
-                    })
+                    Error::Lost(
+                        match run_carried_lines(writer, reader, to_send, closing, bounds, inbound).await {
+                            Ok(()) => "the transport has ended".to_owned(),
+                            Err(error) => error.to_string(),
+                        },
+                    )
                 };
                 tokio::spawn(run.in_current_span())
             }
         };
-        link.connection.attach(outgoing);
+        link.connection.attach(outgoing, answered);
         Ok((AbortOnDropHandle::new(line), name))
     }
 
@@ -199,7 +215,8 @@ impl Plan {
         connection.notify_handshake("initialized", None);
         connection.shaken();
         if let Some(key) = &self.settings.api_key {
-            let login = json!({ "type": "apiKey", "apiKey": key }).to_string();
+            // What was read from a file ends in a newline.
+            let login = json!({ "type": "apiKey", "apiKey": key.trim() }).to_string();
             connection.handshake("account/login/start", Some(&login), options).answer().await?;
         }
         Ok(metadata)
@@ -208,7 +225,8 @@ impl Plan {
     fn dropped(&self, why: Error) -> Error {
         let Error::Lost(why) = why else { return why };
         let why = self.secrets.strike(why);
-        Error::Connect { message: format!("{} ended before the handshake: {why}", self.name()), status: None }
+        let message = format!("{} ended before the handshake: {why}", self.name());
+        Error::Connect { message, status: None, retry: Some(Duration::ZERO) }
     }
 
     fn too_late(&self, timeout: Duration, link: &Link) -> Error {
@@ -225,6 +243,13 @@ impl Plan {
         };
         Error::Timeout { message, method: Some("initialize".to_owned()), timeout_ms }
     }
+}
+
+/// What is said of a token source that has given nothing in time.
+fn no_token(timeout: Duration) -> Error {
+    let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    let message = format!("options.token: the function gave no token within {timeout_ms} ms");
+    Error::Timeout { message, method: None, timeout_ms }
 }
 
 /// Why a line ended.
@@ -245,8 +270,19 @@ async fn until_exit(
             let _ = tokio::time::timeout(DRAIN_GRACE, &mut lines).await;
             exit
         }
-        // A server that has closed its stdout is of no use any more.
-        _ = &mut lines => {
+        read = &mut lines => {
+            if let Ok(Err(error)) = &read
+                && let Some(too_much) = TooMuch::of(error)
+            {
+                ending.cancel();
+                if let TooMuch::BeforeAnswer(_) = too_much {
+                    return Error::Spawn(format!("{path} was started, but {too_much}"));
+                }
+                // Another may be started for the same threads as soon as this is told.
+                exit.exited().await;
+                return Error::Lost(too_much.to_string());
+            }
+            // A server that has closed its stdout is of no use any more.
             if tokio::time::timeout(DRAIN_GRACE, exit.exited()).await.is_err() {
                 ending.cancel();
             }

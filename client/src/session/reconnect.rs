@@ -21,12 +21,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Brings back what was followed over a line that was lost.
 pub(crate) trait Restore: Send + Sync {
-    /// Restores what belongs to a session, over a new line that is not open to others yet.
+    /// Opens the connection over its new line, and restores what belongs to a session: each thread by itself, within a
+    /// bound of its own. An error says that the line is of no use; with `again` another was tried before, and what is
+    /// not answered is given up.
     fn restore<'a>(
         &'a self,
         session: u64,
         connection: &'a Arc<Connection>,
         router: &'a Router,
+        again: bool,
     ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 }
 
@@ -80,7 +83,8 @@ impl Keeper {
     /// Tries again, later and later, until the deadline.
     async fn reconnect(&self, lost: &Error) -> Result<LineTask, Error> {
         let limit = self.plan.settings.reconnect_timeout();
-        let deadline = Instant::now() + limit;
+        let mut deadline = Instant::now() + limit;
+        let mut doubted = false;
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(LONGEST_PAUSE)
@@ -89,8 +93,9 @@ impl Keeper {
             .build();
         let mut last = lost.clone();
         let mut attempt = 0;
+        let mut asked = Duration::ZERO;
         loop {
-            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE).max(asked);
             if Instant::now() + pause >= deadline {
                 let message =
                     format!("{lost}; it could not be opened again within {} ms: {last}", limit.as_millis());
@@ -99,44 +104,56 @@ impl Keeper {
             tokio::time::sleep(pause).await;
             attempt += 1;
             self.events.emit(&ConnectionEvent::Connecting { attempt });
-            let tried = tokio::time::timeout_at(deadline, self.attempt()).await;
+            let connected = tokio::time::timeout_at(deadline, self.plan.connect(&self.link)).await;
+            let tried = match connected {
+                Ok(Ok((_, line))) => {
+                    // How long that takes is bounded for each thread, not by the deadline of the line.
+                    let restored = self.bring_back(line, doubted).await;
+                    doubted |= matches!(restored, Err(Error::Timeout { .. }));
+                    if Instant::now() >= deadline {
+                        deadline = Instant::now() + limit;
+                    }
+                    restored
+                }
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err(last.clone()),
+            };
             match tried {
-                Ok(Ok(line)) => {
+                Ok(line) => {
                     self.events.emit(&ConnectionEvent::Resumed);
                     return Ok(line);
                 }
-                Ok(Err(error)) => {
+                Err(error) => {
                     tracing::info!(%error, attempt, "connecting again failed");
                     self.link.connection.lose();
-                    if is_final(&error) {
-                        return Err(error);
-                    }
+                    let Some(pause) = again(&error) else { return Err(error) };
+                    asked = pause;
                     last = error;
                 }
-                Err(_) => self.link.connection.lose(),
             }
         }
     }
 
-    async fn attempt(&self) -> Result<LineTask, Error> {
+    /// Brings back over a new line what was followed over the one before.
+    async fn bring_back(&self, mut line: LineTask, again: bool) -> Result<LineTask, Error> {
         let connection = &self.link.connection;
-        let (_, mut line) = self.plan.connect(&self.link).await?;
-        if let Some(threads) = self.threads.upgrade() {
-            tokio::select! {
-                restored = threads.restore(self.session, connection, &self.router) => restored?,
-                why = &mut line => return Err(ended(why)),
-            }
+        let Some(threads) = self.threads.upgrade() else {
+            connection.open(None);
+            return Ok(line);
+        };
+        tokio::select! {
+            biased;
+            why = &mut line => Err(ended(why)),
+            restored = threads.restore(self.session, connection, &self.router, again) => restored.map(|()| line),
         }
-        connection.open(None);
-        Ok(line)
     }
 }
 
-/// Whether trying again would come to the same.
-fn is_final(error: &Error) -> bool {
+/// After how long it may be tried again; `None` where that comes to the same.
+fn again(error: &Error) -> Option<Duration> {
     match error {
-        Error::Connect { status, .. } => status.is_some_and(|status| (400..500).contains(&status)),
-        Error::UnsupportedVersion { .. } | Error::Closed(_) | Error::InvalidArgument(_) => true,
-        _ => false,
+        Error::Connect { retry, .. } => *retry,
+        Error::UnsupportedVersion { .. } | Error::Closed(_) | Error::InvalidArgument(_) => None,
+        _ => Some(Duration::ZERO),
     }
 }

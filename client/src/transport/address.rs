@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
+use super::names::is_local;
 use crate::Error;
 
 /// Where the server made for its own machine listens, below its `CODEX_HOME`.
@@ -83,9 +84,9 @@ impl std::fmt::Display for Address {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+/// Whether a host is this machine, whoever is asked for it.
+pub(super) fn is_loopback(host: &str) -> bool {
+    is_local(host) || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The path that a socket can be reached by: one that is too long for the system is a link to a short one.

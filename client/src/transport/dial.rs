@@ -1,20 +1,23 @@
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+//! A websocket to a server that runs elsewhere.
 
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::address::Address;
+use super::bound::Answered;
+use super::proxy::Proxies;
+use super::reach::{Reach, Unreached};
+use super::signs::Signs;
+use super::stream::Stream;
+use super::trust::Trust;
 use super::websocket::Socket;
 use crate::{Error, SecretSources, Secrets};
 
@@ -24,12 +27,23 @@ const MOST_UNFRAGMENTED_HEADER: &str = "x-codex-websocket-max-unfragmented-messa
 /// How much of a refusal is shown.
 const LONGEST_REFUSAL: usize = 200;
 
-/// Bytes both ways, whatever carries them.
-pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+/// What a token source gives: a token, or why there is none.
+pub type TokenFuture = Pin<Box<dyn Future<Output = Result<String, Error>> + Send>>;
 
-/// A connection of bytes.
-pub type Stream = Box<dyn Bytes>;
+/// Gives a token for each connection, made by whoever uses this crate.
+pub trait TokenSource: Send + Sync {
+    /// A token for the next connection. Dropped where nobody waits for it any more.
+    fn token(&self) -> TokenFuture;
+}
+
+/// Where the token comes from.
+#[derive(Clone)]
+pub enum Bearer {
+    /// It is this one.
+    Given(String),
+    /// It is asked for.
+    Asked(Arc<dyn TokenSource>),
+}
 
 /// What a websocket is opened with.
 #[derive(Clone)]
@@ -37,133 +51,177 @@ pub struct Dial {
     /// Where to.
     pub address: Address,
     /// Bearer token.
-    pub token: Option<String>,
+    pub bearer: Option<Bearer>,
     /// Further headers of the upgrade.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Certificates that are trusted beside those of the system: a PEM file.
-    pub ca_file: Option<PathBuf>,
+    /// Certificates that are trusted.
+    pub trust: Trust,
+    /// What may stand on the way.
+    pub proxies: Proxies,
     /// The longest message that is taken.
     pub most_message_bytes: usize,
 }
 
 impl Dial {
-    /// Opens the websocket. The caller bounds how long that may take.
-    pub async fn open(&self) -> Result<Socket, Error> {
-        let stream = self.stream().await?;
+    /// The token for the next connection, which is one of `secrets` then. The caller bounds how long that may take.
+    pub async fn token(&self, secrets: &Secrets) -> Result<Option<HeaderValue>, Error> {
+        let token = match &self.bearer {
+            None => return Ok(None),
+            Some(Bearer::Given(token)) => token.clone(),
+            Some(Bearer::Asked(source)) => source.token().await?,
+        };
+        let token = token.trim();
+        if token.is_empty() {
+            return Err(Error::InvalidArgument("options.token: the function gave an empty token".to_owned()));
+        }
+        secrets.learn([token.to_owned()]);
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+            Error::InvalidArgument("options.token: holds a character that a header can't have".to_owned())
+        })?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+
+    /// Opens the websocket. The caller bounds how long that may take. Little is taken of what comes before `answered`
+    /// is set.
+    pub async fn open(
+        &self,
+        token: Option<HeaderValue>,
+        answered: &Answered,
+        secrets: &Secrets,
+    ) -> Result<Socket, Error> {
+        let signs = Signs::new();
+        let stream = self.stream(&signs, answered).await?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(self.most_message_bytes))
             .max_frame_size(Some(self.most_message_bytes));
-        let (stream, response) = client_async_with_config(self.request()?, stream, Some(config))
+        let (stream, response) = client_async_with_config(self.request(token)?, stream, Some(config))
             .await
-            .map_err(|error| self.refused(error))?;
+            .map_err(|error| self.refused(error, secrets))?;
         let most = response.headers().get(MOST_UNFRAGMENTED_HEADER);
         let most = most.and_then(|most| most.to_str().ok()?.parse().ok()).filter(|most| *most > 0);
-        Ok(Socket { stream, most_unfragmented: most.unwrap_or(MOST_UNFRAGMENTED) })
+        Ok(Socket { stream, most_unfragmented: most.unwrap_or(MOST_UNFRAGMENTED), signs })
     }
 
     /// An upgrade without `Origin`, which the server refuses.
-    fn request(&self) -> Result<Request, Error> {
+    fn request(&self, token: Option<HeaderValue>) -> Result<Request, Error> {
         let uri = match &self.address {
             Address::Tcp { uri, .. } => uri.to_string(),
             Address::Unix(_) => "ws://localhost/".to_owned(),
         };
-        let mut request = uri.into_client_request().map_err(|error| self.failed(&error.to_string(), None))?;
+        let mut request = uri.into_client_request().map_err(|error| self.failed(&error.to_string()))?;
         for (name, value) in &self.headers {
             request.headers_mut().append(name, value.clone());
         }
-        if let Some(token) = &self.token {
-            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
-                Error::InvalidArgument("options.token: holds a character that a header can't have".to_owned())
-            })?;
-            value.set_sensitive(true);
-            request.headers_mut().insert("authorization", value);
+        if let Some(token) = token {
+            request.headers_mut().insert("authorization", token);
         }
         Ok(request)
     }
 
-    /// What must not show in logs and errors.
+    /// What must not show in logs and errors, as far as it is known before a connection.
     pub(crate) fn secret_sources(&self) -> SecretSources<'_> {
+        let token = match &self.bearer {
+            Some(Bearer::Given(token)) => Some(token.as_str()),
+            Some(Bearer::Asked(_)) | None => None,
+        };
         SecretSources {
             headers: self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).collect(),
-            credentials: self.token.as_deref().into_iter().collect(),
+            credentials: token.into_iter().chain(self.proxies.passwords()).collect(),
             ..SecretSources::default()
         }
     }
 
-    async fn stream(&self) -> Result<Stream, Error> {
-        let failed = |error: std::io::Error| self.failed(&error.to_string(), None);
+    async fn stream(&self, signs: &Arc<Signs>, answered: &Answered) -> Result<Stream, Error> {
         match &self.address {
             Address::Tcp { host, port, tls, .. } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(failed)?;
-                let _ = stream.set_nodelay(true);
-                if !tls {
-                    return Ok(Box::new(stream));
-                }
-                let connector = TlsConnector::from(self.trust().await?);
-                let name = ServerName::try_from(host.clone())
-                    .map_err(|error| self.failed(&error.to_string(), None))?;
-                Ok(Box::new(connector.connect(name, stream).await.map_err(failed)?))
+                let proxy = self.proxies.on_the_way(*tls, host, *port)?.map(|(_, proxy)| proxy);
+                let secure_proxy =
+                    proxy.as_ref().is_some_and(|proxy| proxy.uri().scheme_str() == Some("https"));
+                let config = match *tls || secure_proxy {
+                    true => Some(self.trust.config().await?),
+                    false => None,
+                };
+                let reach = Reach::new(config, Arc::clone(signs), answered.clone());
+                reach.server(*tls, host, *port, proxy).await.map_err(|error| self.unreached(&error))
             }
             #[cfg(unix)]
             Address::Unix(path) => {
                 let path = super::socket_path(path);
-                Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(failed)?))
+                let stream = tokio::net::UnixStream::connect(path).await;
+                let stream = stream.map_err(|error| self.failed(&error.to_string()))?;
+                Ok(Reach::watched(signs, answered, stream))
             }
             #[cfg(not(unix))]
-            Address::Unix(_) => Err(self.failed("there are no unix sockets here; use ws://", None)),
+            Address::Unix(_) => Err(self.unreached(&Unreached {
+                why: "there are no unix sockets here; use ws://".to_owned(),
+                lasting: true,
+            })),
         }
     }
 
-    async fn trust(&self) -> Result<Arc<ClientConfig>, Error> {
-        let ca_file = self.ca_file.clone();
-        // Reading the system's certificates takes its time.
-        let roots = tokio::task::spawn_blocking(move || roots(ca_file.as_deref()));
-        let roots = roots.await.map_err(|error| self.failed(&error.to_string(), None))??;
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| self.failed(&error.to_string(), None))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Arc::new(config))
-    }
-
-    fn refused(&self, error: WsError) -> Error {
-        let WsError::Http(response) = error else { return self.failed(&error.to_string(), None) };
+    fn refused(&self, error: WsError, secrets: &Secrets) -> Error {
+        let WsError::Http(response) = error else { return self.failed(&error.to_string()) };
         let status = response.status();
         let said = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
         // Who refuses may show what it was sent. Struck before it is cut, so that no part of a secret stays at the end.
-        let said = Secrets::of(&self.secret_sources()).strike(said.into_owned());
+        let said = secrets.strike(said.into_owned());
         let said: String = said.trim().chars().take(LONGEST_REFUSAL).collect();
         let colon = if said.is_empty() { "" } else { ": " };
-        let hint = match (status.as_u16(), &self.token) {
+        let hint = match (status.as_u16(), &self.bearer) {
             (401 | 403, None) => "; it wants a token: options.token, or CODEX_APP_SERVER_TOKEN",
             (401 | 403, Some(_)) => "; the token is not the one that it wants, or has expired",
             _ => "",
         };
-        self.failed(&format!("the server answered {status}{colon}{said}{hint}"), Some(status.as_u16()))
+        let why = format!("the server answered {status}{colon}{said}{hint}");
+        // Who is refused is refused again. All else may pass: a server that is not there yet, a gateway before it.
+        let retry = match status.as_u16() {
+            401 | 403 | 407 => None,
+            _ => Some(retry_after(&response, SystemTime::now()).unwrap_or_default()),
+        };
+        Error::Connect { message: self.message(&why), status: Some(status.as_u16()), retry }
     }
 
-    fn failed(&self, why: &str, status: Option<u16>) -> Error {
-        Error::Connect { message: format!("could not connect to {}: {why}", self.address), status }
+    fn unreached(&self, Unreached { why, lasting }: &Unreached) -> Error {
+        let retry = if *lasting { None } else { Some(Duration::ZERO) };
+        Error::Connect { message: self.message(why), status: None, retry }
+    }
+
+    fn failed(&self, why: &str) -> Error {
+        Error::Connect { message: self.message(why), status: None, retry: Some(Duration::ZERO) }
+    }
+
+    fn message(&self, why: &str) -> String {
+        format!("could not connect to {}: {why}", self.address)
     }
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(file) = ca_file {
-        let wrong = |why: &str| Error::InvalidArgument(format!("options.caFile: {}: {why}", file.display()));
-        let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error.to_string()))?;
-        let mut count = 0;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| wrong(&error.to_string()))?;
-            roots.add(certificate).map_err(|error| wrong(&error.to_string()))?;
-            count += 1;
-        }
-        if count == 0 {
-            return Err(wrong("holds no certificate in PEM"));
+/// How long the server asks to wait: `Retry-After` in seconds or as a date.
+fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
+    let value = response.headers().get("retry-after")?.to_str().ok()?.trim();
+    match value.parse::<u32>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds.into())),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_as_a_date() {
+        let now = httpdate::parse_http_date("Sun, 29 Nov 2026 09:00:00 GMT").unwrap();
+        let asked = |value: &str| {
+            let mut response = Response::new(None);
+            response.headers_mut().insert("retry-after", value.parse().unwrap());
+            retry_after(&response, now)
+        };
+        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("Sun, 29 Nov 2026 09:01:00 GMT"), Some(Duration::from_secs(60)));
+        assert_eq!(asked("Sun, 29 Nov 2026 08:59:00 GMT"), None);
+        for nonsense in ["", "soon", "-1", "1.5"] {
+            assert_eq!(asked(nonsense), None, "{nonsense}");
         }
     }
-    Ok(roots)
 }

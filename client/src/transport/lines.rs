@@ -1,6 +1,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
+use super::bound::TooMuch;
 use super::{Inbound, WAKE_PAUSE};
 
 /// How much is read at once.
@@ -8,9 +9,10 @@ const READ_BYTES: usize = 64 * 1024;
 /// A buffer that one long line made larger than this is given back.
 const KEEP_BYTES: usize = 1024 * 1024;
 
-/// Reads lines until the end of the input; a line may be of any length.
+/// Reads lines until the end of the input. A line that is longer than `most` ends it with [`TooMuch`].
 pub(crate) async fn read_lines(
     mut input: impl AsyncRead + Unpin,
+    most: usize,
     inbound: &mut impl Inbound,
 ) -> std::io::Result<()> {
     let mut buffer: Vec<u8> = Vec::with_capacity(2 * READ_BYTES);
@@ -37,7 +39,11 @@ pub(crate) async fn read_lines(
         }
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', &buffer[searched..]) {
-            deliver(&buffer[start..searched + end], inbound);
+            let line = &buffer[start..searched + end];
+            if line.len() > most {
+                return Err(TooMuch::InMessage(most).into());
+            }
+            deliver(line, inbound);
             start = searched + end + 1;
         }
         if start > 0 {
@@ -46,6 +52,9 @@ pub(crate) async fn read_lines(
             if buffer.capacity() > KEEP_BYTES {
                 buffer.shrink_to(2 * READ_BYTES);
             }
+        }
+        if buffer.len() > most {
+            return Err(TooMuch::InMessage(most).into());
         }
     }
     deliver(&buffer, inbound);
@@ -131,7 +140,7 @@ mod tests {
 
     async fn read(input: &[u8], step: usize) -> Seen {
         let mut seen = Seen::default();
-        read_lines(Slowly(input, step), &mut seen).await.unwrap();
+        read_lines(Slowly(input, step), usize::MAX, &mut seen).await.unwrap();
         seen
     }
 
@@ -162,6 +171,16 @@ mod tests {
         assert_eq!(read(b"{\"a\":1}\n{\"b\":2}", 64).await.messages.len(), 2);
     }
 
+    #[tokio::test]
+    async fn a_line_that_is_too_long_ends_it_whether_its_end_comes_or_not() {
+        for (input, step) in [("{}\n{\"a\":1}\n", 64), ("{}\n{\"a\":1}\n", 1), ("{}\n{\"a\":1", 1)] {
+            let mut seen = Seen::default();
+            let error = read_lines(Slowly(input.as_bytes(), step), 5, &mut seen).await.unwrap_err();
+            assert_eq!(TooMuch::of(&error), Some(TooMuch::InMessage(5)), "{input} {step}");
+            assert_eq!(seen.messages, ["{}"], "what came before it counts");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_flood_wakes_nobody_for_each_of_its_messages() {
         let line = "{\"a\":1}\n";
@@ -184,7 +203,7 @@ mod tests {
             // The message is there before the reader looks, and each before the next.
             biased;
             () = writing => {}
-            ended = read_lines(input, &mut seen) => panic!("{ended:?}"),
+            ended = read_lines(input, usize::MAX, &mut seen) => panic!("{ended:?}"),
         }
         assert_eq!((seen.messages.len(), seen.wakes), (2, 2));
     }

@@ -3,17 +3,29 @@
 use std::time::Duration;
 
 mod address;
+mod bound;
 mod dial;
 mod lines;
+mod names;
+mod proxy;
+mod reach;
+mod signs;
 mod stdio;
+mod stream;
+mod trust;
 mod websocket;
 
 pub use address::Address;
 #[cfg(unix)]
 pub(crate) use address::socket_path;
-pub use dial::{Bytes, Dial, Stream};
+pub(crate) use bound::DEFAULT_MESSAGE_BYTES;
+pub use bound::{Answered, TooMuch};
+pub use dial::{Bearer, Dial, TokenFuture, TokenSource};
 pub(crate) use lines::read_lines;
-pub use stdio::{run_carried_lines, run_lines};
+pub use proxy::Proxies;
+pub use stdio::{Bounds, run_carried_lines, run_lines};
+pub use stream::{Bytes, Stream};
+pub use trust::Trust;
 pub use websocket::{Socket, run_websocket};
 
 /// Readers are woken at once, but no sooner after the last time: waking costs more than many messages do.

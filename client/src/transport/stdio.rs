@@ -7,26 +7,39 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::Inbound;
+use super::bound::{Answered, Bounded};
 use super::lines::read_lines;
 
 /// How long closing may take.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
 
+/// How much is taken.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// The longest message, in bytes.
+    pub most_message_bytes: usize,
+    /// Until this is set, little is taken in all.
+    pub answered: Answered,
+}
+
 /// Carries messages as lines, over a child's pipes or whatever takes their place, until what is read ends, and says
 /// why where that was an error.
 ///
 /// Reading and writing are two tasks: a select of both would lose what a cancelled read had taken.
-/// `ending` closes what is written after what was queued before it.
+/// `ending` closes what is written after what was queued before it. What is beyond `bounds` ends it with
+/// [`super::TooMuch`].
 pub async fn run_lines(
     stdin: impl AsyncWrite + Send + Unpin + 'static,
     stdout: impl AsyncRead + Send + Unpin,
     outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
+    bounds: Bounds,
     mut inbound: impl Inbound,
 ) -> std::io::Result<()> {
-    let writer = tokio::spawn(write_lines(stdin, outgoing, ending).in_current_span());
-    let read = read_lines(stdout, &mut inbound).await;
-    writer.abort();
+    let _writer =
+        AbortOnDropHandle::new(tokio::spawn(write_lines(stdin, outgoing, ending).in_current_span()));
+    let stdout = Bounded::new(stdout, bounds.answered);
+    let read = read_lines(stdout, bounds.most_message_bytes, &mut inbound).await;
     read.inspect_err(|error| tracing::warn!(%error, "reading from codex failed"))
 }
 
@@ -37,13 +50,15 @@ pub async fn run_carried_lines(
     reader: impl AsyncRead + Send + Unpin,
     outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
+    bounds: Bounds,
     mut inbound: impl Inbound,
 ) -> std::io::Result<()> {
+    let reader = Bounded::new(reader, bounds.answered);
     // What is written is closed with the line, also where that is given up.
     let mut writer =
         AbortOnDropHandle::new(tokio::spawn(write_lines(writer, outgoing, ending).in_current_span()));
     let read = tokio::select! {
-        read = read_lines(reader, &mut inbound) => read,
+        read = read_lines(reader, bounds.most_message_bytes, &mut inbound) => read,
         _ = &mut writer => return Ok(()),
     };
     read.inspect_err(|error| tracing::warn!(%error, "reading from options.transport failed"))

@@ -1,20 +1,26 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
-use super::dial::Stream;
+use super::bound::TooMuch;
+use super::signs::Signs;
+use super::stream::Stream;
 use super::{Inbound, WAKE_PAUSE};
 
 /// So much of what came at once is delivered between two looks at the clock.
@@ -27,12 +33,15 @@ pub struct Socket {
     pub(super) stream: WebSocketStream<Stream>,
     /// Messages that are longer go out in fragments of this size.
     pub(super) most_unfragmented: usize,
+    /// What its bytes say of the server.
+    pub(super) signs: Arc<Signs>,
 }
 
 /// Carries messages between a websocket and `inbound` until it closes, and says why it did.
 ///
 /// The server is asked for a sign of life when it was silent for `keep_alive`; one that gives none until that has
-/// passed again is gone. `ending` closes the socket after what was queued before it.
+/// passed again is gone, and so is one that takes nothing of what is written for as long. Neither reading nor writing
+/// can hold that up. `ending` closes the socket after what was queued before it.
 pub async fn run_websocket(
     socket: Socket,
     outgoing: UnboundedReceiver<String>,
@@ -40,24 +49,23 @@ pub async fn run_websocket(
     keep_alive: Duration,
     mut inbound: impl Inbound,
 ) -> String {
-    let (sink, stream) = socket.stream.split();
-    let heard = tokio::sync::watch::Sender::new(Instant::now());
-    let writing = Writing { sink, most: socket.most_unfragmented, keep_alive, heard: heard.subscribe() };
-    let mut writer = tokio::spawn(writing.run(outgoing, ending).in_current_span());
-    let why = tokio::select! {
-        why = read(stream, &heard, &mut inbound) => why,
+    let Socket { stream, most_unfragmented, signs } = socket;
+    let (sink, stream) = stream.split();
+    let ask = Arc::new(Notify::new());
+    let writing = Writing { sink, most: most_unfragmented, ask: Arc::clone(&ask) };
+    // It ends with the line, also where that is given up.
+    let mut writer = AbortOnDropHandle::new(tokio::spawn(writing.run(outgoing, ending).in_current_span()));
+    tokio::select! {
+        // What has come is read before anybody says that nothing did.
+        biased;
+        why = read(stream, &mut inbound) => why,
         why = &mut writer => why.unwrap_or_else(|error| error.to_string()),
-    };
-    writer.abort();
-    why
+        why = signs.until_gone(keep_alive, &ask) => why,
+    }
 }
 
 /// Reads until the socket closes. It never waits for anybody: a server disconnects who reads too slowly.
-async fn read(
-    mut stream: SplitStream<WebSocketStream<Stream>>,
-    heard: &tokio::sync::watch::Sender<Instant>,
-    inbound: &mut impl Inbound,
-) -> String {
+async fn read(mut stream: SplitStream<WebSocketStream<Stream>>, inbound: &mut impl Inbound) -> String {
     let mut may_wake = Instant::now();
     let mut pause = pin!(sleep_until(may_wake));
     let mut delivered = false;
@@ -72,12 +80,8 @@ async fn read(
         });
         let message = if unlooked < LOOK_BYTES { next.await } else { None };
         let Some(message) = message else {
-            let now = Instant::now();
-            if unlooked > 0 {
-                heard.send_replace(now);
-                unlooked = 0;
-            }
-            if delivered && now >= may_wake {
+            unlooked = 0;
+            if delivered && Instant::now() >= may_wake {
                 inbound.idle();
                 delivered = false;
                 may_wake = Instant::now() + WAKE_PAUSE;
@@ -104,11 +108,21 @@ async fn read(
             Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) => {
                 break "the server closed it".to_owned();
             }
-            Some(Err(error)) => break error.to_string(),
+            Some(Err(error)) => break why_unread(&error),
         }
     };
     inbound.idle();
     why
+}
+
+/// Bounds that are set here are told in the words of the options.
+fn why_unread(error: &WsError) -> String {
+    match error {
+        WsError::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
+            TooMuch::InMessage(*max_size).to_string()
+        }
+        error => error.to_string(),
+    }
 }
 
 fn take(text: &Utf8Bytes, inbound: &mut impl Inbound) {
@@ -119,55 +133,42 @@ fn take(text: &Utf8Bytes, inbound: &mut impl Inbound) {
 struct Writing {
     sink: SplitSink<WebSocketStream<Stream>, Message>,
     most: usize,
-    keep_alive: Duration,
-    /// When the server was heard last.
-    heard: tokio::sync::watch::Receiver<Instant>,
+    /// Says when the server is to be asked for a sign of life.
+    ask: Arc<Notify>,
 }
 
 impl Writing {
     async fn run(mut self, mut outgoing: UnboundedReceiver<String>, ending: CancellationToken) -> String {
         let mut batch = Vec::new();
-        let mut asked = None;
         loop {
-            let heard = *self.heard.borrow();
-            let silent_until = heard.max(asked.unwrap_or(heard)) + self.keep_alive;
-            let count = tokio::select! {
+            let ask = tokio::select! {
                 biased;
-                count = outgoing.recv_many(&mut batch, 64) => count,
-                () = ending.cancelled() => 0,
-                () = sleep_until(silent_until) => {
-                    let heard = *self.heard.borrow();
-                    match asked {
-                        Some(asked) if heard < asked => {
-                            return format!("the server gave no sign of life for {} ms", heard.elapsed().as_millis());
-                        }
-                        _ if heard.elapsed() < self.keep_alive => {}
-                        _ => {
-                            asked = Some(Instant::now());
-                            if let Err(error) = self.sink.send(Message::Ping(Bytes::new())).await {
-                                return error.to_string();
-                            }
-                        }
+                () = self.ask.notified() => true,
+                count = outgoing.recv_many(&mut batch, 64) => {
+                    if count == 0 {
+                        break;
                     }
-                    continue;
+                    false
                 }
+                () = ending.cancelled() => break,
             };
-            if count == 0 {
-                let _ = tokio::time::timeout(CLOSE_GRACE, self.sink.close()).await;
-                return "it was closed here".to_owned();
-            }
             let written = tokio::select! {
-                written = self.write(&mut batch) => written,
+                written = self.write(&mut batch, ask) => written,
                 // A server that has stopped reading must not keep the socket open for ever.
-                () = ending.cancelled() => Ok(()),
+                () = ending.cancelled() => break,
             };
             if let Err(error) = written {
                 return error.to_string();
             }
         }
+        let _ = tokio::time::timeout(CLOSE_GRACE, self.sink.close()).await;
+        "it was closed here".to_owned()
     }
 
-    async fn write(&mut self, batch: &mut Vec<String>) -> Result<(), WsError> {
+    async fn write(&mut self, batch: &mut Vec<String>, ask: bool) -> Result<(), WsError> {
+        if ask {
+            self.sink.feed(Message::Ping(Bytes::new())).await?;
+        }
         for message in batch.drain(..) {
             if message.len() <= self.most {
                 self.sink.feed(Message::text(message)).await?;
@@ -189,8 +190,10 @@ impl Writing {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio_tungstenite::tungstenite::protocol::Role;
 
+    use super::super::signs::Watched;
     use super::*;
 
     #[derive(Default)]
@@ -209,12 +212,9 @@ mod tests {
         }
     }
 
-    type Heard = tokio::sync::watch::Sender<Instant>;
-
     /// What is read of what `server` sends.
     async fn seen<F: Future<Output = ()>>(
         server: impl FnOnce(WebSocketStream<tokio::io::DuplexStream>) -> F,
-        heard: &Heard,
     ) -> Seen {
         let (here, there) = tokio::io::duplex(1024 * 1024);
         let here: Stream = Box::new(here);
@@ -222,7 +222,7 @@ mod tests {
         let server = server(WebSocketStream::from_raw_socket(there, Role::Server, None).await);
         let mut seen = Seen::default();
         let (_sink, stream) = client.split();
-        tokio::join!(server, read(stream, heard, &mut seen));
+        tokio::join!(server, read(stream, &mut seen));
         seen
     }
 
@@ -234,7 +234,7 @@ mod tests {
             }
             server.flush().await.unwrap();
         };
-        let seen = seen(flood, &Heard::new(Instant::now())).await;
+        let seen = seen(flood).await;
         assert_eq!((seen.messages, seen.wakes), (1000, 2), "at the first, and at the end");
     }
 
@@ -247,20 +247,91 @@ mod tests {
             }
             tokio::time::sleep(2 * WAKE_PAUSE).await;
         };
-        let seen = seen(two, &Heard::new(Instant::now())).await;
+        let seen = seen(two).await;
         assert_eq!((seen.messages, seen.wakes), (2, 3), "at once, after the pause, and at the end");
     }
 
+    const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+    /// A line with room for `room` bytes on its way: when it ended, why, and what was sent by then.
+    async fn line<F: Future<Output = ()>>(
+        room: usize,
+        message: &str,
+        server: impl FnOnce(WebSocketStream<tokio::io::DuplexStream>) -> F,
+    ) -> (Duration, String) {
+        let (here, there) = tokio::io::duplex(room);
+        let signs = Signs::new();
+        let here: Stream = Box::new(Watched::new(here, Arc::clone(&signs)));
+        let stream = WebSocketStream::from_raw_socket(here, Role::Client, None).await;
+        let socket = Socket { stream, most_unfragmented: usize::MAX, signs };
+        let server = server(WebSocketStream::from_raw_socket(there, Role::Server, None).await);
+        let (outgoing, to_send) = tokio::sync::mpsc::unbounded_channel();
+        outgoing.send(message.to_owned()).unwrap();
+        let began = Instant::now();
+        let run = run_websocket(socket, to_send, CancellationToken::new(), KEEP_ALIVE, Seen::default());
+        tokio::select! {
+            why = run => (began.elapsed(), why),
+            () = server => panic!("the server ended first"),
+        }
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_pong_is_a_sign_of_life() {
-        let (began, heard) = (Instant::now(), Heard::new(Instant::now()));
-        let later = Duration::from_secs(1);
-        let pong = |mut server: WebSocketStream<_>| async move {
-            tokio::time::sleep(later).await;
-            server.send(Message::Pong(Bytes::new())).await.unwrap();
-            tokio::time::sleep(later).await;
-        };
-        seen(pong, &heard).await;
-        assert_eq!(*heard.borrow() - began, later);
+    async fn who_takes_nothing_of_a_large_message_is_gone_as_soon_as_who_is_silent() {
+        for room in [1024, 64 * 1024 * 1024] {
+            let large = "x".repeat(1024 * 1024);
+            let (after, why) = line(room, &large, |server| async move {
+                std::future::pending::<()>().await;
+                drop(server);
+            })
+            .await;
+            assert!(after <= 2 * KEEP_ALIVE + Duration::from_millis(10), "{room}: {after:?}");
+            assert!(why.starts_with("the server "), "{room}: {why}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_a_large_message_slowly_lives() {
+        let large = "x".repeat(64 * 1024);
+        let (after, why) = line(1024, &large, |mut server| async move {
+            let mut piece = [0; 1024];
+            for _ in 0..20 {
+                tokio::time::sleep(KEEP_ALIVE * 3 / 2).await;
+                server.get_mut().read_exact(&mut piece).await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        })
+        .await;
+        assert!(after >= 30 * KEEP_ALIVE, "{after:?}: {why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_talks_and_takes_nothing_is_gone() {
+        let large = "x".repeat(64 * 1024);
+        let (after, why) = line(1024, &large, |mut server| async move {
+            loop {
+                tokio::time::sleep(KEEP_ALIVE / 2).await;
+                server.send(Message::text("{}")).await.unwrap();
+            }
+        })
+        .await;
+        assert!(after <= 2 * KEEP_ALIVE + Duration::from_millis(10), "{after:?}");
+        assert!(why.contains("took nothing"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pong_and_a_part_of_a_message_are_signs_of_life() {
+        let (after, why) = line(1024 * 1024, "{}", |mut server| async move {
+            // A pong comes with the next read.
+            let answering = async { while server.next().await.is_some() {} };
+            tokio::time::timeout(KEEP_ALIVE * 19 / 2, answering).await.unwrap_err();
+            // A frame of 100 bytes, whose end does not come.
+            for byte in [0x81, 100].into_iter().chain([b'x'; 20]) {
+                tokio::time::sleep(KEEP_ALIVE * 3 / 2).await;
+                server.get_mut().write_all(&[byte]).await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        })
+        .await;
+        assert!(after >= 40 * KEEP_ALIVE, "{after:?}: {why}");
     }
 }

@@ -84,6 +84,7 @@ impl Stage {
                 search_from: Vec::new(),
                 program: Arc::new(Surroundings::default()),
                 transport: Some(Arc::clone(&way) as _),
+                token: None,
             };
             let handler = Handler::make(number, Whose::Client, client.handler, &calls);
             let codex = Codex::new(ClientSettings::default(), handler, host, tracing::Span::none())?;

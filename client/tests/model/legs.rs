@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use codex_client::Error;
 use codex_client::session::{ByteReader, ByteTransport, ByteWriter};
@@ -96,7 +97,8 @@ impl ByteTransport for Way {
             _ => None,
         };
         if let Some(status) = refused {
-            return Err(Error::Connect { message: "the server does not answer".to_owned(), status });
+            let retry = (!matches!(status, Some(401 | 403))).then_some(Duration::ZERO);
+            return Err(Error::Connect { message: "the server does not answer".to_owned(), status, retry });
         }
         let (theirs, ours) = tokio::io::duplex(BUFFER);
         let (out, lines) = mpsc::unbounded_channel();

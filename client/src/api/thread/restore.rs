@@ -2,7 +2,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 
 use super::resumed::{AGAIN, LAST_TURNS, Resumed, is_unwritten};
@@ -13,6 +16,8 @@ use crate::routing::Router;
 use crate::rpc::{Call, CallOptions, Connection};
 use crate::session::Restore;
 
+/// So many threads are resumed at once: the server drops answers when there are too many.
+const MOST_AT_ONCE: usize = 16;
 /// How often, for a turn that waits: an ephemeral thread is never written.
 const MOST_TRIES: u32 = 40;
 
@@ -22,30 +27,52 @@ impl Restore for Core {
         session: u64,
         connection: &'a Arc<Connection>,
         router: &'a Router,
+        again: bool,
     ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
-        Box::pin(self.restore_threads(session, connection, router))
+        Box::pin(self.restore_threads(session, connection, router, again))
     }
 }
 
 impl Core {
-    /// Resumes the threads in use. Those with a turn that runs come first.
+    /// Resumes the threads in use, side by side: each has its own outcome, and what is asked of others waits for none.
+    /// Those with a turn that runs come first.
+    ///
+    /// Where no thread at all was answered, it may be the line: that is an error, unless another was tried before.
     async fn restore_threads(
         &self,
         session: u64,
         connection: &Arc<Connection>,
         router: &Router,
+        again: bool,
     ) -> Result<(), Error> {
-        let Some(core) = self.weak().upgrade() else { return Ok(()) };
+        let Some(core) = self.weak().upgrade() else {
+            connection.open(None);
+            return Ok(());
+        };
         let mut threads = core.threads_of(session);
         threads.sort_by_cached_key(|shared| router.paused(&shared.id).is_empty());
-        for shared in threads {
-            Thread::new(Arc::clone(&core), shared).restore(connection, router).await?;
+        connection.open_holding(threads.iter().map(|shared| shared.id.clone()));
+        let threads = threads.into_iter().map(|shared| Thread::new(Arc::clone(&core), shared));
+        let answered = AtomicBool::new(again);
+        let restoring = stream::iter(threads).map(|thread| thread.restored(connection, router, &answered));
+        let silent: Vec<Thread> =
+            restoring.buffer_unordered(MOST_AT_ONCE).filter_map(std::future::ready).collect().await;
+        if !silent.is_empty() && !answered.load(Ordering::Relaxed) {
+            return Err(too_late(self.settings.request_timeout()));
         }
-        for (agent, heard) in router.agents() {
-            if !self.follow(&agent, connection).await? {
+        for thread in silent {
+            thread.give_up(connection, router, &too_late(self.settings.request_timeout()));
+        }
+        let agents = router.agents().into_iter().map(|(agent, heard)| async move {
+            let works = self.follow(&agent, connection).await.unwrap_or_else(|error| {
+                tracing::warn!(thread = agent, %error, "a sub-agent could not be followed again");
+                false
+            });
+            if !works {
                 router.found_agent_idle(&agent, heard);
             }
-        }
+        });
+        stream::iter(agents).buffer_unordered(MOST_AT_ONCE).collect::<()>().await;
         Ok(())
     }
 
@@ -53,19 +80,49 @@ impl Core {
     async fn follow(&self, thread: &str, connection: &Arc<Connection>) -> Result<bool, Error> {
         let params = json!({ "threadId": thread, "excludeTurns": true }).to_string();
         let options = CallOptions::within(self.settings.request_timeout());
-        match connection.handshake("thread/resume", Some(&params), options).answer().await {
-            Ok(answer) => Ok(!Resumed::read(&answer)?.is_idle()),
-            Err(error @ Error::Rpc(_)) => {
-                tracing::warn!(thread, %error, "a sub-agent could not be followed again");
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        let answer = connection.handshake("thread/resume", Some(&params), options).answer().await?;
+        Ok(!Resumed::read(&answer)?.is_idle())
     }
 }
 
 impl Thread {
-    /// Follows the thread again, over a new line that is not open to others yet, and gives its turns what they missed.
+    /// Restores the thread, or gives it up. It comes back from here if it was not answered in time, and neither was
+    /// any other by then.
+    async fn restored(
+        self,
+        connection: &Arc<Connection>,
+        router: &Router,
+        answered: &AtomicBool,
+    ) -> Option<Self> {
+        let limit = self.call_options().timeout;
+        let restored = tokio::time::timeout(limit, self.restore(connection, router)).await;
+        match restored.unwrap_or_else(|_| Err(too_late(limit))) {
+            Ok(()) => connection.release(self.id()),
+            Err(Error::Timeout { .. }) if !answered.load(Ordering::Relaxed) => return Some(self),
+            Err(error) => self.give_up(connection, router, &error),
+        }
+        answered.store(true, Ordering::Relaxed);
+        None
+    }
+
+    /// Goes on without the thread: its turns are lost, and it is loaded anew when it is needed.
+    fn give_up(&self, connection: &Connection, router: &Router, error: &Error) {
+        tracing::warn!(thread = self.id(), %error, "a thread could not be brought back");
+        let active = router.active(self.id()).borrow().clone();
+        router.found_idle(self.id(), &active);
+        self.shared.unloaded();
+        self.lose_turns(router, router.paused(self.id()), error);
+        connection.give_up(
+            self.id(),
+            &Error::Lost(format!(
+                "the connection was lost, and thread {} could not be brought back: {error}; nothing was sent",
+                self.id()
+            )),
+        );
+    }
+
+    /// Follows the thread again, over a new line that does not carry its requests yet, and gives its turns what they
+    /// missed.
     ///
     /// Wire: `thread/resume`, `thread/read`.
     pub(crate) async fn restore(&self, connection: &Arc<Connection>, router: &Router) -> Result<(), Error> {
@@ -163,4 +220,10 @@ impl Thread {
             }
         }
     }
+}
+
+fn too_late(limit: Duration) -> Error {
+    let timeout_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    let message = format!("thread/resume was not answered within {timeout_ms} ms");
+    Error::Timeout { message, method: Some("thread/resume".to_owned()), timeout_ms }
 }
