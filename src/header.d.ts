@@ -428,8 +428,12 @@ export type TurnEvent = Protocol.Notification
 export interface TurnResult<Parsed = unknown> {
   threadId: string
   turnId: string
-  /** A failed turn rejects with `TurnFailedError`; its partial result has the status `failed`. */
-  status: 'completed' | 'interrupted' | 'failed' | 'inProgress'
+  /**
+   * How it ended, in the server's word. Only `completed` is success: of what a later codex may add, the message is not
+   * parsed either. A failed turn rejects with `TurnFailedError`; its partial result has the status `failed`, that of a
+   * turn which has not ended as far as is known `inProgress`.
+   */
+  status: 'completed' | 'interrupted' | (string & {})
   /**
    * The assistant's last word: the last agent message of phase `final_answer`, else the last without a phase, never a
    * commentary; null where there is none.

@@ -232,7 +232,7 @@ async function threads(codex: Codex, signal: AbortSignal) {
     if (item.type === 'reasoning') item.text
   }
   const times: (number | null)[] = [result.startedAt, result.completedAt, result.durationMs]
-  const ended: 'completed' | 'interrupted' | 'failed' | 'inProgress' = result.status
+  const ended: 'completed' | 'interrupted' | (string & {}) = result.status
   const input: number | undefined = result.usage?.last.inputTokens
   return [total, status, word, times, ended, input]
 }

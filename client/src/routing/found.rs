@@ -117,6 +117,9 @@ impl Router {
     /// what was known of it.
     pub fn found_idle(&self, thread: &str, active: &Option<String>) {
         if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
+            for paused in route.paused.values_mut() {
+                paused.idle = true;
+            }
             route.active.send_if_modified(|now| {
                 let stale = now.is_some() && now == active;
                 if stale {

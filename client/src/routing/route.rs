@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::watch;
 
-use super::ThreadSink;
+use super::{ThreadSink, TurnSink};
 use super::held::Held;
 use super::owner::{Owner, Whose};
 use super::router::Running;
@@ -110,6 +110,11 @@ impl Route {
         Self { starting: Some(starting), ..Self::default() }
     }
 
+    /// Where the events of the turns go that run.
+    pub(super) fn sinks(&self) -> impl Iterator<Item = &Arc<dyn TurnSink>> {
+        self.turns.values().filter_map(|running| running.sink.as_ref())
+    }
+
     /// Every turn of this client.
     pub(super) fn into_turns(self) -> impl Iterator<Item = Running> {
         let paused = self.paused.into_values().map(|paused| paused.running);
@@ -170,7 +175,8 @@ impl Route {
             }
         }
         let idle = match notification.method {
-            "thread/closed" | "thread/archived" | "thread/deleted" => true,
+            // The end of a turn that it does not name, or in words that can't be read.
+            "thread/closed" | "thread/archived" | "thread/deleted" | "turn/completed" => true,
             "thread/status/changed" => !is_active(notification.line),
             _ => false,
         };
@@ -180,7 +186,7 @@ impl Route {
             }
             // The end of a turn may go untold: it must not keep those that wait behind it.
             self.active.send_replace(None);
-            for sink in self.turns.values().filter_map(|running| running.sink.as_ref()) {
+            for sink in self.sinks() {
                 sink.thread_idle();
             }
             for paused in self.paused.values_mut() {

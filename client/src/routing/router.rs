@@ -49,6 +49,11 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// Whether it is over, as far as is known where its events go.
+    fn has_ended(&self) -> bool {
+        self.sink.as_ref().is_none_or(|sink| sink.has_ended())
+    }
+
     pub(super) fn is(&self, owner: &Arc<Owner>) -> bool {
         Arc::ptr_eq(&self.owner, owner)
     }
@@ -126,7 +131,10 @@ impl Router {
                 }
                 false
             }
-            _ => false,
+            (None, _) => {
+                inner.doubt_all(notification);
+                false
+            }
         };
         let delivered =
             delivered || thread.as_deref().is_some_and(|thread| inner.give_agent(thread, notification));
@@ -244,7 +252,7 @@ impl Inner {
         let turn = route.named(turn).to_owned();
         if let Some(running) = route.turns.get(&turn).cloned() {
             self.deliver(&running, notification);
-            if notification.method == "turn/completed" {
+            if notification.method == "turn/completed" && running.has_ended() {
                 // What still comes for it, such as the output of a command that goes on, comes after its end.
                 self.forget(thread, &turn);
             } else {
@@ -264,12 +272,28 @@ impl Inner {
             return false;
         }
         let is_agents = route.starting.is_some() && self.is_agents(thread, &turn, notification);
-        match self.threads.get_mut(thread).and_then(|route| route.starting.as_mut()) {
+        let Some(route) = self.threads.get_mut(thread) else { return false };
+        match &mut route.starting {
             Some(starting) if !is_agents => {
                 starting.early.push(notification.line);
                 true
             }
-            _ => false,
+            _ => {
+                if notification.method == "turn/completed" {
+                    // A thread works on one turn at a time: it may be the end of a known one that can't be read.
+                    route.tell(notification);
+                }
+                false
+            }
+        }
+    }
+
+    /// Some turn has ended, and which one can't be read: each looks whether it was it.
+    fn doubt_all(&self, notification: &Notification<'_>) {
+        if notification.method == "turn/completed" {
+            for sink in self.threads.values().flat_map(Route::sinks) {
+                sink.thread_idle();
+            }
         }
     }
 

@@ -20,6 +20,9 @@ impl TurnSink for Sink {
     fn thread_idle(&self) {
         *lock(&self.idle) += 1;
     }
+    fn has_ended(&self) -> bool {
+        lock(&self.events).iter().any(|line| line.contains("turn/completed"))
+    }
     fn wake(&self) {
         *lock(&self.woken) += 1;
     }
@@ -389,4 +392,17 @@ impl TurnSink for Review {
         !self.over
     }
     fn connection_ended(&self, _: &Error) {}
+}
+
+#[test]
+fn an_end_of_no_readable_turn_is_a_doubt_of_each_it_may_be_of() {
+    let rig = Rig::new();
+    let (one, other) = (rig.turn("t", "u"), rig.turn("elsewhere", "v"));
+    let ended = |params: Value| json!({ "method": "turn/completed", "params": params }).to_string();
+    rig.send(&ended(json!({ "threadId": "t", "turn": null })));
+    assert_eq!((*lock(&one.idle), *lock(&other.idle)), (1, 0));
+    rig.send(&ended(json!({ "threadId": "t", "turn": "completed" })));
+    assert_eq!((*lock(&one.idle), *lock(&other.idle)), (2, 0));
+    rig.send(&ended(json!(null)));
+    assert_eq!((*lock(&one.idle), *lock(&other.idle)), (3, 1));
 }

@@ -38,7 +38,16 @@ pub(super) struct Meaning {
     /// An error that will not be retried: the turn is about to end.
     pub(super) fatal: bool,
     /// The turn as `turn/completed` describes it.
-    pub(super) completed: Option<WireTurn>,
+    pub(super) completed: Option<Completion>,
+}
+
+/// What `turn/completed` says.
+#[derive(Debug)]
+pub(super) enum Completion {
+    /// How the turn ended.
+    Told(WireTurn),
+    /// That it ended, but not how.
+    Unreadable,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +107,6 @@ pub(super) struct WireTurn {
     started_at: Option<Box<RawValue>>,
     completed_at: Option<Box<RawValue>>,
     duration_ms: Option<Box<RawValue>>,
-    pub(super) items: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -163,7 +171,8 @@ impl Collector {
             }
             "turn/completed" => {
                 let turn = params::<TurnParams>(notification.line).map(|params| params.turn);
-                meaning.completed = Some(turn.unwrap_or_default());
+                let told = turn.filter(WireTurn::has_ended);
+                meaning.completed = Some(told.map_or(Completion::Unreadable, Completion::Told));
             }
             _ => {}
         }
@@ -188,18 +197,9 @@ impl Collector {
         open.chain(complete).collect()
     }
 
-    /// Takes over the items of a turn that was read from the server, where none came by themselves.
-    pub(super) fn adopt(&mut self, turn: &WireTurn) {
-        if self.items.is_empty() {
-            let items =
-                turn.items.as_deref().map(|items| serde_json::from_str::<Vec<&RawValue>>(items.get()));
-            for item in items.and_then(Result::ok).unwrap_or_default() {
-                let line: Arc<str> = item.get().into();
-                if let Ok(item) = serde_json::from_str::<&RawValue>(&line) {
-                    self.item(&line, item);
-                }
-            }
-        }
+    /// Whether no item is complete.
+    pub(super) fn has_no_items(&self) -> bool {
+        self.items.is_empty()
     }
 
     fn item(&mut self, line: &Arc<str>, raw: &RawValue) -> Option<String> {
@@ -237,17 +237,13 @@ impl Collector {
     /// The result of a turn that the server says is over; a failed one is an error.
     pub(super) fn end(&self, thread_id: &str, turn_id: &str, turn: &WireTurn) -> Result<TurnResult, Error> {
         let number = |value: &Option<Box<RawValue>>| value.as_ref().map(|value| value.get().to_owned());
-        let status = match turn.status.as_deref().and_then(string).as_deref() {
-            Some("interrupted") => TurnStatus::Interrupted,
-            Some("failed") => TurnStatus::Failed,
-            // A status that this version does not know ends the turn all the same.
-            _ => TurnStatus::Completed,
-        };
+        // Without a word for it nobody can call it a success.
+        let status = turn.status().map_or(TurnStatus::InProgress, |word| TurnStatus::of(&word));
         let mut result = self.result(thread_id, turn_id, status);
         result.started_at = number(&turn.started_at);
         result.completed_at = number(&turn.completed_at);
         result.duration_ms = number(&turn.duration_ms);
-        match status {
+        match result.status {
             TurnStatus::Failed => Err(self.failure(turn.error.as_deref().or(self.fatal.as_deref()), result)),
             _ => Ok(result),
         }
@@ -271,9 +267,18 @@ impl Collector {
 }
 
 impl WireTurn {
-    pub(super) fn is_over(&self) -> bool {
-        let status = self.status.as_deref().and_then(string);
-        !matches!(status.as_deref(), None | Some("inProgress"))
+    /// A turn with a word for how it ended.
+    pub(super) fn ended(turn: &RawValue) -> Option<Self> {
+        serde_json::from_str::<Self>(turn.get()).ok().filter(Self::has_ended)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.status().is_some_and(|word| word != "inProgress")
+    }
+
+    /// The server's word for how it ended.
+    fn status(&self) -> Option<Cow<'_, str>> {
+        self.status.as_deref().and_then(string)
     }
 }
 

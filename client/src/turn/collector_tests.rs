@@ -30,10 +30,17 @@ fn completed(turn: &Value) -> String {
     notification("turn/completed", &json!({ "threadId": "t", "turn": turn }))
 }
 
+fn told(meaning: Meaning) -> WireTurn {
+    match meaning.completed {
+        Some(Completion::Told(turn)) => turn,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The end of a turn by these notifications, the last of which is its `turn/completed`.
 fn end(lines: &[String]) -> Result<TurnResult, Error> {
     let (collector, meaning) = after(lines);
-    collector.end("t", "u", &meaning.completed.expect("turn/completed is read as the end"))
+    collector.end("t", "u", &told(meaning))
 }
 
 fn ended(mut lines: Vec<String>) -> TurnResult {
@@ -116,22 +123,6 @@ fn items_of_the_end_are_a_summary_and_not_taken_over() {
 }
 
 #[test]
-fn t2_a_turn_that_was_read_brings_its_items_where_none_came() {
-    let turn: WireTurn = serde_json::from_value(json!({ "status": "completed", "startedAt": 5,
-        "items": [{ "type": "agentMessage", "id": "m", "text": "stored" }] }))
-    .unwrap();
-    let mut collector = Collector::default();
-    collector.adopt(&turn);
-    let result = collector.end("t", "u", &turn).unwrap();
-    assert_eq!((result.items.len(), result.final_response().as_deref()), (1, Some("stored")));
-
-    let (mut collector, _) = after(&[message("streamed", None)]);
-    collector.adopt(&turn);
-    let result = collector.end("t", "u", &turn).unwrap();
-    assert_eq!((result.items.len(), result.final_response().as_deref()), (1, Some("streamed")));
-}
-
-#[test]
 fn usage_is_the_last_one() {
     let usage = |total: u32| {
         let usage = json!({ "total": { "totalTokens": total }, "last": {}, "modelContextWindow": null });
@@ -148,7 +139,7 @@ fn the_result_is_valid_json_whatever_is_in_it() {
     let turn = json!({ "status": "interrupted", "startedAt": 1_700_000_000, "completedAt": 1.5,
         "durationMs": null });
     let (collector, meaning) = after(&[message(strange, None), completed(&turn)]);
-    let result = collector.end(strange, strange, &meaning.completed.unwrap()).unwrap();
+    let result = collector.end(strange, strange, &told(meaning)).unwrap();
     assert_eq!(
         as_value(&result),
         json!({ "threadId": strange, "turnId": strange, "status": "interrupted", "finalResponse": strange,
@@ -160,13 +151,8 @@ fn the_result_is_valid_json_whatever_is_in_it() {
 #[test]
 fn t12_what_is_not_known_ends_the_turn_as_usual() {
     for turn in [
-        json!({ "status": "paused" }),
-        json!({ "status": { "type": "completed" } }),
-        json!({ "status": null }),
-        json!({}),
         json!({ "status": "completed", "items": null, "error": 5, "startedAt": "now" }),
         json!({ "status": "completed", "items": { "first": 1 } }),
-        json!(null),
     ] {
         let result = end(&[message("done", None), completed(&turn)]).unwrap();
         assert_eq!(result.status, TurnStatus::Completed, "{turn}");
@@ -282,11 +268,35 @@ fn t5_and_t6_only_an_error_that_will_not_be_retried_is_the_end() {
 }
 
 #[test]
-fn a_turn_is_over_when_its_status_says_so() {
-    let over =
-        |status: Value| serde_json::from_value::<WireTurn>(json!({ "status": status })).unwrap().is_over();
-    assert!(
-        over(json!("completed")) && over(json!("failed")) && over(json!("interrupted")) && over(json!("odd"))
-    );
-    assert!(!over(json!("inProgress")) && !over(json!(null)) && !over(json!(5)));
+fn success_is_completed_alone() {
+    let status = |status: &str| ended_as(json!({ "id": "u", "status": status }));
+    assert_eq!(status("completed"), ("completed".to_owned(), TurnStatus::Completed));
+    assert_eq!(status("interrupted"), ("interrupted".to_owned(), TurnStatus::Interrupted));
+    let word = "superseded \"\u{e9}";
+    assert_eq!(status(word), (word.to_owned(), TurnStatus::Other(word.to_owned())));
+}
+
+fn ended_as(turn: Value) -> (String, TurnStatus) {
+    let result = end(&[completed(&turn)]).unwrap();
+    (as_value(&result)["status"].as_str().unwrap().to_owned(), result.status)
+}
+
+#[test]
+fn an_end_that_does_not_say_how_is_none() {
+    let unreadable = [
+        json!({ "id": "u" }),
+        json!({ "id": "u", "status": null }),
+        json!({ "id": "u", "status": 5 }),
+        json!({ "id": "u", "status": { "completed": true } }),
+        json!({ "id": "u", "status": "inProgress" }),
+        json!("completed"),
+        json!(null),
+        json!([]),
+    ];
+    for turn in unreadable {
+        let (_, meaning) = after(&[completed(&turn)]);
+        assert!(matches!(meaning.completed, Some(Completion::Unreadable)), "{turn}");
+    }
+    let (_, meaning) = after(&[notification("turn/completed", &json!({ "turnId": "u" }))]);
+    assert!(matches!(meaning.completed, Some(Completion::Unreadable)));
 }

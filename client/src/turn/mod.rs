@@ -6,10 +6,10 @@ mod deltas;
 mod event_log;
 mod log;
 mod reader;
-mod recovery;
 mod result;
 mod state;
 mod step;
+mod stored;
 mod view;
 
 pub use deltas::LogText;
@@ -17,4 +17,5 @@ pub use log::{Batch, Piece, ReaderKind};
 pub use reader::EventReader;
 pub use result::{Continuation, Slice, TurnResult, TurnStatus};
 pub use state::{Phase, TurnEnd, TurnState};
+pub use stored::{Proof, proof};
 pub use view::{View, Waiting};

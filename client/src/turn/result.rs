@@ -27,9 +27,8 @@ impl Slice {
     }
 }
 
-/// How a turn ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// How a turn ended. Only [`TurnStatus::Completed`] is success.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnStatus {
     /// By itself.
     Completed,
@@ -39,15 +38,30 @@ pub enum TurnStatus {
     Failed,
     /// It has not, as far as is known.
     InProgress,
+    /// In a way that this version does not know: the server's word for it.
+    Other(String),
 }
 
 impl TurnStatus {
-    fn name(self) -> &'static str {
+    /// What the server calls by this word.
+    pub(super) fn of(word: &str) -> Self {
+        match word {
+            "completed" => Self::Completed,
+            "interrupted" => Self::Interrupted,
+            "failed" => Self::Failed,
+            "inProgress" => Self::InProgress,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The word of the wire.
+    pub fn word(&self) -> &str {
         match self {
             Self::Completed => "completed",
             Self::Interrupted => "interrupted",
             Self::Failed => "failed",
             Self::InProgress => "inProgress",
+            Self::Other(word) => word,
         }
     }
 }
@@ -98,12 +112,12 @@ impl TurnResult {
         let items: Vec<&str> = self.items.iter().map(Slice::json).collect();
         format!(
             concat!(
-                r#"{{"threadId":{},"turnId":{},"status":"{}","finalResponse":{},"items":[{}],"usage":{},"#,
+                r#"{{"threadId":{},"turnId":{},"status":{},"finalResponse":{},"items":[{}],"usage":{},"#,
                 r#""startedAt":{},"completedAt":{},"durationMs":{}}}"#
             ),
             serde_json::Value::from(self.thread_id.as_str()),
             serde_json::Value::from(self.turn_id.as_str()),
-            self.status.name(),
+            serde_json::Value::from(self.status.word()),
             text(&self.final_response),
             items.join(","),
             text(&self.usage),

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::agents::{FileChanges, SubAgents};
-use super::collector::{Collector, WireTurn};
+use super::collector::{Collector, Completion, WireTurn};
 use super::event_log::{EventLog, LogEnd};
 use super::log::Entered;
-use super::recovery::{ending, missed};
 use super::result::{TurnResult, TurnStatus};
+use super::stored::{Proof, ending, is_numbered, missed, proof};
 use crate::routing::TurnSink;
 use crate::rpc::Notification;
 use crate::{Error, Secrets, lock};
@@ -32,8 +32,10 @@ pub struct TurnEnd {
 pub struct Phase {
     /// `turn/started` came: from now on it can be interrupted.
     pub started: bool,
-    /// There are signs that it is over, but no `turn/completed`.
+    /// There are signs that it is over, but nothing that says how it ended.
     pub doubtful: bool,
+    /// How many such signs there were.
+    pub doubts: u32,
     /// It has ended.
     pub ended: bool,
     /// It waits for a handler of this program.
@@ -66,6 +68,8 @@ struct Inner {
     waiting_runs: usize,
     collector: Collector,
     aborted: bool,
+    /// The server has said that it is over, in words that can't be read.
+    said_over: bool,
     /// The other id that the server has for the turn.
     alias: Option<String>,
     /// What is let go at the end.
@@ -92,6 +96,7 @@ impl TurnState {
                 waiting_runs: 0,
                 collector: Collector::new(secrets),
                 aborted: false,
+                said_over: false,
                 alias: None,
                 held: None,
                 end: None,
@@ -159,19 +164,65 @@ impl TurnState {
         self.wake();
     }
 
-    /// Ends the turn as the server's own record of it says; false where that leaves it open.
-    pub fn finish_as_read(&self, turn: &RawValue) -> bool {
-        let Ok(turn) = serde_json::from_str::<WireTurn>(turn.get()) else { return false };
-        if !turn.is_over() {
-            return false;
-        }
+    /// Ends the turn as the server has it stored. Where events were missed, or none came, what is stored there is told
+    /// before. False where that has no word for how it ended.
+    pub fn settle(&self, stored: &RawValue) -> bool {
+        let Some(turn) = WireTurn::ended(stored) else { return false };
         let mut inner = lock(&self.inner);
-        inner.collector.adopt(&turn);
-        let outcome = inner.collector.end(&self.thread_id, &self.turn_id, &turn).map(Arc::new);
-        self.set_end(&mut inner, TurnEnd { outcome, completed: true });
-        drop(inner);
+        let is_told = inner.known.is_some() && !inner.said_over;
+        // What has a number there may be known by its id.
+        if (inner.known.is_some() || inner.collector.has_no_items()) && !is_numbered(stored) {
+            drop(inner);
+            self.tell_missed(stored);
+            inner = lock(&self.inner);
+        }
+        if is_told {
+            drop(inner);
+            self.tell_end(stored);
+        } else {
+            self.end_as(&mut inner, &turn);
+            drop(inner);
+        }
         self.wake();
         true
+    }
+
+    /// The server has said that it is over, in words that can't be read.
+    pub fn is_said_over(&self) -> bool {
+        lock(&self.inner).said_over
+    }
+
+    fn tell_missed(&self, stored: &RawValue) {
+        let mut inner = lock(&self.inner);
+        let known = inner.collector.known();
+        inner.known = Some(known.clone());
+        drop(inner);
+        let has_started = self.phase.borrow().started;
+        for line in missed(stored, &self.thread_id, &self.turn_id, has_started, &known) {
+            crate::rpc::with_notification(&line, |notification| {
+                self.event(notification);
+            });
+        }
+    }
+
+    fn tell_end(&self, stored: &RawValue) {
+        if self.end().is_none() {
+            crate::rpc::with_notification(&ending(stored, &self.thread_id), |notification| {
+                self.event(notification);
+            });
+        }
+    }
+
+    fn end_as(&self, inner: &mut Inner, turn: &WireTurn) {
+        let outcome = inner.collector.end(&self.thread_id, &self.turn_id, turn).map(Arc::new);
+        self.set_end(inner, TurnEnd { outcome, completed: true });
+    }
+
+    fn doubt(&self) {
+        self.phase.send_modify(|phase| {
+            phase.doubtful = true;
+            phase.doubts = phase.doubts.wrapping_add(1);
+        });
     }
 
     /// The failure that the server announced without ending the turn.
@@ -239,9 +290,9 @@ impl TurnState {
         lock(&self.inner).aborted = true;
     }
 
-    /// The signs that the turn is over were wrong.
-    pub fn no_doubt(&self) {
-        self.phase.send_modify(|phase| phase.doubtful = false);
+    /// The signs that the turn is over were wrong, as many as there were.
+    pub fn no_doubt(&self, doubts: u32) {
+        self.phase.send_modify(|phase| phase.doubtful &= phase.doubts != doubts);
     }
 
     /// Whether nobody reads and nobody waits for the result.
@@ -292,19 +343,25 @@ impl TurnSink for TurnState {
         let meaning = inner.collector.read(notification);
         let (line, message) = (meaning.line, meaning.message);
         let wake = self.log.push(Entered { notification, delta, line, message });
-        if meaning.started || meaning.fatal {
-            self.phase.send_modify(|phase| {
-                phase.started |= meaning.started;
-                phase.doubtful |= meaning.fatal;
-            });
+        if meaning.started {
+            self.phase.send_modify(|phase| phase.started = true);
         }
-        if let Some(turn) = meaning.completed {
-            let outcome = inner.collector.end(&self.thread_id, &self.turn_id, &turn).map(Arc::new);
-            self.set_end(&mut inner, TurnEnd { outcome, completed: true });
-            drop(inner);
-            // The end is not kept waiting for what else may come.
-            self.wake();
-            return false;
+        if meaning.fatal {
+            self.doubt();
+        }
+        match meaning.completed {
+            Some(Completion::Told(turn)) => {
+                self.end_as(&mut inner, &turn);
+                drop(inner);
+                // The end is not kept waiting for what else may come.
+                self.wake();
+                return false;
+            }
+            Some(Completion::Unreadable) => {
+                inner.said_over = true;
+                self.doubt();
+            }
+            None => {}
         }
         wake
     }
@@ -319,7 +376,7 @@ impl TurnSink for TurnState {
     }
 
     fn thread_idle(&self) {
-        self.phase.send_modify(|phase| phase.doubtful = true);
+        self.doubt();
     }
 
     fn agent_joined(&self, _thread: &str) {
@@ -362,16 +419,7 @@ impl TurnSink for TurnState {
     }
 
     fn recover(&self, turn: &RawValue) {
-        let mut inner = lock(&self.inner);
-        let known = inner.collector.known();
-        inner.known = Some(known.clone());
-        drop(inner);
-        let has_started = self.phase.borrow().started;
-        for line in missed(turn, &self.thread_id, &self.turn_id, has_started, &known) {
-            crate::rpc::with_notification(&line, |notification| {
-                self.event(notification);
-            });
-        }
+        self.tell_missed(turn);
     }
 
     fn has_ended(&self) -> bool {
@@ -379,12 +427,10 @@ impl TurnSink for TurnState {
     }
 
     fn conclude(&self, turn: &RawValue) {
-        if let Some(line) = ending(turn, &self.thread_id)
-            && self.end().is_none()
-        {
-            crate::rpc::with_notification(&line, |notification| {
-                self.event(notification);
-            });
+        match proof(turn) {
+            Proof::Over => self.tell_end(turn),
+            Proof::Nothing => self.doubt(),
+            Proof::Running => {}
         }
     }
 

@@ -169,9 +169,7 @@ impl Thread {
         }
         self.hear_usage(ask("thread/read", json!({ "threadId": self.id() }).to_string())).await?;
         for turn in paused {
-            // One that is about to begin is stored as interrupted: which of both it is turns out later.
-            let is_clear = resumed.is_idle() || !resumed.is_interrupted(&turn);
-            router.resume(self.id(), &turn, resumed.turn(&turn).filter(|_| is_clear));
+            router.resume(self.id(), &turn, resumed.turn(&turn));
         }
         Ok(())
     }

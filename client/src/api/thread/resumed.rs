@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::Error;
 use crate::rpc::read_answer;
+use crate::turn::{Proof, proof};
 
 /// A thread is written to disk a moment after its first turn was accepted. It is looked for again after this.
 pub(crate) const AGAIN: Duration = Duration::from_millis(25);
@@ -34,8 +35,6 @@ struct Status {
 #[derive(Deserialize)]
 struct Identified {
     id: String,
-    #[serde(default)]
-    status: String,
 }
 
 /// A turn with its items.
@@ -88,13 +87,8 @@ impl Resumed {
     /// The turn that runs.
     pub(crate) fn running(&self) -> Option<(String, &RawValue)> {
         let last = self.thread.turns.last()?;
-        let Identified { id, status } = identified(last)?;
-        (status == "inProgress").then_some((id, last))
-    }
-
-    /// Whether a turn is stored as interrupted.
-    pub(crate) fn is_interrupted(&self, id: &str) -> bool {
-        self.turn(id).and_then(identified).is_some_and(|turn| turn.status == "interrupted")
+        let Identified { id } = identified(last)?;
+        (proof(last) == Proof::Running).then_some((id, last))
     }
 
     /// Whether items have numbers in the place of their ids: codex before 0.166 gives them while a turn runs.

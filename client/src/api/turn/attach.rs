@@ -67,11 +67,8 @@ impl Thread {
             state.recover(stored);
         }
         expected.resolve(&state.turn_id, Arc::clone(state) as Arc<dyn TurnSink>);
-        match stored {
-            // So is one stored that is only about to begin: which of both it is turns out later.
-            Some(_) if resumed.is_interrupted(&state.turn_id) => state.thread_idle(),
-            Some(stored) => state.conclude(stored),
-            None => {}
+        if let Some(stored) = stored {
+            state.conclude(stored);
         }
         Ok(())
     }

@@ -103,9 +103,13 @@ impl Codex {
         if !was_completed {
             turn.interrupt(false).await?;
         }
-        let interrupted = turn.state().end().and_then(|end| end.outcome.ok());
+        let result = match turn.state().end().map(|end| end.outcome) {
+            // A signal may have come first.
+            Some(Ok(result) | Err(Error::Aborted { result: Some(result) })) => Some(result),
+            _ => None,
+        };
         let was_interrupted =
-            !was_completed && interrupted.is_some_and(|result| result.status == TurnStatus::Interrupted);
+            !was_completed && result.is_some_and(|result| result.status == TurnStatus::Interrupted);
         let events = texts(drain(&turn, ReaderKind::JoinedEvents).await);
         let steps = texts(drain(&turn, ReaderKind::Steps).await);
         Ok(Cancelled { steps, events, was_completed, was_interrupted })

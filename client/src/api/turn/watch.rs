@@ -3,20 +3,25 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::Error;
 use crate::api::core::Core;
 use crate::api::thread::Thread;
+use crate::api::thread::resumed::is_unwritten;
 use crate::api::turn::interrupt::abort;
 use crate::routing::Router;
 use crate::rpc::{Connection, read_answer};
-use crate::turn::{TurnState, TurnStatus};
+use crate::turn::{Proof, TurnState, TurnStatus, proof};
+use crate::{Error, RpcErrorKind};
 
 /// How long a turn that seems over may go without its `turn/completed`.
 const GRACE: Duration = Duration::from_secs(1);
+/// For how long what the server has stored may be behind what has happened, and the pauses before it is read again.
+const PATIENCE: Duration = Duration::from_secs(4);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What watches over a turn needs.
 pub(crate) struct Watch {
@@ -95,30 +100,49 @@ pub(crate) async fn watch_silence(
 }
 
 impl Watch {
-    /// Ends a turn that seems over: with the error that the server announced, or as the server has it stored.
+    /// Ends a turn that seems over: with the error that the server announced, or as the server has it stored. What is
+    /// stored may be behind, so it is read again while it proves nothing.
     async fn settle(&self) {
         let state = &self.state;
         if let Some(error) = state.announced_failure() {
             state.finish(Err(error));
             return;
         }
-        let lost = |why: String| Error::TurnLost {
-            message: format!(
-                "turn {} is over at the server, but how it ended is not known: {why}",
-                state.turn_id
-            ),
-            result: Some(state.partial_in_error(TurnStatus::InProgress)),
+        let lost = |why: &str| {
+            let turn = &state.turn_id;
+            state.finish(Err(Error::TurnLost {
+                message: format!("turn {turn} is over at the server, but how it ended is not known: {why}"),
+                result: Some(state.partial_in_error(TurnStatus::InProgress)),
+            }));
         };
-        match self.read().await {
-            Ok(Some(true)) => state.no_doubt(),
-            Ok(Some(false)) => state.finish(Err(lost("the server still has it as running".to_owned()))),
-            Ok(None) => {}
-            Err(error) => state.finish(Err(lost(error.to_string()))),
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let doubts = state.phase().borrow().doubts;
+            let is_late = Instant::now() >= deadline;
+            match self.read().await {
+                Err(error) if is_late || !may_pass(&error) => return lost(&error.to_string()),
+                Err(_) => {}
+                Ok(Found::Works) if !state.is_said_over() => return state.no_doubt(doubts),
+                Ok(Found::Over(turn)) if state.settle(&turn) => return,
+                // For so long it would not have been behind.
+                Ok(Found::Nothing(turn)) if is_late && state.settle(&turn) => return,
+                Ok(Found::Over(_) | Found::Nothing(_)) if is_late => {
+                    return lost("what is stored can't be read");
+                }
+                Ok(Found::Works | Found::Running) if is_late => {
+                    return lost("the server still has it as running");
+                }
+                Ok(Found::Missing) if is_late => return lost("the server does not have it"),
+                Ok(_) => {}
+            }
+            sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
         }
     }
 
-    /// Asks the server for the turn. `None`: it has ended by that; else whether its thread is at work.
-    async fn read(&self) -> Result<Option<bool>, Error> {
+    /// Asks the server for the turn. Wire: `thread/read`.
+    async fn read(&self) -> Result<Found, Error> {
         #[derive(Deserialize)]
         struct Answer<'a> {
             #[serde(borrow)]
@@ -141,15 +165,39 @@ impl Watch {
         let params = json!({ "threadId": self.state.thread_id, "includeTurns": true }).to_string();
         let call = self.connection.request("thread/read", Some(&params), self.thread.call_options());
         let answer = call.answer().await?;
-        let answer: Answer<'_> = read_answer("thread/read", &answer)?;
-        let is_it = |turn: &&&RawValue| {
+        let Answer { thread } = read_answer("thread/read", &answer)?;
+        let is_it = |turn: &&RawValue| {
             serde_json::from_str::<Identified>(turn.get()).is_ok_and(|turn| turn.id == self.state.turn_id)
         };
-        if let Some(turn) = answer.thread.turns.iter().find(is_it)
-            && self.state.finish_as_read(turn)
-        {
-            return Ok(None);
-        }
-        Ok(Some(answer.thread.status.is_some_and(|status| status.r#type == "active")))
+        let at = thread.turns.iter().position(is_it);
+        let turn = at.and_then(|at| thread.turns.get(at));
+        // What works in the thread after a later turn was begun is not this one.
+        let is_last = at.is_none_or(|at| at + 1 == thread.turns.len());
+        let works = is_last && thread.status.is_some_and(|status| status.r#type == "active");
+        Ok(match turn.map(|turn| (turn, proof(turn))) {
+            Some((turn, Proof::Over)) => Found::Over((*turn).to_owned()),
+            _ if works => Found::Works,
+            Some((turn, Proof::Nothing)) => Found::Nothing((*turn).to_owned()),
+            Some((_, Proof::Running)) => Found::Running,
+            None => Found::Missing,
+        })
     }
+}
+
+/// What the server has of a turn that seems over.
+enum Found {
+    /// Its thread is at work.
+    Works,
+    /// It is stored as running, though its thread does nothing.
+    Running,
+    /// It is stored, and that proves nothing.
+    Nothing(Box<RawValue>),
+    /// It is stored as over.
+    Over(Box<RawValue>),
+    Missing,
+}
+
+/// Whether reading again may give another answer.
+fn may_pass(error: &Error) -> bool {
+    is_unwritten(error) || matches!(error, Error::Rpc(error) if error.kind == RpcErrorKind::ServerBusy)
 }

@@ -1,16 +1,39 @@
-//! What a turn missed while there was no connection, as the events that would have told it.
+//! A turn as the server has stored it: what that proves about its end, and what it tells one who missed events. All who
+//! are given a stored turn ask here.
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-#[derive(Deserialize)]
+/// What a stored turn proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// It runs, or did a moment ago.
+    Running,
+    /// Nothing: it may still run, or have ended in another way than is written there. It is to be read again.
+    Nothing,
+    /// It has ended, as is written there.
+    Over,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
 struct Stored<'a> {
     #[serde(borrow, default)]
     items: Vec<&'a RawValue>,
     #[serde(default)]
     status: Value,
+    #[serde(default)]
+    completed_at: Value,
+}
+
+/// What a stored turn proves about its end.
+///
+/// codex writes turns down a moment after they happened. Until then one that runs, or has just completed, is stored as
+/// interrupted, and has no `completedAt`.
+pub fn proof(turn: &RawValue) -> Proof {
+    serde_json::from_str::<Stored<'_>>(turn.get()).map_or(Proof::Nothing, |stored| stored.proof())
 }
 
 #[derive(Deserialize)]
@@ -36,7 +59,7 @@ pub(super) fn missed(
     if !has_started {
         events.push(turn_event("turn/started", thread_id, turn));
     }
-    let is_over = stored.is_over();
+    let is_over = stored.proof() == Proof::Over;
     for raw in &stored.items {
         let Ok(item) = serde_json::from_str::<StoredItem>(raw.get()) else { continue };
         let is_complete = is_over || item.is_complete();
@@ -55,15 +78,29 @@ pub(super) fn missed(
     events
 }
 
-/// The event that ends the turn, if what is stored says that it is over.
-pub(super) fn ending(turn: &RawValue, thread_id: &str) -> Option<String> {
-    let stored: Stored<'_> = serde_json::from_str(turn.get()).ok()?;
-    stored.is_over().then(|| turn_event("turn/completed", thread_id, turn))
+/// The event that ends the turn.
+pub(super) fn ending(turn: &RawValue, thread_id: &str) -> String {
+    turn_event("turn/completed", thread_id, turn)
+}
+
+/// Whether items have numbers in the place of their ids: codex before 0.166 gives them while a turn runs.
+pub(super) fn is_numbered(turn: &RawValue) -> bool {
+    let number = |item: &&RawValue| {
+        let item = serde_json::from_str::<StoredItem>(item.get()).ok();
+        let id = item.and_then(|item| item.id.strip_prefix("item-").map(str::to_owned));
+        id.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    serde_json::from_str::<Stored<'_>>(turn.get()).is_ok_and(|stored| stored.items.iter().any(number))
 }
 
 impl Stored<'_> {
-    fn is_over(&self) -> bool {
-        !matches!(self.status.as_str(), None | Some("inProgress"))
+    fn proof(&self) -> Proof {
+        match self.status.as_str() {
+            Some("inProgress") => Proof::Running,
+            Some("interrupted") if self.completed_at.is_null() => Proof::Nothing,
+            Some(_) => Proof::Over,
+            None => Proof::Nothing,
+        }
     }
 }
 
@@ -117,7 +154,34 @@ mod tests {
         let turn = r#"{"id":"u","status":"failed","items":[{"id":"a","status":"inProgress"}]}"#;
         assert_eq!(methods(turn, &[]), ["item/completed a"]);
         let turn = RawValue::from_string(turn.to_owned()).unwrap();
-        assert!(ending(&turn, "t").unwrap().contains(r#""status":"failed""#));
+        assert!(ending(&turn, "t").contains(r#""status":"failed""#));
+    }
+
+    #[test]
+    fn what_a_stored_turn_proves() {
+        let proves = |turn: &str| proof(&RawValue::from_string(turn.to_owned()).unwrap());
+        for (turn, expected) in [
+            (r#"{"status":"inProgress"}"#, Proof::Running),
+            (r#"{"status":"completed","completedAt":null}"#, Proof::Over),
+            (r#"{"status":"failed"}"#, Proof::Over),
+            (r#"{"status":"superseded"}"#, Proof::Over),
+            (r#"{"status":"interrupted","completedAt":7}"#, Proof::Over),
+            (r#"{"status":"interrupted","completedAt":null}"#, Proof::Nothing),
+            (r#"{"status":"interrupted"}"#, Proof::Nothing),
+            (r#"{"status":5}"#, Proof::Nothing),
+            ("{}", Proof::Nothing),
+            ("null", Proof::Nothing),
+            (r#""completed""#, Proof::Nothing),
+        ] {
+            assert_eq!(proves(turn), expected, "{turn}");
+        }
+    }
+
+    #[test]
+    fn a_turn_that_may_still_run_is_not_told_to_its_end() {
+        let turn = r#"{"id":"u","status":"interrupted","items":[{"id":"a","startedAtMs":1,"completedAtMs":2},
+            {"id":"b","startedAtMs":1,"completedAtMs":null}]}"#;
+        assert_eq!(methods(turn, &[]), ["item/completed a", "item/started b"]);
     }
 
     #[test]
