@@ -85,9 +85,7 @@ impl Router {
         let Some(Paused { running, held, idle }) = route.paused.remove(turn) else { return };
         let Some(sink) = running.sink.clone() else { return };
         route.turns.insert(turn.to_owned(), running);
-        if let Some(stored) = stored {
-            sink.recover(stored);
-        }
+        sink.recover(stored);
         let mut lost = None;
         match held.take(turn) {
             // Still under the lock: what comes next must come after these.

@@ -32,8 +32,8 @@ pub trait TurnSink: Send + Sync {
     fn file_changes(&self, _thread: &str, _item: &str) -> Option<String> {
         None
     }
-    /// Takes over what the server has stored of the turn, where events were missed; what else came follows.
-    fn recover(&self, _turn: &RawValue) {}
+    /// Events were missed. Takes over what the server has stored of the turn; what else came follows.
+    fn recover(&self, _stored: Option<&RawValue>) {}
     /// All that came has followed: ends the turn if what is stored says that it is over.
     fn conclude(&self, _turn: &RawValue) {}
     /// Whether the turn is over.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::rpc::Notification;
 
+/// The method of the assistant's words.
+pub(super) const AGENT_MESSAGE_DELTA: &str = "item/agentMessage/delta";
 /// A run does not grow beyond this. A reader takes it in one go, and V8 keeps strings up to twice as long where
 /// allocating and freeing them is cheap.
 const LONGEST_RUN: usize = 64 * 1024;
@@ -17,6 +19,8 @@ pub(super) struct Deltas {
     text: String,
     /// Known here, where the text is in the cache, so that no reader has to look.
     is_ascii: bool,
+    /// Whether readers of text are given it.
+    is_spoken: bool,
     deltas: Vec<Delta>,
 }
 
@@ -33,7 +37,6 @@ struct Template {
     middle: Box<str>,
     tail: Box<str>,
     has_time: bool,
-    assistant: bool,
 }
 
 /// Text of deltas. Where it is long it is not copied: for as long as it is held, the log adds nothing to it.
@@ -48,9 +51,9 @@ enum Held {
 
 impl Deltas {
     /// A run of one delta; the next of the same kind share its template.
-    pub(super) fn new(parts: &DeltaParts<'_>, before: Option<&Self>) -> Self {
+    pub(super) fn new(parts: &DeltaParts<'_>, is_spoken: bool, before: Option<&Self>) -> Self {
         let template = before.map_or_else(|| Arc::new(parts.template()), |run| Arc::clone(&run.template));
-        let mut run = Self { template, text: String::new(), is_ascii: true, deltas: Vec::new() };
+        let mut run = Self { template, text: String::new(), is_ascii: true, is_spoken, deltas: Vec::new() };
         run.push(parts);
         run
     }
@@ -59,14 +62,14 @@ impl Deltas {
         self.deltas.len()
     }
 
-    /// Whether these are the assistant's words.
-    pub(super) fn is_assistant(&self) -> bool {
-        self.template.assistant
+    /// Whether these are the assistant's words, for readers of text.
+    pub(super) fn is_spoken(&self) -> bool {
+        self.is_spoken
     }
 
     /// Whether a delta is of the same kind: all but its text and time is equal.
-    pub(super) fn takes(&self, parts: &DeltaParts<'_>) -> bool {
-        parts.fit(&self.template)
+    pub(super) fn takes(&self, parts: &DeltaParts<'_>, is_spoken: bool) -> bool {
+        self.is_spoken == is_spoken && parts.fit(&self.template)
     }
 
     /// Whether there is room for its text.
@@ -245,7 +248,7 @@ impl<'a> DeltaParts<'a> {
             text,
             has_time: middle.len() + after < line.len(),
             emitted_at_ms,
-            assistant: notification.method == "item/agentMessage/delta",
+            assistant: notification.method == AGENT_MESSAGE_DELTA,
         })
     }
 
@@ -259,7 +262,6 @@ impl<'a> DeltaParts<'a> {
             middle: self.middle.into(),
             tail: self.tail.into(),
             has_time: self.has_time,
-            assistant: self.assistant,
         }
     }
 }

@@ -76,6 +76,13 @@ impl EventLog {
         !inner.wakers.is_empty()
     }
 
+    /// Events were missed.
+    pub(super) fn gap(&self) {
+        if let Some(log) = &mut self.inner().log {
+            log.gap();
+        }
+    }
+
     /// There will be no more events; the first end counts.
     pub(super) fn end(&self, end: LogEnd) {
         self.inner().end.get_or_insert(end);
@@ -116,6 +123,16 @@ impl EventLog {
         self.kept.store(true, Ordering::Relaxed);
     }
 
+    /// The same where what came after a number of events is still here; else false.
+    pub(super) fn hold_after(&self, events: u64) -> bool {
+        self.hold();
+        let is_here = self.has_events_after(events);
+        if !is_here {
+            self.release();
+        }
+        is_here
+    }
+
     /// Undoes [`Self::hold`].
     pub(super) fn release(&self) {
         let mut inner = self.inner();
@@ -133,7 +150,8 @@ impl EventLog {
         let mut inner = self.inner();
         let id = inner.next_reader;
         inner.next_reader += 1;
-        let start = inner.log.as_ref().and_then(|log| log.cursor_after(after)).unwrap_or_default();
+        let from = |log: &Log| log.cursor_after(after).unwrap_or_else(|| log.start());
+        let start = inner.log.as_ref().map(from).unwrap_or_default();
         inner.readers.insert(id, start);
         drop(inner);
         EventReader::new(Arc::clone(self), stalled, id, kind, start)

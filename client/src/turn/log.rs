@@ -1,12 +1,11 @@
 //! Events in their order, and the places in them. What they mean, and who reads, is not known here.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::collector::string;
-use super::deltas::{DeltaParts, Deltas, LogText};
+use super::deltas::{AGENT_MESSAGE_DELTA, DeltaParts, Deltas, LogText};
+use super::spoken::Spoken;
 use super::step::step_json;
 use crate::rpc::Notification;
 
@@ -18,15 +17,15 @@ const OWN_TEXT_BYTES: usize = 4 * 1024;
 
 /// The events of one turn in the server's order. Adjacent deltas of one item share an entry, which
 /// remembers where each ended: any reader gets them joined or one by one.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Log {
     entries: VecDeque<Entry>,
     /// Number of the first entry that is still here.
     first: u64,
     /// How many events lay before it.
     events_before: u64,
-    /// Bytes of assistant text that came as deltas, by item.
-    streamed: HashMap<Box<str>, usize>,
+    /// What readers of text are given.
+    spoken: Spoken,
 }
 
 #[derive(Debug)]
@@ -123,7 +122,17 @@ pub enum Piece {
 impl Log {
     /// A log that begins after this many events.
     pub(super) fn after_events(events: u64) -> Self {
-        Self { events_before: events, ..Self::default() }
+        Self { events_before: events, spoken: Spoken::in_the_middle(), ..Self::default() }
+    }
+
+    /// Where it begins.
+    pub(super) fn start(&self) -> Cursor {
+        Cursor { entry: self.first, delta: 0, event: self.events_before }
+    }
+
+    /// Events were missed here.
+    pub(super) fn gap(&mut self) {
+        self.spoken.gap();
     }
 
     /// Keeps an event.
@@ -134,33 +143,24 @@ impl Log {
             return self.push_delta(notification, &parts);
         }
         let item = notification.ids.item.as_deref().unwrap_or_default();
-        if let Some(text) = half_delta(notification) {
-            *self.streamed.entry(item.into()).or_default() += text.len();
-            let rest = Some(text.into());
-            let line = Arc::from(notification.line);
-            return self.entries.push_back(Entry::Line { line, rest, completes: false });
+        let mut rest = None;
+        match notification.method {
+            "item/started" => self.spoken.begins(item),
+            "item/completed" => rest = self.spoken.completes(item, message.as_deref()).map(Box::from),
+            // It holds what is no text.
+            AGENT_MESSAGE_DELTA => self.spoken.cuts(item),
+            _ => {}
         }
-        let rest = message.and_then(|text| {
-            let streamed = self.streamed.remove(item).unwrap_or(0);
-            text.get(streamed..).filter(|rest| !rest.is_empty()).map(Box::from)
-        });
         let line = line.unwrap_or_else(|| Arc::from(notification.line));
         let completes = notification.method == "item/completed";
         self.entries.push_back(Entry::Line { line, rest, completes });
     }
 
     fn push_delta(&mut self, notification: &Notification<'_>, parts: &DeltaParts<'_>) {
-        if parts.assistant
-            && let Some(item) = notification.ids.item.as_deref()
-        {
-            match self.streamed.get_mut(item) {
-                Some(bytes) => *bytes += parts.text.len(),
-                None => drop(self.streamed.insert(item.into(), parts.text.len())),
-            }
-        }
+        let is_spoken = parts.assistant && self.spoken.says(notification.ids.item.as_deref(), &parts.text);
         let mut before = None;
         if let Some(Entry::Deltas(last)) = self.entries.back_mut()
-            && last.takes(parts)
+            && last.takes(parts, is_spoken)
         {
             // Where a reader holds its text it stays as it is, and what comes now begins another.
             if let Some(run) = Arc::get_mut(last) {
@@ -172,7 +172,7 @@ impl Log {
             }
             before = Some(&**last);
         }
-        let run = Deltas::new(parts, before);
+        let run = Deltas::new(parts, is_spoken, before);
         self.entries.push_back(Entry::Deltas(Arc::new(run)));
     }
 
@@ -303,7 +303,7 @@ impl Log {
                     if taken.is_empty() {
                         break;
                     }
-                    if run.is_assistant() {
+                    if run.is_spoken() {
                         if !text.is_empty() && text.len() + run.bytes(taken.clone()) > BATCH_BYTES {
                             break;
                         }
@@ -417,14 +417,6 @@ fn flush(batch: &mut Batch, small: &mut String) {
     }
 }
 
-/// The assistant's words of a delta that stays on its line, as it holds half a surrogate pair: U+FFFD here.
-fn half_delta<'a>(notification: &Notification<'a>) -> Option<Cow<'a, str>> {
-    if notification.method != "item/agentMessage/delta" {
-        return None;
-    }
-    string(notification.ids.delta?)
-}
-
 #[cfg(test)]
 #[path = "log_tests.rs"]
-mod tests;
+pub(super) mod tests;

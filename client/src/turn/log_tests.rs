@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -75,7 +77,7 @@ fn read(json: &str) -> Value {
 }
 
 /// The events of a batch, every one as JavaScript would see it.
-fn events(batch: &Batch) -> Vec<Value> {
+pub(in crate::turn) fn events(batch: &Batch) -> Vec<Value> {
     batch.iter().flat_map(piece_events).collect()
 }
 
@@ -107,7 +109,7 @@ fn piece_events(piece: &Piece) -> Vec<Value> {
     }
 }
 
-fn text_of(batch: &Batch) -> String {
+pub(in crate::turn) fn text_of(batch: &Batch) -> String {
     let text = |piece: &Piece| match piece {
         Piece::Text(text) => text.to_string(),
         other => panic!("{other:?} for a reader of text"),
@@ -125,7 +127,7 @@ fn kin(event: &Value) -> Option<Value> {
 }
 
 /// Adjacent deltas of one item as one, with the time of the last.
-fn join(events: &[Value]) -> Vec<Value> {
+pub(in crate::turn) fn join(events: &[Value]) -> Vec<Value> {
     let mut joined: Vec<Value> = Vec::new();
     for event in events {
         match joined.last_mut() {

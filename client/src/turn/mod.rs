@@ -7,6 +7,7 @@ mod event_log;
 mod log;
 mod reader;
 mod result;
+mod spoken;
 mod state;
 mod step;
 mod stored;
@@ -19,3 +20,6 @@ pub use result::{Continuation, Slice, TurnResult, TurnStatus};
 pub use state::{Phase, TurnEnd, TurnState};
 pub use stored::{Proof, proof};
 pub use view::{View, Waiting};
+
+#[cfg(test)]
+mod given_tests;

@@ -280,11 +280,6 @@ impl TurnState {
         self.log.release();
     }
 
-    /// Whether what came after a number of events is still here.
-    pub fn has_events_after(&self, events: u64) -> bool {
-        self.log.has_events_after(events)
-    }
-
     /// The caller has aborted the turn: however it ends now, it ends as aborted.
     pub fn abort(&self) {
         lock(&self.inner).aborted = true;
@@ -418,8 +413,12 @@ impl TurnSink for TurnState {
         self.log.wake();
     }
 
-    fn recover(&self, turn: &RawValue) {
-        self.tell_missed(turn);
+    fn recover(&self, stored: Option<&RawValue>) {
+        if let Some(stored) = stored {
+            self.tell_missed(stored);
+        }
+        // An item that is told as begun may be in its middle as well.
+        self.log.gap();
     }
 
     fn has_ended(&self) -> bool {

@@ -19,13 +19,14 @@ pub struct View {
 impl View {
     /// Looks at a turn.
     pub fn new(state: Arc<TurnState>) -> Self {
-        Self::after(state, 0)
+        state.log().hold();
+        Self { state, stalled: Arc::default(), from: 0 }
     }
 
-    /// Looks at what came after a number of events.
-    pub fn after(state: Arc<TurnState>, events: u64) -> Self {
-        state.log().hold();
-        Self { state, stalled: Arc::default(), from: events }
+    /// Looks at what came after a number of events; none where that is not here any more, or not yet.
+    pub fn after(state: Arc<TurnState>, events: u64) -> Option<Self> {
+        let is_here = state.log().hold_after(events);
+        is_here.then(|| Self { state, stalled: Arc::default(), from: events })
     }
 
     /// Where a reader that has not begun stands.

@@ -36,7 +36,7 @@ impl Thread {
         let Some((turn_id, stored)) = resumed.running() else { return Ok(None) };
         let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, true);
         self.shared.runs(&state);
-        state.recover(stored);
+        state.recover(Some(stored));
         session.router.found_active(self.id(), &turn_id);
         expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
         state.hold(permit);
@@ -63,9 +63,7 @@ impl Thread {
         let read = json!({ "threadId": self.id() }).to_string();
         self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options())).await?;
         let stored = resumed.turn(&state.turn_id);
-        if let Some(stored) = stored {
-            state.recover(stored);
-        }
+        state.recover(stored);
         expected.resolve(&state.turn_id, Arc::clone(state) as Arc<dyn TurnSink>);
         if let Some(stored) = stored {
             state.conclude(stored);

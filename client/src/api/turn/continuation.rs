@@ -85,14 +85,12 @@ impl Codex {
         if state.thread_id != *thread_id {
             return wrong(format!("turn {turn_id} is not of thread {thread_id} but of {}", state.thread_id));
         }
-        if !state.has_events_after(*cursor) {
-            return wrong(format!("turn {turn_id} has no event number {cursor} to go on from"));
-        }
         // With the server the turn has ended: that is no reason to start another.
         let session = self.core.current().map_or_else(|| self.core.session(), Ok)?;
         let shared = self.core.thread(thread_id, || ThreadState::new(thread_id));
         let thread = Thread::new(Arc::clone(&self.core), shared);
-        Ok(Turn::after(thread, Arc::clone(&session.connection), state, *cursor))
+        let turn = Turn::after(thread, Arc::clone(&session.connection), state, *cursor);
+        turn.map_or_else(|| wrong(format!("turn {turn_id} has no event number {cursor} to go on from")), Ok)
     }
 
     /// Interrupts the turn of a continuation if it runs, and gives what was not read of it. Wire:

@@ -28,14 +28,14 @@ impl Turn {
         Self { thread, connection, view: View::new(state) }
     }
 
-    /// The turn again, for readers that begin after a number of events.
+    /// The turn again, for readers that begin after a number of events; none where those after it are not here.
     pub(crate) fn after(
         thread: Thread,
         connection: Arc<Connection>,
         state: Arc<TurnState>,
         events: u64,
-    ) -> Self {
-        Self { thread, connection, view: View::after(state, events) }
+    ) -> Option<Self> {
+        Some(Self { thread, connection, view: View::after(state, events)? })
     }
 
     /// Aborts the turn when it is told to before the turn ends.

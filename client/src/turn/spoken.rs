@@ -1,0 +1,84 @@
+//! What of the assistant's messages a reader of text was given: of each the prefix without a gap, known by its content.
+
+use std::collections::HashMap;
+
+use xxhash_rust::xxh3::Xxh3;
+
+/// The messages that are not complete.
+#[derive(Default)]
+pub(super) struct Spoken {
+    messages: HashMap<Box<str>, Prefix>,
+    /// Events were missed: a message whose beginning was not seen since may be in its middle.
+    has_gap: bool,
+}
+
+/// What was given of a message.
+#[derive(Default)]
+struct Prefix {
+    bytes: usize,
+    content: Box<Xxh3>,
+    /// What comes next may not go on where this ends.
+    is_cut: bool,
+}
+
+impl Spoken {
+    /// Of messages that began before anything was kept.
+    pub(super) fn in_the_middle() -> Self {
+        Self { has_gap: true, ..Self::default() }
+    }
+
+    /// Events were missed.
+    pub(super) fn gap(&mut self) {
+        self.has_gap = true;
+        for message in self.messages.values_mut() {
+            message.is_cut = true;
+        }
+    }
+
+    /// An item begins.
+    pub(super) fn begins(&mut self, item: &str) {
+        // Without a gap its first words say as much.
+        if self.has_gap && !self.messages.contains_key(item) {
+            self.messages.insert(item.into(), Prefix::default());
+        }
+    }
+
+    /// More of a message. False if it is not to be given: it may not go on where what was given ends, or of which message
+    /// it is can't be told. It comes with the complete message then.
+    pub(super) fn says(&mut self, item: Option<&str>, text: &str) -> bool {
+        let Some(item) = item else { return false };
+        if let Some(message) = self.messages.get_mut(item) {
+            return message.takes(text);
+        }
+        let mut message = Prefix { is_cut: self.has_gap, ..Prefix::default() };
+        let given = message.takes(text);
+        self.messages.insert(item.into(), message);
+        given
+    }
+
+    /// Some of a message came and can't be given.
+    pub(super) fn cuts(&mut self, item: &str) {
+        self.messages.entry(item.into()).or_default().is_cut = true;
+    }
+
+    /// A message is complete: what of its text is still to be given. Nothing where it contradicts what was.
+    pub(super) fn completes<'t>(&mut self, item: &str, text: Option<&'t str>) -> Option<&'t str> {
+        let given = self.messages.remove(item).unwrap_or_default();
+        let text = text?;
+        let rest = text.get(given.bytes..)?;
+        // By the length alone another text would do as well.
+        let is_same =
+            xxhash_rust::xxh3::xxh3_128(&text.as_bytes()[..given.bytes]) == given.content.digest128();
+        (is_same && !rest.is_empty()).then_some(rest)
+    }
+}
+
+impl Prefix {
+    fn takes(&mut self, text: &str) -> bool {
+        if !self.is_cut {
+            self.bytes += text.len();
+            self.content.update(text.as_bytes());
+        }
+        !self.is_cut
+    }
+}
