@@ -73,6 +73,10 @@ impl Turn {
 
     /// The assistant's text as it comes, and nothing else: joined, in chunks of whatever was ready.
     ///
+    /// Joined, the chunks of a message are its text, also where a line dropped meanwhile: what may not go on where the
+    /// text so far ends comes with the complete message. Where a server completes a message with another text than it
+    /// had told, nothing is repeated; the true text is that of its `item/completed` and of `finalResponse`.
+    ///
     /// @throws {TurnFailedError} the turn failed; what it had said came before
     #[napi(ts_args_type = "options?: TextOptions", ts_return_type = "TurnStream<string>")]
     pub fn text<'env>(
