@@ -14,7 +14,7 @@ export type Result<M extends ClientMethod> = ClientRequests[M]['result']
 
 /** The client methods that can be called without params. */
 export type OptionalParamsMethod = {
-  [M in ClientMethod]: undefined extends Params<M> ? M : never
+  [M in ClientMethod]: undefined extends Params<M> ? M : Record<never, never> extends Params<M> ? M : never
 }[ClientMethod]
 
 /** The method of a notification from the server. */
@@ -487,13 +487,13 @@ export type AbsolutePathBuf = string
 export type Account =
   | { type: 'apiKey' }
   | { email: string | null; planType: PlanType; type: 'chatgpt'; workspaceName?: string | null }
-  | { type: 'amazonBedrock'; usesCodexManagedCredentials?: boolean }
+  | { type: 'amazonBedrock'; usesCodexManagedCredentials: boolean }
   | { type: 'gcp' }
 
 export interface AccountLoginCompletedNotification {
-  error?: string | null
-  loginId?: string | null
-  onboardingEntrypoint?: DesktopOnboardingEntrypoint | null
+  error: string | null
+  loginId: string | null
+  onboardingEntrypoint: DesktopOnboardingEntrypoint | null
   success: boolean
 }
 
@@ -517,22 +517,22 @@ export interface AccountSecuritySetupNotice {
 }
 
 export interface AccountSession {
-  displayName?: string | null
-  email?: string | null
-  imageUrl?: string | null
+  displayName: string | null
+  email: string | null
+  imageUrl: string | null
   isActive: boolean
   lastUsedAt: number
-  selectedWorkspaceAccountId?: string | null
+  selectedWorkspaceAccountId: string | null
   sessionId: string
-  userId?: string | null
+  userId: string | null
   workspaces: AccountSessionWorkspace[]
 }
 
 export interface AccountSessionWorkspace {
   accountId: string
-  imageUrl?: string | null
-  kind?: AccountSessionWorkspaceKind | null
-  name?: string | null
+  imageUrl: string | null
+  kind: AccountSessionWorkspaceKind | null
+  name: string | null
 }
 
 export type AccountSessionWorkspaceKind = 'personal' | 'workspace'
@@ -542,7 +542,7 @@ export interface AccountSessionsListParams {
 }
 
 export interface AccountSessionsResponse {
-  activeSessionId?: string | null
+  activeSessionId: string | null
   sessions: AccountSession[]
 }
 
@@ -561,20 +561,20 @@ export interface AccountTokenUsageDailyBucket {
 }
 
 export interface AccountTokenUsageSummary {
-  currentStreakDays?: number | null
-  lifetimeTokens?: number | null
-  longestRunningTurnSec?: number | null
-  longestStreakDays?: number | null
-  peakDailyTokens?: number | null
+  currentStreakDays: number | null
+  lifetimeTokens: number | null
+  longestRunningTurnSec: number | null
+  longestStreakDays: number | null
+  peakDailyTokens: number | null
 }
 
 export interface AccountUpdatedNotification {
-  authMode?: AuthMode | null
-  planType?: PlanType | null
+  authMode: AuthMode | null
+  planType: PlanType | null
 }
 
 export interface ActivePermissionProfile {
-  extends?: string | null
+  extends: string | null
   id: string
 }
 
@@ -617,16 +617,16 @@ export interface AgentMessageDeltaNotification {
 
 export interface AgentMessageDisplay {
   action: string
-  blockType?: string | null
-  checkTrustedContacts?: boolean | null
-  cyberTrustedAccess?: boolean | null
+  blockType: string | null
+  checkTrustedContacts: boolean | null
+  cyberTrustedAccess: boolean | null
 }
 
 export type AgentMessageInputContent =
   { text: string; type: 'input_text' } | { encrypted_content: string; type: 'encrypted_content' }
 
 export interface AgentMessageModeration {
-  display?: AgentMessageDisplay | null
+  display: AgentMessageDisplay | null
   moderated: boolean
 }
 
@@ -635,17 +635,17 @@ export type AgentPath = string
 export type AllowDenyRequirement = 'allow' | 'deny'
 
 export interface AnalyticsConfig {
-  enabled?: boolean | null
+  enabled: boolean | null
   [k: string]: unknown
 }
 
 export interface AppBranding {
-  category?: string | null
-  developer?: string | null
+  category: string | null
+  developer: string | null
   isDiscoverableApp: boolean
-  privacyPolicy?: string | null
-  termsOfService?: string | null
-  website?: string | null
+  privacyPolicy: string | null
+  termsOfService: string | null
+  website: string | null
 }
 
 export interface AppConfig {
@@ -661,21 +661,21 @@ export interface AppConfig {
 }
 
 export interface AppInfo {
-  appMetadata?: AppMetadata | null
-  branding?: AppBranding | null
-  description?: string | null
-  distributionChannel?: string | null
-  iconAssets?: { [k: string]: string } | null
-  iconDarkAssets?: { [k: string]: string } | null
+  appMetadata: AppMetadata | null
+  branding: AppBranding | null
+  description: string | null
+  distributionChannel: string | null
+  iconAssets: { [k: string]: string } | null
+  iconDarkAssets: { [k: string]: string } | null
   id: string
-  installUrl?: string | null
-  isAccessible?: boolean
-  isEnabled?: boolean
-  labels?: { [k: string]: string } | null
-  logoUrl?: string | null
-  logoUrlDark?: string | null
+  installUrl: string | null
+  isAccessible: boolean
+  isEnabled: boolean
+  labels: { [k: string]: string } | null
+  logoUrl: string | null
+  logoUrlDark: string | null
   name: string
-  pluginDisplayNames?: string[]
+  pluginDisplayNames: string[]
 }
 
 export interface AppLinkConfig {
@@ -692,17 +692,17 @@ export interface AppListUpdatedNotification {
 }
 
 export interface AppMetadata {
-  categories?: string[] | null
-  developer?: string | null
-  firstPartyRequiresInstall?: boolean | null
-  review?: AppReview | null
-  screenshots?: AppScreenshot[] | null
-  seoDescription?: string | null
-  showInComposerWhenUnlinked?: boolean | null
-  subCategories?: string[] | null
-  version?: string | null
-  versionId?: string | null
-  versionNotes?: string | null
+  categories: string[] | null
+  developer: string | null
+  firstPartyRequiresInstall: boolean | null
+  review: AppReview | null
+  screenshots: AppScreenshot[] | null
+  seoDescription: string | null
+  showInComposerWhenUnlinked: boolean | null
+  subCategories: string[] | null
+  version: string | null
+  versionId: string | null
+  versionNotes: string | null
 }
 
 export interface AppReview {
@@ -710,28 +710,28 @@ export interface AppReview {
 }
 
 export interface AppScreenshot {
-  fileId?: string | null
-  url?: string | null
+  fileId: string | null
+  url: string | null
   userPrompt: string
 }
 
 export interface AppSummary {
-  category?: string | null
-  description?: string | null
+  category: string | null
+  description: string | null
   id: string
-  installUrl?: string | null
+  installUrl: string | null
   name: string
 }
 
 export interface AppTemplateSummary {
-  canonicalConnectorId?: string | null
-  category?: string | null
-  description?: string | null
-  logoUrl?: string | null
-  logoUrlDark?: string | null
+  canonicalConnectorId: string | null
+  category: string | null
+  description: string | null
+  logoUrl: string | null
+  logoUrlDark: string | null
   materializedAppIds: string[]
   name: string
-  reason?: AppTemplateUnavailableReason | null
+  reason: AppTemplateUnavailableReason | null
   templateId: string
 }
 
@@ -746,11 +746,11 @@ export interface AppToolConfig {
 
 export interface AppToolSummary {
   description: string
-  disabledReason?: string | null
-  isEnabled?: boolean
-  isReadOnly?: boolean
+  disabledReason: string | null
+  isEnabled: boolean
+  isReadOnly: boolean
   name: string
-  title?: string | null
+  title: string | null
 }
 
 export interface AppToolsConfig {
@@ -763,13 +763,13 @@ export interface ApplicationNetworkRequirements {
 }
 
 export interface ApplicationRequirements {
-  network?: ApplicationNetworkRequirements | null
+  network: ApplicationNetworkRequirements | null
   storage?: ApplicationStorageRequirements | null
 }
 
 export interface ApplicationStorageRequirements {
-  defaultProjectParent?: LegacyAppPathString | null
-  projectlessWorkspaceRoot?: LegacyAppPathString | null
+  defaultProjectParent: LegacyAppPathString | null
+  projectlessWorkspaceRoot: LegacyAppPathString | null
 }
 
 export interface ApplyPatchApprovalParams {
@@ -787,16 +787,16 @@ export interface ApplyPatchApprovalResponse {
 export type ApprovalsReviewer = 'user' | 'auto_review' | 'guardian_subagent'
 
 export interface AppsConfig {
-  _default?: AppsDefaultConfig | null
-  [k: string]: AppConfig | AppsDefaultConfig | null | undefined
+  _default: AppsDefaultConfig | null
+  [k: string]: AppConfig | AppsDefaultConfig | null
 }
 
 export interface AppsDefaultConfig {
-  approvals_reviewer?: ApprovalsReviewer | null
-  default_tools_approval_mode?: AppToolApproval | null
-  destructive_enabled?: boolean
-  enabled?: boolean
-  open_world_enabled?: boolean
+  approvals_reviewer: ApprovalsReviewer | null
+  default_tools_approval_mode: AppToolApproval | null
+  destructive_enabled: boolean
+  enabled: boolean
+  open_world_enabled: boolean
 }
 
 export interface AppsInstalledParams {
@@ -817,7 +817,7 @@ export interface AppsListParams {
 
 export interface AppsListResponse {
   data: AppInfo[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface AppsReadParams {
@@ -844,7 +844,7 @@ export type AskForApproval =
     }
 
 export interface AsyncUserInputQuestion {
-  options?: string[] | null
+  options: string[] | null
   title: string
 }
 
@@ -876,15 +876,15 @@ export type AutoCompactTokenLimitScope = 'total' | 'body_after_prefix'
 export type AutoReviewDecisionSource = 'agent'
 
 export interface AutoReviewRequirements {
-  ignoreRules?: string[] | null
-  requiredOnModels?: string[] | null
+  ignoreRules: string[] | null
+  requiredOnModels: string[] | null
 }
 
 export type AwsCredentialType = 'accessKeys' | 'bedrockApiKey'
 
 export interface BedrockAwsProfile {
   name: string
-  region?: string | null
+  region: string | null
 }
 
 export type BedrockCheckGovCloudRequirementsParams = Record<string, never>
@@ -902,7 +902,7 @@ export interface BedrockDiscoverResponse {
 }
 
 export interface BedrockEnvironmentCredential {
-  region?: string | null
+  region: string | null
   type: AwsCredentialType
 }
 
@@ -916,40 +916,40 @@ export type BedrockSetupResponse = Record<string, never>
 export type BrowserUseAccessApprovalLifetime = 'turn' | 'thread'
 
 export interface BrowserUseConfig {
-  allow_history_access?: boolean | null
-  default_origin_policy?: BrowserUseOriginPolicyConfig | null
-  origins?: { [k: string]: BrowserUseOriginPolicyConfig } | null
+  allow_history_access: boolean | null
+  default_origin_policy: BrowserUseOriginPolicyConfig | null
+  origins: { [k: string]: BrowserUseOriginPolicyConfig } | null
 }
 
 export interface BrowserUseExtensionRequirements {
-  requestHeaders?: RequestHeader[] | null
+  requestHeaders: RequestHeader[] | null
 }
 
 export interface BrowserUseOriginPolicy {
-  access?: AllowDenyRequirement | null
-  accessApprovalLifetime?: BrowserUseAccessApprovalLifetime | null
-  autoReview?: AllowDenyRequirement | null
-  downloads?: AllowDenyRequirement | null
-  fullCdpAccess?: AllowDenyRequirement | null
-  persistentApproval?: boolean | null
-  uploads?: AllowDenyRequirement | null
+  access: AllowDenyRequirement | null
+  accessApprovalLifetime: BrowserUseAccessApprovalLifetime | null
+  autoReview: AllowDenyRequirement | null
+  downloads: AllowDenyRequirement | null
+  fullCdpAccess: AllowDenyRequirement | null
+  persistentApproval: boolean | null
+  uploads: AllowDenyRequirement | null
 }
 
 export interface BrowserUseOriginPolicyConfig {
-  access?: AllowDenyRequirement | null
-  downloads?: AllowDenyRequirement | null
-  full_cdp_access?: AllowDenyRequirement | null
-  uploads?: AllowDenyRequirement | null
+  access: AllowDenyRequirement | null
+  downloads: AllowDenyRequirement | null
+  full_cdp_access: AllowDenyRequirement | null
+  uploads: AllowDenyRequirement | null
 }
 
 export interface BrowserUseRequirements {
-  allowGlobalPersistentApproval?: boolean | null
-  allowHistoryAccess?: boolean | null
-  allowWebmcp?: boolean | null
-  defaultOriginPolicy?: BrowserUseOriginPolicy | null
-  disableAutoReview?: boolean | null
-  extension?: BrowserUseExtensionRequirements | null
-  origins?: { [k: string]: BrowserUseOriginPolicy } | null
+  allowGlobalPersistentApproval: boolean | null
+  allowHistoryAccess: boolean | null
+  allowWebmcp: boolean | null
+  defaultOriginPolicy: BrowserUseOriginPolicy | null
+  disableAutoReview: boolean | null
+  extension: BrowserUseExtensionRequirements | null
+  origins: { [k: string]: BrowserUseOriginPolicy } | null
 }
 
 export interface ByteRange {
@@ -1022,7 +1022,7 @@ export type CodexErrorInfo =
 export type CodexResponseHandoffMode = 'thinking' | 'commentary' | 'bemTags'
 
 export interface CollabAgentState {
-  message?: string | null
+  message: string | null
   status: CollabAgentStatus
 }
 
@@ -1054,10 +1054,10 @@ export interface CollaborationModeListResponse {
 }
 
 export interface CollaborationModeMask {
-  mode?: ModeKind | null
-  model?: string | null
+  mode: ModeKind | null
+  model: string | null
   name: string
-  reasoning_effort?: ReasoningEffort | null
+  reasoning_effort: ReasoningEffort | null
 }
 
 export type CommandAction =
@@ -1173,79 +1173,79 @@ export interface CommandMigration {
 }
 
 export interface ComputerUseConfig {
-  default_app_access?: AllowDenyRequirement | null
-  macos?: ComputerUseMacosConfig | null
-  windows?: ComputerUseWindowsConfig | null
+  default_app_access: AllowDenyRequirement | null
+  macos: ComputerUseMacosConfig | null
+  windows: ComputerUseWindowsConfig | null
 }
 
 export interface ComputerUseMacosConfig {
-  bundle_ids?: { [k: string]: AllowDenyRequirement } | null
+  bundle_ids: { [k: string]: AllowDenyRequirement } | null
 }
 
 export interface ComputerUseMacosRequirements {
-  bundleIds?: { [k: string]: AllowDenyRequirement } | null
+  bundleIds: { [k: string]: AllowDenyRequirement } | null
 }
 
 export interface ComputerUseRequirements {
-  allowLockedComputerUse?: boolean | null
-  allowPersistentApproval?: boolean | null
-  defaultAppAccess?: AllowDenyRequirement | null
-  macos?: ComputerUseMacosRequirements | null
-  windows?: ComputerUseWindowsRequirements | null
+  allowLockedComputerUse: boolean | null
+  allowPersistentApproval: boolean | null
+  defaultAppAccess: AllowDenyRequirement | null
+  macos: ComputerUseMacosRequirements | null
+  windows: ComputerUseWindowsRequirements | null
 }
 
 export interface ComputerUseWindowsConfig {
-  aumids?: { [k: string]: AllowDenyRequirement } | null
-  exes?: ComputerUseWindowsExeConfig[] | null
+  aumids: { [k: string]: AllowDenyRequirement } | null
+  exes: ComputerUseWindowsExeConfig[] | null
 }
 
 export interface ComputerUseWindowsExeConfig {
   access: AllowDenyRequirement
-  binary_name?: string | null
+  binary_name: string | null
   product_name: string
   publisher_name: string
 }
 
 export interface ComputerUseWindowsExeRequirement {
   access: AllowDenyRequirement
-  binaryName?: string | null
+  binaryName: string | null
   productName: string
   publisherName: string
 }
 
 export interface ComputerUseWindowsRequirements {
-  aumids?: { [k: string]: AllowDenyRequirement } | null
-  exes?: ComputerUseWindowsExeRequirement[] | null
+  aumids: { [k: string]: AllowDenyRequirement } | null
+  exes: ComputerUseWindowsExeRequirement[] | null
 }
 
 export interface Config {
-  analytics?: AnalyticsConfig | null
-  approval_policy?: AskForApproval | null
-  approvals_reviewer?: ApprovalsReviewer | null
-  apps?: AppsConfig | null
-  browser_use?: BrowserUseConfig | null
+  analytics: AnalyticsConfig | null
+  approval_policy: AskForApproval | null
+  approvals_reviewer: ApprovalsReviewer | null
+  apps: AppsConfig | null
+  browser_use: BrowserUseConfig | null
   client_search_provider?: WebSearchProvider | null
-  compact_prompt?: string | null
-  computer_use?: ComputerUseConfig | null
-  desktop?: { [k: string]: unknown } | null
-  developer_instructions?: string | null
-  forced_chatgpt_workspace_id?: ForcedChatgptWorkspaceIds | null
-  forced_login_method?: ForcedLoginMethod | null
-  instructions?: string | null
-  model?: string | null
-  model_auto_compact_token_limit?: number | null
-  model_auto_compact_token_limit_scope?: AutoCompactTokenLimitScope | null
-  model_context_window?: number | null
-  model_provider?: string | null
-  model_reasoning_effort?: ReasoningEffort | null
-  model_reasoning_summary?: ReasoningSummary | null
-  model_verbosity?: Verbosity | null
-  review_model?: string | null
-  sandbox_mode?: SandboxMode | null
-  sandbox_workspace_write?: SandboxWorkspaceWrite | null
-  service_tier?: string | null
-  tools?: ToolsV2 | null
-  web_search?: WebSearchMode | null
+  compact_prompt: string | null
+  computer_use: ComputerUseConfig | null
+  desktop: { [k: string]: unknown } | null
+  developer_instructions: string | null
+  forced_chatgpt_workspace_id: ForcedChatgptWorkspaceIds | null
+  forced_login_method: ForcedLoginMethod | null
+  instructions: string | null
+  model: string | null
+  model_auto_compact_token_limit: number | null
+  model_auto_compact_token_limit_scope: AutoCompactTokenLimitScope | null
+  model_context_window: number | null
+  model_provider: string | null
+  model_reasoning_effort: ReasoningEffort | null
+  model_reasoning_summary: ReasoningSummary | null
+  model_verbosity: Verbosity | null
+  review_model: string | null
+  sandbox_mode: SandboxMode | null
+  sandbox_workspace_write: SandboxWorkspaceWrite | null
+  service_tier: string | null
+  tools: ToolsV2 | null
+  web_search: WebSearchMode | null
   [k: string]: unknown
 }
 
@@ -1264,7 +1264,7 @@ export interface ConfigEdit {
 
 export interface ConfigLayer {
   config: unknown
-  disabledReason?: string | null
+  disabledReason: string | null
   name: ConfigLayerSource
   version: string
 }
@@ -1279,7 +1279,7 @@ export type ConfigLayerSource =
   | { domain: string; key: string; type: 'mdm' }
   | { file: AbsolutePathBuf; type: 'system' }
   | { id: string; name: string; type: 'enterpriseManaged' }
-  | { file: AbsolutePathBuf; profile?: string | null; type: 'user' }
+  | { file: AbsolutePathBuf; profile: string | null; type: 'user' }
   | { dotCodexFolder: AbsolutePathBuf; type: 'project' }
   | { type: 'sessionFlags' }
   | { file: AbsolutePathBuf; type: 'legacyManagedConfigTomlFromFile' }
@@ -1292,50 +1292,50 @@ export interface ConfigReadParams {
 
 export interface ConfigReadResponse {
   config: Config
-  layers?: ConfigLayer[] | null
+  layers: ConfigLayer[] | null
   origins: { [k: string]: ConfigLayerMetadata }
 }
 
 export interface ConfigRequirements {
-  additionalDeveloperInstructions?: string | null
-  allowAppshots?: boolean | null
-  allowBrowserAndComputerUse?: boolean | null
-  allowLoginShell?: boolean | null
-  allowManagedHooksOnly?: boolean | null
-  allowRemoteControl?: boolean | null
-  allowedApprovalPolicies?: AskForApproval[] | null
-  allowedApprovalsReviewers?: ApprovalsReviewer[] | null
-  allowedLoginMethods?: ForcedLoginMethod[] | null
-  allowedPermissionProfiles?: { [k: string]: boolean } | null
-  allowedSandboxModes?: SandboxMode[] | null
-  allowedWebSearchModes?: WebSearchMode[] | null
-  allowedWindowsSandboxImplementations?: WindowsSandboxImplementation[] | null
-  application?: ApplicationRequirements | null
-  autoReview?: AutoReviewRequirements | null
-  browserUse?: BrowserUseRequirements | null
-  chatgptBaseUrl?: string | null
-  checkForUpdateOnStartup?: boolean | null
-  cliAuthCredentialsStore?: CliAuthCredentialsStoreMode | null
-  computerUse?: ComputerUseRequirements | null
-  defaultPermissions?: string | null
-  enforceResidency?: ResidencyRequirement | null
-  featureRequirements?: { [k: string]: boolean } | null
-  feedback?: FeedbackRequirements | null
-  hooks?: ManagedHooksRequirements | null
-  inAppBrowser?: InAppBrowserRequirements | null
-  logDir?: string | null
-  modelCatalogJson?: string | null
-  modelProvider?: string | null
-  modelProviders?: { [k: string]: unknown } | null
-  models?: ModelsRequirements | null
-  network?: NetworkRequirements | null
+  additionalDeveloperInstructions: string | null
+  allowAppshots: boolean | null
+  allowBrowserAndComputerUse: boolean | null
+  allowLoginShell: boolean | null
+  allowManagedHooksOnly: boolean | null
+  allowRemoteControl: boolean | null
+  allowedApprovalPolicies: AskForApproval[] | null
+  allowedApprovalsReviewers: ApprovalsReviewer[] | null
+  allowedLoginMethods: ForcedLoginMethod[] | null
+  allowedPermissionProfiles: { [k: string]: boolean } | null
+  allowedSandboxModes: SandboxMode[] | null
+  allowedWebSearchModes: WebSearchMode[] | null
+  allowedWindowsSandboxImplementations: WindowsSandboxImplementation[] | null
+  application: ApplicationRequirements | null
+  autoReview: AutoReviewRequirements | null
+  browserUse: BrowserUseRequirements | null
+  chatgptBaseUrl: string | null
+  checkForUpdateOnStartup: boolean | null
+  cliAuthCredentialsStore: CliAuthCredentialsStoreMode | null
+  computerUse: ComputerUseRequirements | null
+  defaultPermissions: string | null
+  enforceResidency: ResidencyRequirement | null
+  featureRequirements: { [k: string]: boolean } | null
+  feedback: FeedbackRequirements | null
+  hooks: ManagedHooksRequirements | null
+  inAppBrowser: InAppBrowserRequirements | null
+  logDir: string | null
+  modelCatalogJson: string | null
+  modelProvider: string | null
+  modelProviders: { [k: string]: unknown } | null
+  models: ModelsRequirements | null
+  network: NetworkRequirements | null
   otel?: OtelRequirements | null
-  sqliteHome?: string | null
+  sqliteHome: string | null
 }
 
 export interface ConfigRequirementsReadResponse {
-  requirements?: ConfigRequirements | null
-  supportsIndependentSpeedModes?: boolean | null
+  requirements: ConfigRequirements | null
+  supportsIndependentSpeedModes: boolean | null
 }
 
 export interface ConfigValueWriteParams {
@@ -1347,7 +1347,7 @@ export interface ConfigValueWriteParams {
 }
 
 export interface ConfigWarningNotification {
-  details?: string | null
+  details: string | null
   path?: string | null
   range?: TextRange | null
   summary: string
@@ -1355,7 +1355,7 @@ export interface ConfigWarningNotification {
 
 export interface ConfigWriteResponse {
   filePath: AbsolutePathBuf
-  overriddenMetadata?: OverriddenMetadata | null
+  overriddenMetadata: OverriddenMetadata | null
   status: WriteStatus
   version: string
 }
@@ -1366,19 +1366,19 @@ export interface ConfigurationReasoning {
 
 export type ConfiguredHookHandler =
   | {
-      additionalContextLimit?: number | null
+      additionalContextLimit: number | null
       async: boolean
       command: string
-      commandWindows?: string | null
-      statusMessage?: string | null
-      timeoutSec?: number | null
+      commandWindows: string | null
+      statusMessage: string | null
+      timeoutSec: number | null
       type: 'command'
     }
   | {
       input: { [k: string]: unknown }
       server: string
-      statusMessage?: string | null
-      timeoutSec?: number | null
+      statusMessage: string | null
+      timeoutSec: number | null
       tool: string
       type: 'mcp_tool'
     }
@@ -1387,19 +1387,19 @@ export type ConfiguredHookHandler =
 
 export interface ConfiguredHookMatcherGroup {
   hooks: ConfiguredHookHandler[]
-  matcher?: string | null
+  matcher: string | null
 }
 
 export interface ConnectorMetadata {
-  description?: string | null
-  distributionChannel?: string | null
-  iconUrl?: string | null
-  iconUrlDark?: string | null
+  description: string | null
+  distributionChannel: string | null
+  iconUrl: string | null
+  iconUrlDark: string | null
   id: string
-  installUrl?: string | null
+  installUrl: string | null
   name: string
-  pluginDisplayNames?: string[]
-  toolSummaries?: AppToolSummary[] | null
+  pluginDisplayNames: string[]
+  toolSummaries: AppToolSummary[] | null
 }
 
 export type ConsumeAccountRateLimitResetCreditOutcome =
@@ -1430,7 +1430,7 @@ export interface ContextCompactedNotification {
 export type ConversationTextRole = 'user' | 'developer' | 'assistant'
 
 export interface CreditsSnapshot {
-  balance?: string | null
+  balance: string | null
   hasCredits: boolean
   unlimited: boolean
 }
@@ -1446,7 +1446,7 @@ export interface CurrentTimeReadResponse {
 export type CyberAccessProgram = 'standard' | 'daybreakBlue' | 'daybreakRed'
 
 export interface DeprecationNoticeNotification {
-  details?: string | null
+  details: string | null
   summary: string
 }
 
@@ -1506,7 +1506,7 @@ export interface EnvironmentInfoParams {
 }
 
 export interface EnvironmentInfoResponse {
-  cwd?: PathUri | null
+  cwd: PathUri | null
   shell: EnvironmentShellInfo
 }
 
@@ -1552,10 +1552,10 @@ export interface ExecCommandApprovalResponse {
 }
 
 export interface ExperimentalFeature {
-  announcement?: string | null
+  announcement: string | null
   defaultEnabled: boolean
-  description?: string | null
-  displayName?: string | null
+  description: string | null
+  displayName: string | null
   enabled: boolean
   name: string
   stage: ExperimentalFeatureStage
@@ -1577,7 +1577,7 @@ export interface ExperimentalFeatureListParams {
 
 export interface ExperimentalFeatureListResponse {
   data: ExperimentalFeature[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export type ExperimentalFeatureStage = 'beta' | 'underDevelopment' | 'stable' | 'deprecated' | 'removed'
@@ -1592,7 +1592,7 @@ export interface ExternalAgentConfigDetectParams {
 }
 
 export interface ExternalAgentConfigDetectResponse {
-  connectors?: ExternalAgentDetectedConnectorCandidate[]
+  connectors: ExternalAgentDetectedConnectorCandidate[]
   items: ExternalAgentConfigMigrationItem[]
 }
 
@@ -1610,7 +1610,7 @@ export interface ExternalAgentConfigImportHistory {
   completedAtMs: number
   failures: ExternalAgentConfigImportItemTypeFailure[]
   importId: string
-  providerId?: string | null
+  providerId: string | null
   successes: ExternalAgentConfigImportItemTypeSuccess[]
 }
 
@@ -1648,11 +1648,11 @@ export interface ExternalAgentConfigImportItemTypeFailure {
 }
 
 export interface ExternalAgentConfigImportItemTypeSuccess {
-  cwd?: string | null
+  cwd: string | null
   itemType: ExternalAgentConfigMigrationItemType
-  source?: string | null
-  target?: string | null
-  title?: string | null
+  source: string | null
+  target: string | null
+  title: string | null
 }
 
 export interface ExternalAgentConfigImportParams {
@@ -1713,7 +1713,7 @@ export interface ExternalAgentImportedConnectorCandidate {
 export type ExternalAgentImportedConnectorSource = 'remoteMcpServersConfig'
 
 export interface FeedbackRequirements {
-  enabled?: boolean | null
+  enabled: boolean | null
 }
 
 export interface FeedbackSaveParams {
@@ -1727,7 +1727,7 @@ export interface FeedbackSaveParams {
 }
 
 export interface FeedbackSaveResponse {
-  promptHash?: string | null
+  promptHash: string | null
   savedPath: LegacyAppPathString
   threadId: string
 }
@@ -1742,7 +1742,7 @@ export interface FeedbackUploadParams {
 }
 
 export interface FeedbackUploadResponse {
-  promptHash?: string | null
+  promptHash: string | null
   threadId: string
 }
 
@@ -1918,7 +1918,7 @@ export interface FuzzyFileSearchResponse {
 
 export interface FuzzyFileSearchResult {
   file_name: string
-  indices?: number[] | null
+  indices: number[] | null
   match_type: FuzzyFileSearchMatchType
   path: string
   root: string
@@ -1958,13 +1958,13 @@ export interface FuzzyFileSearchSessionUpdatedNotification {
 export type GatewayAuth =
   | { mode: 'none' }
   | { envKey: string; mode: 'environmentVariable' }
-  | { envKey?: string | null; mode: 'externallyConfigured' }
+  | { envKey: string | null; mode: 'externallyConfigured' }
 
 export type GatewayOAuthCancelResponse = Record<string, never>
 
 export interface GatewayOAuthChangedNotification {
-  authUrl?: string | null
-  error?: string | null
+  authUrl: string | null
+  error: string | null
   loginId?: string | null
   providerId: string
   status: GatewayOAuthStatus
@@ -1976,7 +1976,7 @@ export interface GatewayOAuthLoginParams {
 }
 
 export interface GatewayOAuthLoginResponse {
-  prompt?: GatewayOAuthPrompt | null
+  prompt: GatewayOAuthPrompt | null
 }
 
 export interface GatewayOAuthPrompt {
@@ -1990,11 +1990,11 @@ export interface GatewayOAuthReadParams {
 }
 
 export interface GatewayOAuthReadResponse {
-  error?: string | null
+  error: string | null
   providerId: string
   providerName: string
   required: boolean
-  status?: GatewayOAuthStatus | null
+  status: GatewayOAuthStatus | null
   supportsDeviceAuth?: boolean
 }
 
@@ -2020,23 +2020,23 @@ export interface GetAccountRateLimitsParams {
 }
 
 export interface GetAccountRateLimitsResponse {
-  accountId?: string | null
-  ordinaryUsageAllowed?: boolean | null
-  rateLimitResetCredits?: RateLimitResetCreditsSummary | null
-  rateLimitUpsell?: unknown
+  accountId: string | null
+  ordinaryUsageAllowed: boolean | null
+  rateLimitResetCredits: RateLimitResetCreditsSummary | null
+  rateLimitUpsell: unknown
   rateLimits: RateLimitSnapshot
-  rateLimitsByLimitId?: { [k: string]: RateLimitSnapshot } | null
+  rateLimitsByLimitId: { [k: string]: RateLimitSnapshot } | null
 }
 
 export interface GetAccountResponse {
-  account?: Account | null
+  account: Account | null
   requiresOpenaiAuth: boolean
   userId?: string | null
-  workspaceRouting?: WorkspaceRouting | null
+  workspaceRouting: WorkspaceRouting | null
 }
 
 export interface GetAccountSecuritySetupResponse {
-  notice?: AccountSecuritySetupNotice | null
+  notice: AccountSecuritySetupNotice | null
 }
 
 export interface GetAccountTokenUsageParams {
@@ -2044,7 +2044,7 @@ export interface GetAccountTokenUsageParams {
 }
 
 export interface GetAccountTokenUsageResponse {
-  dailyUsageBuckets?: AccountTokenUsageDailyBucket[] | null
+  dailyUsageBuckets: AccountTokenUsageDailyBucket[] | null
   summary: AccountTokenUsageSummary
   threadUsage?: ThreadUsage | null
 }
@@ -2055,9 +2055,9 @@ export interface GetWorkspaceMessagesResponse {
 }
 
 export interface GitInfo {
-  branch?: string | null
-  originUrl?: string | null
-  sha?: string | null
+  branch: string | null
+  originUrl: string | null
+  sha: string | null
 }
 
 export interface GrantedPermissionProfile {
@@ -2066,10 +2066,10 @@ export interface GrantedPermissionProfile {
 }
 
 export interface GuardianApprovalReview {
-  rationale?: string | null
-  riskLevel?: GuardianRiskLevel | null
+  rationale: string | null
+  riskLevel: GuardianRiskLevel | null
   status: GuardianApprovalReviewStatus
-  userAuthorization?: GuardianUserAuthorization | null
+  userAuthorization: GuardianUserAuthorization | null
 }
 
 export type GuardianApprovalReviewAction =
@@ -2079,14 +2079,14 @@ export type GuardianApprovalReviewAction =
   | { cwd: LegacyAppPathString; files: LegacyAppPathString[]; type: 'applyPatch' }
   | { host: string; port: number; protocol: NetworkApprovalProtocol; target: string; type: 'networkAccess' }
   | {
-      connectorId?: string | null
-      connectorName?: string | null
+      connectorId: string | null
+      connectorName: string | null
       server: string
       toolName: string
-      toolTitle?: string | null
+      toolTitle: string | null
       type: 'mcpToolCall'
     }
-  | { permissions: RequestPermissionProfile; reason?: string | null; type: 'requestPermissions' }
+  | { permissions: RequestPermissionProfile; reason: string | null; type: 'requestPermissions' }
 
 export type GuardianApprovalReviewStatus = 'inProgress' | 'approved' | 'denied' | 'timedOut' | 'aborted'
 
@@ -2106,7 +2106,7 @@ export interface GuardianWarningNotification {
 export interface HookCompletedNotification {
   run: HookRunSummary
   threadId: string
-  turnId?: string | null
+  turnId: string | null
 }
 
 export interface HookErrorInfo {
@@ -2136,7 +2136,7 @@ export type HookHandlerType = 'command' | 'mcpTool' | 'prompt' | 'agent'
 
 export type HookMetadata =
   | {
-      additionalContextLimit?: number | null
+      additionalContextLimit: number | null
       currentHash: string
       displayOrder: number
       enabled: boolean
@@ -2144,19 +2144,19 @@ export type HookMetadata =
       eventName: HookEventName
       isManaged: boolean
       key: string
-      matcher?: string | null
-      pluginId?: string | null
+      matcher: string | null
+      pluginId: string | null
       source: HookSource
       sourcePath: AbsolutePathBuf
-      statusMessage?: string | null
+      statusMessage: string | null
       timeoutSec: number
       trustStatus: HookTrustStatus
-      async?: boolean
+      async: boolean
       command: string
       handlerType: 'command'
     }
   | {
-      additionalContextLimit?: number | null
+      additionalContextLimit: number | null
       currentHash: string
       displayOrder: number
       enabled: boolean
@@ -2164,11 +2164,11 @@ export type HookMetadata =
       eventName: HookEventName
       isManaged: boolean
       key: string
-      matcher?: string | null
-      pluginId?: string | null
+      matcher: string | null
+      pluginId: string | null
       source: HookSource
       sourcePath: AbsolutePathBuf
-      statusMessage?: string | null
+      statusMessage: string | null
       timeoutSec: number
       trustStatus: HookTrustStatus
       handlerType: 'mcpTool'
@@ -2176,7 +2176,7 @@ export type HookMetadata =
       tool: string
     }
   | {
-      additionalContextLimit?: number | null
+      additionalContextLimit: number | null
       currentHash: string
       displayOrder: number
       enabled: boolean
@@ -2184,17 +2184,17 @@ export type HookMetadata =
       eventName: HookEventName
       isManaged: boolean
       key: string
-      matcher?: string | null
-      pluginId?: string | null
+      matcher: string | null
+      pluginId: string | null
       source: HookSource
       sourcePath: AbsolutePathBuf
-      statusMessage?: string | null
+      statusMessage: string | null
       timeoutSec: number
       trustStatus: HookTrustStatus
       handlerType: 'prompt'
     }
   | {
-      additionalContextLimit?: number | null
+      additionalContextLimit: number | null
       currentHash: string
       displayOrder: number
       enabled: boolean
@@ -2202,11 +2202,11 @@ export type HookMetadata =
       eventName: HookEventName
       isManaged: boolean
       key: string
-      matcher?: string | null
-      pluginId?: string | null
+      matcher: string | null
+      pluginId: string | null
       source: HookSource
       sourcePath: AbsolutePathBuf
-      statusMessage?: string | null
+      statusMessage: string | null
       timeoutSec: number
       trustStatus: HookTrustStatus
       handlerType: 'agent'
@@ -2231,20 +2231,20 @@ export interface HookPromptFragment {
 export type HookRunStatus = 'running' | 'completed' | 'failed' | 'blocked' | 'stopped'
 
 export interface HookRunSummary {
-  completedAt?: number | null
+  completedAt: number | null
   displayOrder: number
-  durationMs?: number | null
+  durationMs: number | null
   entries: HookOutputEntry[]
   eventName: HookEventName
   executionMode: HookExecutionMode
   handlerType: HookHandlerType
   id: string
   scope: HookScope
-  source?: HookSource
+  source: HookSource
   sourcePath: LegacyAppPathString
   startedAt: number
   status: HookRunStatus
-  statusMessage?: string | null
+  statusMessage: string | null
 }
 
 export type HookScope = 'thread' | 'turn'
@@ -2265,7 +2265,7 @@ export type HookSource =
 export interface HookStartedNotification {
   run: HookRunSummary
   threadId: string
-  turnId?: string | null
+  turnId: string | null
 }
 
 export type HookTrustStatus = 'managed' | 'untrusted' | 'trusted' | 'modified'
@@ -2288,7 +2288,7 @@ export interface HooksListResponse {
 
 export type ImageDetail = 'auto' | 'low' | 'high' | 'original'
 
-export type ImageGenerationFailure = { limitId: string; resetsAt?: number | null; type: 'usageLimitExceeded' }
+export type ImageGenerationFailure = { limitId: string; resetsAt: number | null; type: 'usageLimitExceeded' }
 
 export interface ImageGenerationInputImage {
   path: AbsolutePathBuf
@@ -2296,7 +2296,7 @@ export interface ImageGenerationInputImage {
 }
 
 export interface InAppBrowserRequirements {
-  allowExternalBrowserSettingsImport?: boolean | null
+  allowExternalBrowserSettingsImport: boolean | null
 }
 
 export interface InitializeCapabilities {
@@ -2327,7 +2327,7 @@ export interface InstalledApp {
   callable: boolean
   enabled: boolean
   id: string
-  runtimeName?: string | null
+  runtimeName: string | null
 }
 
 export interface InternalChatMessageMetadataPassthrough {
@@ -2349,7 +2349,7 @@ export interface ItemGuardianApprovalReviewCompletedNotification {
   review: GuardianApprovalReview
   reviewId: string
   startedAtMs: number
-  targetItemId?: string | null
+  targetItemId: string | null
   threadId: string
   turnId: string
 }
@@ -2359,7 +2359,7 @@ export interface ItemGuardianApprovalReviewStartedNotification {
   review: GuardianApprovalReview
   reviewId: string
   startedAtMs: number
-  targetItemId?: string | null
+  targetItemId: string | null
   threadId: string
   turnId: string
 }
@@ -2383,7 +2383,7 @@ export interface ListMcpServerStatusParams {
 
 export interface ListMcpServerStatusResponse {
   data: McpServerStatus[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export type LocalShellAction = {
@@ -2433,7 +2433,7 @@ export type LoginAppBrand = 'codex' | 'chatgpt'
 export type LogoutAccountResponse = Record<string, never>
 
 export interface ManagedHooksRequirements {
-  Interrupt?: ConfiguredHookMatcherGroup[]
+  Interrupt: ConfiguredHookMatcherGroup[]
   PermissionRequest: ConfiguredHookMatcherGroup[]
   PostCompact: ConfiguredHookMatcherGroup[]
   PostModelRequest?: ConfiguredHookMatcherGroup[]
@@ -2441,14 +2441,14 @@ export interface ManagedHooksRequirements {
   PreCompact: ConfiguredHookMatcherGroup[]
   PreModelRequest?: ConfiguredHookMatcherGroup[]
   PreToolUse: ConfiguredHookMatcherGroup[]
-  SessionEnd?: ConfiguredHookMatcherGroup[]
+  SessionEnd: ConfiguredHookMatcherGroup[]
   SessionStart: ConfiguredHookMatcherGroup[]
   Stop: ConfiguredHookMatcherGroup[]
   SubagentStart: ConfiguredHookMatcherGroup[]
   SubagentStop: ConfiguredHookMatcherGroup[]
   UserPromptSubmit: ConfiguredHookMatcherGroup[]
-  managedDir?: string | null
-  windowsManagedDir?: string | null
+  managedDir: string | null
+  windowsManagedDir: string | null
 }
 
 export interface MarketplaceAddParams {
@@ -2464,7 +2464,7 @@ export interface MarketplaceAddResponse {
 }
 
 export interface MarketplaceInterface {
-  displayName?: string | null
+  displayName: string | null
 }
 
 export interface MarketplaceLoadErrorInfo {
@@ -2477,7 +2477,7 @@ export interface MarketplaceRemoveParams {
 }
 
 export interface MarketplaceRemoveResponse {
-  installedRoot?: AbsolutePathBuf | null
+  installedRoot: AbsolutePathBuf | null
   marketplaceName: string
 }
 
@@ -2638,7 +2638,7 @@ export interface McpResourceReadParams {
 
 export interface McpResourceReadResponse {
   contents: ResourceContent[]
-  originCallId?: string | null
+  originCallId: string | null
 }
 
 export interface McpResourceReadTarget {
@@ -2734,12 +2734,12 @@ export interface McpServerEventStreamStopParams {
 export type McpServerEventStreamStopResponse = Record<string, never>
 
 export interface McpServerInfo {
-  description?: string | null
-  icons?: unknown[] | null
+  description: string | null
+  icons: unknown[] | null
   name: string
-  title?: string | null
+  title: string | null
   version: string
-  websiteUrl?: string | null
+  websiteUrl: string | null
 }
 
 export interface McpServerMigration {
@@ -2753,7 +2753,7 @@ export interface McpServerOauthLoginCompletedNotification {
   loginId?: string | null
   name: string
   success: boolean
-  threadId?: string | null
+  threadId: string | null
 }
 
 export interface McpServerOauthLoginParams {
@@ -2777,27 +2777,27 @@ export type McpServerStartupState = 'starting' | 'ready' | 'failed' | 'cancelled
 
 export interface McpServerStatus {
   authStatus: McpAuthStatus
-  httpOrigin?: string | null
+  httpOrigin: string | null
   name: string
-  pluginId?: string | null
+  pluginId: string | null
   resourceTemplates: ResourceTemplate[]
   resources: Resource[]
-  runtimeStatus?: McpServerConnectionStatus | null
-  serverCapabilities?: unknown
-  serverInfo?: McpServerInfo | null
+  runtimeStatus: McpServerConnectionStatus | null
+  serverCapabilities: unknown
+  serverInfo: McpServerInfo | null
   toolListMeta?: unknown
   tools: { [k: string]: Tool }
-  toolsError?: string | null
+  toolsError: string | null
 }
 
 export type McpServerStatusDetail = 'full' | 'toolsAndAuthOnly'
 
 export interface McpServerStatusUpdatedNotification {
-  error?: string | null
-  failureReason?: McpServerStartupFailureReason | null
+  error: string | null
+  failureReason: McpServerStartupFailureReason | null
   name: string
   status: McpServerStartupState
-  threadId?: string | null
+  threadId: string | null
 }
 
 export interface McpServerToolCallParams {
@@ -2816,11 +2816,11 @@ export interface McpServerToolCallResponse {
 }
 
 export interface McpToolCallAppContext {
-  actionName?: string | null
-  appName?: string | null
+  actionName: string | null
+  appName: string | null
   connectorId: string
-  linkId?: string | null
-  resourceUri?: string | null
+  linkId: string | null
+  resourceUri: string | null
 }
 
 export interface McpToolCallError {
@@ -2835,9 +2835,9 @@ export interface McpToolCallProgressNotification {
 }
 
 export interface McpToolCallResult {
-  _meta?: unknown
+  _meta: unknown
   content: unknown[]
-  structuredContent?: unknown
+  structuredContent: unknown
 }
 
 export type McpToolCallStatus = 'inProgress' | 'completed' | 'failed'
@@ -2881,10 +2881,10 @@ export interface MigrationDetails {
 }
 
 export interface MisalignmentErrorDetails {
-  detailedExplanation?: string | null
-  errorType?: string | null
+  detailedExplanation: string | null
+  errorType: string | null
   reviewTarget?: string | null
-  steer?: MisalignmentSteer | null
+  steer: MisalignmentSteer | null
 }
 
 export interface MisalignmentSteer {
@@ -2896,31 +2896,31 @@ export interface MockExperimentalMethodParams {
 }
 
 export interface MockExperimentalMethodResponse {
-  echoed?: string | null
+  echoed: string | null
 }
 
 export type ModeKind = 'plan' | 'default'
 
 export interface Model {
-  additionalSpeedTiers?: string[]
-  availabilityNux?: ModelAvailabilityNux | null
-  availableAccessPrograms?: ModelAccessPrograms | null
+  additionalSpeedTiers: string[]
+  availabilityNux: ModelAvailabilityNux | null
+  availableAccessPrograms: ModelAccessPrograms | null
   defaultReasoningEffort: ReasoningEffort
-  defaultServiceTier?: string | null
+  defaultServiceTier: string | null
   description: string
   displayName: string
   hidden: boolean
   id: string
-  inputModalities?: InputModality[]
+  inputModalities: InputModality[]
   isDefault: boolean
   model: string
-  modelSpecialty?: string | null
-  multiAgentVersion?: MultiAgentVersion | null
-  serviceTiers?: ModelServiceTier[]
+  modelSpecialty: string | null
+  multiAgentVersion: MultiAgentVersion | null
+  serviceTiers: ModelServiceTier[]
   supportedReasoningEfforts: ReasoningEffortOption[]
-  supportsPersonality?: boolean
-  upgrade?: string | null
-  upgradeInfo?: ModelUpgradeInfo | null
+  supportsPersonality: boolean
+  upgrade: string | null
+  upgradeInfo: ModelUpgradeInfo | null
 }
 
 export interface ModelAccessPrograms {
@@ -2940,7 +2940,7 @@ export interface ModelListParams {
 
 export interface ModelListResponse {
   data: Model[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export type ModelProviderCapabilitiesReadParams = Record<string, never>
@@ -2972,7 +2972,7 @@ export interface ModelProviderListResponse {
 }
 
 export interface ModelProviderSummary {
-  baseUrl?: string | null
+  baseUrl: string | null
   canEdit: boolean
   id: string
   name: string
@@ -2990,7 +2990,7 @@ export interface ModelReroutedNotification {
 }
 
 export interface ModelSafetyBufferingUpdatedNotification {
-  fasterModel?: string | null
+  fasterModel: string | null
   model: string
   reasons: string[]
   showBufferingUi: boolean
@@ -3006,11 +3006,11 @@ export interface ModelServiceTier {
 }
 
 export interface ModelUpgradeInfo {
-  migrationMarkdown?: string | null
+  migrationMarkdown: string | null
   model: string
-  modelLink?: string | null
-  retirementAt?: number | null
-  upgradeCopy?: string | null
+  modelLink: string | null
+  retirementAt: number | null
+  upgradeCopy: string | null
 }
 
 export type ModelVerification = 'trustedAccessForCyber'
@@ -3022,7 +3022,7 @@ export interface ModelVerificationNotification {
 }
 
 export interface ModelsRequirements {
-  newThread?: NewThreadModelDefaults | null
+  newThread: NewThreadModelDefaults | null
 }
 
 export type MultiAgentMode = ('explicitRequestOnly' | 'proactive') | { custom: string }
@@ -3048,28 +3048,28 @@ export interface NetworkPolicyAmendment {
 export type NetworkPolicyRuleAction = 'allow' | 'deny'
 
 export interface NetworkRequirements {
-  allowLocalBinding?: boolean | null
-  allowUnixSockets?: string[] | null
-  allowUpstreamProxy?: boolean | null
-  allowedDomains?: string[] | null
-  dangerouslyAllowAllUnixSockets?: boolean | null
-  dangerouslyAllowNonLoopbackProxy?: boolean | null
-  deniedDomains?: string[] | null
-  domains?: { [k: string]: NetworkDomainPermission } | null
-  enabled?: boolean | null
-  httpPort?: number | null
-  managedAllowedDomainsOnly?: boolean | null
+  allowLocalBinding: boolean | null
+  allowUnixSockets: string[] | null
+  allowUpstreamProxy: boolean | null
+  allowedDomains: string[] | null
+  dangerouslyAllowAllUnixSockets: boolean | null
+  dangerouslyAllowNonLoopbackProxy: boolean | null
+  deniedDomains: string[] | null
+  domains: { [k: string]: NetworkDomainPermission } | null
+  enabled: boolean | null
+  httpPort: number | null
+  managedAllowedDomainsOnly: boolean | null
   reviewDomains?: string[] | null
-  socksPort?: number | null
-  unixSockets?: { [k: string]: NetworkUnixSocketPermission } | null
+  socksPort: number | null
+  unixSockets: { [k: string]: NetworkUnixSocketPermission } | null
 }
 
 export type NetworkUnixSocketPermission = 'allow' | 'deny'
 
 export interface NewThreadModelDefaults {
-  model?: string | null
-  modelReasoningEffort?: ReasoningEffort | null
-  serviceTier?: string | null
+  model: string | null
+  modelReasoningEffort: ReasoningEffort | null
+  serviceTier: string | null
 }
 
 export type NonSteerableTurnKind = 'review' | 'compact'
@@ -3089,23 +3089,23 @@ export type OtelExporter =
 export type OtelHttpProtocol = 'binary' | 'json'
 
 export interface OtelRequirements {
-  environment?: string | null
-  exporter?: OtelExporter | null
-  log_agent_responses?: boolean | null
-  log_guardian_assessments?: boolean | null
-  log_sse_deltas?: boolean | null
-  log_user_prompt?: boolean | null
-  metrics_exporter?: OtelExporter | null
-  span_attributes?: { [k: string]: string } | null
-  tool_result?: OtelToolResultLogConfig | null
-  trace_exporter?: OtelExporter | null
-  tracestate?: { [k: string]: { [k: string]: string } } | null
+  environment: string | null
+  exporter: OtelExporter | null
+  log_agent_responses: boolean | null
+  log_guardian_assessments: boolean | null
+  log_sse_deltas: boolean | null
+  log_user_prompt: boolean | null
+  metrics_exporter: OtelExporter | null
+  span_attributes: { [k: string]: string } | null
+  tool_result: OtelToolResultLogConfig | null
+  trace_exporter: OtelExporter | null
+  tracestate: { [k: string]: { [k: string]: string } } | null
 }
 
 export interface OtelTlsConfig {
-  'ca-certificate'?: string | null
-  'client-certificate'?: string | null
-  'client-private-key'?: string | null
+  'ca-certificate': string | null
+  'client-certificate': string | null
+  'client-private-key': string | null
 }
 
 export interface OtelToolResultLogConfig {
@@ -3127,7 +3127,7 @@ export type ParsedCommand =
 export type PatchApplyStatus = 'inProgress' | 'completed' | 'failed' | 'declined'
 
 export type PatchChangeKind =
-  { type: 'add' } | { type: 'delete' } | { move_path?: string | null; type: 'update' }
+  { type: 'add' } | { type: 'delete' } | { move_path: string | null; type: 'update' }
 
 export type PathUri = string
 
@@ -3141,12 +3141,12 @@ export interface PermissionProfileListParams {
 
 export interface PermissionProfileListResponse {
   data: PermissionProfileSummary[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface PermissionProfileSummary {
   allowed: boolean
-  description?: string | null
+  description: string | null
   id: string
 }
 
@@ -3205,14 +3205,14 @@ export type PluginAvailability = 'DISABLED_BY_ADMIN' | 'AVAILABLE'
 export interface PluginDetail {
   appTemplates: AppTemplateSummary[]
   apps: AppSummary[]
-  description?: string | null
+  description: string | null
   hooks: PluginHookSummary[]
   marketplaceName: string
-  marketplacePath?: AbsolutePathBuf | null
+  marketplacePath: AbsolutePathBuf | null
   mcpServers: string[]
-  onboardingSkill?: SkillSummary | null
-  scheduledTasks?: ScheduledTaskSummary[] | null
-  shareUrl?: string | null
+  onboardingSkill: SkillSummary | null
+  scheduledTasks: ScheduledTaskSummary[] | null
+  shareUrl: string | null
   skills: SkillSummary[]
   summary: PluginSummary
 }
@@ -3247,30 +3247,30 @@ export interface PluginInstalledParams {
 }
 
 export interface PluginInstalledResponse {
-  marketplaceLoadErrors?: MarketplaceLoadErrorInfo[]
+  marketplaceLoadErrors: MarketplaceLoadErrorInfo[]
   marketplaces: PluginMarketplaceEntry[]
 }
 
 export interface PluginInterface {
-  brandColor?: string | null
+  brandColor: string | null
   capabilities: string[]
-  category?: string | null
-  composerIcon?: AbsolutePathBuf | null
-  composerIconUrl?: string | null
-  defaultPrompt?: string[] | null
-  developerName?: string | null
-  displayName?: string | null
-  logo?: AbsolutePathBuf | null
-  logoDark?: AbsolutePathBuf | null
-  logoUrl?: string | null
-  logoUrlDark?: string | null
-  longDescription?: string | null
-  privacyPolicyUrl?: string | null
+  category: string | null
+  composerIcon: AbsolutePathBuf | null
+  composerIconUrl: string | null
+  defaultPrompt: string[] | null
+  developerName: string | null
+  displayName: string | null
+  logo: AbsolutePathBuf | null
+  logoDark: AbsolutePathBuf | null
+  logoUrl: string | null
+  logoUrlDark: string | null
+  longDescription: string | null
+  privacyPolicyUrl: string | null
   screenshotUrls: string[]
   screenshots: AbsolutePathBuf[]
-  shortDescription?: string | null
-  termsOfServiceUrl?: string | null
-  websiteUrl?: string | null
+  shortDescription: string | null
+  termsOfServiceUrl: string | null
+  websiteUrl: string | null
 }
 
 export type PluginListMarketplaceKind =
@@ -3283,15 +3283,15 @@ export interface PluginListParams {
 }
 
 export interface PluginListResponse {
-  featuredPluginIds?: string[]
-  marketplaceLoadErrors?: MarketplaceLoadErrorInfo[]
+  featuredPluginIds: string[]
+  marketplaceLoadErrors: MarketplaceLoadErrorInfo[]
   marketplaces: PluginMarketplaceEntry[]
 }
 
 export interface PluginMarketplaceEntry {
-  interface?: MarketplaceInterface | null
+  interface: MarketplaceInterface | null
   name: string
-  path?: AbsolutePathBuf | null
+  path: AbsolutePathBuf | null
   plugins: PluginSummary[]
 }
 
@@ -3333,12 +3333,12 @@ export interface PluginSearchParams {
 
 export interface PluginSearchResponse {
   data: PluginSearchResult[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface PluginSearchResult {
   marketplaceName: string
-  marketplacePath?: AbsolutePathBuf | null
+  marketplacePath: AbsolutePathBuf | null
   plugin: PluginSummary
 }
 
@@ -3355,18 +3355,18 @@ export interface PluginShareCheckoutResponse {
   pluginName: string
   pluginPath: AbsolutePathBuf
   remotePluginId: string
-  remoteVersion?: string | null
+  remoteVersion: string | null
 }
 
 export interface PluginShareContext {
-  canPublishToWorkspace?: boolean | null
-  creatorAccountUserId?: string | null
-  creatorName?: string | null
-  discoverability?: PluginShareDiscoverability | null
+  canPublishToWorkspace: boolean | null
+  creatorAccountUserId: string | null
+  creatorName: string | null
+  discoverability: PluginShareDiscoverability | null
   remotePluginId: string
-  remoteVersion?: string | null
-  sharePrincipals?: PluginSharePrincipal[] | null
-  shareUrl?: string | null
+  remoteVersion: string | null
+  sharePrincipals: PluginSharePrincipal[] | null
+  shareUrl: string | null
 }
 
 export interface PluginShareDeleteParams {
@@ -3378,7 +3378,7 @@ export type PluginShareDeleteResponse = Record<string, never>
 export type PluginShareDiscoverability = 'LISTED' | 'UNLISTED' | 'PRIVATE'
 
 export interface PluginShareListItem {
-  localPluginPath?: AbsolutePathBuf | null
+  localPluginPath: AbsolutePathBuf | null
   plugin: PluginSummary
 }
 
@@ -3407,7 +3407,7 @@ export interface PluginShareSaveParams {
 }
 
 export interface PluginShareSaveResponse {
-  canPublishToWorkspace?: boolean | null
+  canPublishToWorkspace: boolean | null
   remotePluginId: string
   shareUrl: string
 }
@@ -3440,35 +3440,35 @@ export interface PluginSkillReadParams {
 }
 
 export interface PluginSkillReadResponse {
-  contents?: string | null
+  contents: string | null
 }
 
 export type PluginSource =
   | { path: AbsolutePathBuf; type: 'local' }
-  | { path?: string | null; refName?: string | null; sha?: string | null; type: 'git'; url: string }
-  | { package: string; registry?: string | null; type: 'npm'; version?: string | null }
+  | { path: string | null; refName: string | null; sha: string | null; type: 'git'; url: string }
+  | { package: string; registry: string | null; type: 'npm'; version: string | null }
   | { type: 'remote' }
 
 export interface PluginSummary {
   authPolicy: PluginAuthPolicy
-  availability?: PluginAvailability
-  disabledReason?: PluginDisabledReason | null
-  eligiblePlanTypes?: string[] | null
+  availability: PluginAvailability
+  disabledReason: PluginDisabledReason | null
+  eligiblePlanTypes: string[] | null
   enabled: boolean
   id: string
   installPolicy: PluginInstallPolicy
-  installPolicySource?: PluginInstallPolicySource | null
+  installPolicySource: PluginInstallPolicySource | null
   installed: boolean
-  installedAt?: number | null
-  interface?: PluginInterface | null
-  keywords?: string[]
-  localVersion?: string | null
-  mustShowInstallationInterstitial?: boolean | null
+  installedAt: number | null
+  interface: PluginInterface | null
+  keywords: string[]
+  localVersion: string | null
+  mustShowInstallationInterstitial: boolean | null
   name: string
-  remotePluginId?: string | null
-  shareContext?: PluginShareContext | null
+  remotePluginId: string | null
+  shareContext: PluginShareContext | null
   source: PluginSource
-  version?: string | null
+  version: string | null
 }
 
 export interface PluginUninstallParams {
@@ -3548,7 +3548,7 @@ export interface Project {
   metadata: { [k: string]: string }
   name: string
   position: number
-  recencyAt?: number | null
+  recencyAt: number | null
   roots: ProjectRoot[]
   updatedAt: number
 }
@@ -3598,7 +3598,7 @@ export interface ProjectListParams {
 
 export interface ProjectListResponse {
   data: Project[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ProjectMoveParams {
@@ -3636,8 +3636,8 @@ export interface ProjectUpdateResponse {
 export type ProviderSettings =
   | { type: 'openai' }
   | { auth: GatewayAuth; type: 'customGateway' }
-  | { profile?: string | null; region?: string | null; type: 'bedrock' }
-  | { credentialFile?: string | null; location?: string | null; projectId?: string | null; type: 'gcp' }
+  | { profile: string | null; region: string | null; type: 'bedrock' }
+  | { credentialFile: string | null; location: string | null; projectId: string | null; type: 'gcp' }
 
 export type ProviderSettingsPatch =
   | {
@@ -3671,49 +3671,49 @@ export type RateLimitReachedType =
   | 'workspace_member_usage_limit_reached'
 
 export interface RateLimitResetCredit {
-  description?: string | null
-  expiresAt?: number | null
+  description: string | null
+  expiresAt: number | null
   grantedAt: number
   id: string
   resetType: RateLimitResetType
   status: RateLimitResetCreditStatus
-  title?: string | null
+  title: string | null
 }
 
 export type RateLimitResetCreditStatus = 'available' | 'redeeming' | 'redeemed' | 'unknown'
 
 export interface RateLimitResetCreditsSummary {
   availableCount: number
-  credits?: RateLimitResetCredit[] | null
+  credits: RateLimitResetCredit[] | null
 }
 
 export type RateLimitResetType = 'codexRateLimits' | 'unknown'
 
 export interface RateLimitSnapshot {
-  credits?: CreditsSnapshot | null
-  individualLimit?: SpendControlLimitSnapshot | null
-  limitId?: string | null
-  limitName?: string | null
-  normalModelSlug?: string | null
-  planType?: PlanType | null
-  primary?: RateLimitWindow | null
-  rateLimitReachedType?: RateLimitReachedType | null
-  secondary?: RateLimitWindow | null
-  spendControlReached?: boolean | null
+  credits: CreditsSnapshot | null
+  individualLimit: SpendControlLimitSnapshot | null
+  limitId: string | null
+  limitName: string | null
+  normalModelSlug: string | null
+  planType: PlanType | null
+  primary: RateLimitWindow | null
+  rateLimitReachedType: RateLimitReachedType | null
+  secondary: RateLimitWindow | null
+  spendControlReached: boolean | null
 }
 
 export interface RateLimitWindow {
-  resetsAt?: number | null
+  resetsAt: number | null
   usedPercent: number
-  windowDurationMins?: number | null
+  windowDurationMins: number | null
 }
 
 export interface RawResponseCompletedNotification {
   responseId: string
   threadId: string
   turnId: string
-  usage?: TokenUsageBreakdown | null
-  usageMetadata?: ResponseUsageMetadata | null
+  usage: TokenUsageBreakdown | null
+  usageMetadata: ResponseUsageMetadata | null
 }
 
 export interface RawResponseItemCompletedNotification {
@@ -3808,14 +3808,14 @@ export interface ReasoningTextDeltaNotification {
 }
 
 export interface RemoteControlClient {
-  appVersion?: string | null
+  appVersion: string | null
   clientId: string
-  deviceModel?: string | null
-  deviceType?: string | null
-  displayName?: string | null
-  lastSeenAt?: number | null
-  osVersion?: string | null
-  platform?: string | null
+  deviceModel: string | null
+  deviceType: string | null
+  displayName: string | null
+  lastSeenAt: number | null
+  osVersion: string | null
+  platform: string | null
 }
 
 export type RemoteControlClientsListOrder = 'asc' | 'desc'
@@ -3829,7 +3829,7 @@ export interface RemoteControlClientsListParams {
 
 export interface RemoteControlClientsListResponse {
   data: RemoteControlClient[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface RemoteControlClientsRevokeParams {
@@ -3846,7 +3846,7 @@ export interface RemoteControlDisableParams {
 }
 
 export interface RemoteControlDisableResponse {
-  environmentId?: string | null
+  environmentId: string | null
   installationId: string
   serverName: string
   status: RemoteControlConnectionStatus
@@ -3857,7 +3857,7 @@ export interface RemoteControlEnableParams {
 }
 
 export interface RemoteControlEnableResponse {
-  environmentId?: string | null
+  environmentId: string | null
   installationId: string
   serverName: string
   status: RemoteControlConnectionStatus
@@ -3870,7 +3870,7 @@ export interface RemoteControlPairingStartParams {
 export interface RemoteControlPairingStartResponse {
   environmentId: string
   expiresAt: number
-  manualPairingCode?: string | null
+  manualPairingCode: string | null
   pairingCode: string
 }
 
@@ -3884,14 +3884,14 @@ export interface RemoteControlPairingStatusResponse {
 }
 
 export interface RemoteControlStatusChangedNotification {
-  environmentId?: string | null
+  environmentId: string | null
   installationId: string
   serverName: string
   status: RemoteControlConnectionStatus
 }
 
 export interface RemoteControlStatusReadResponse {
-  environmentId?: string | null
+  environmentId: string | null
   installationId: string
   serverName: string
   status: RemoteControlConnectionStatus
@@ -4066,8 +4066,8 @@ export type ResponseItem =
   | { type: 'other' }
 
 export interface ResponseUsageMetadata {
-  amount?: string | null
-  metadata?: unknown
+  amount: string | null
+  metadata: unknown
 }
 
 export type ResponsesApiWebSearchAction =
@@ -4122,14 +4122,14 @@ export type SandboxPolicy =
     }
 
 export interface SandboxWorkspaceWrite {
-  exclude_slash_tmp?: boolean
-  exclude_tmpdir_env_var?: boolean
-  network_access?: boolean
-  writable_roots?: string[]
+  exclude_slash_tmp: boolean
+  exclude_tmpdir_env_var: boolean
+  network_access: boolean
+  writable_roots: string[]
 }
 
 export type ScheduledTaskSchedule =
-  | { days?: ScheduledTaskWeekday[] | null; intervalHours: number; type: 'hourly' }
+  | { days: ScheduledTaskWeekday[] | null; intervalHours: number; type: 'hourly' }
   | { time: string; type: 'daily' }
   | { time: string; type: 'weekdays' }
   | { days: ScheduledTaskWeekday[]; time: string; type: 'weekly' }
@@ -4165,8 +4165,8 @@ export type ServerDiagnosticsParams = Record<string, never>
 
 export interface ServerDiagnosticsProcess {
   id: number
-  physicalFootprintBytes?: number | null
-  residentMemoryBytes?: number | null
+  physicalFootprintBytes: number | null
+  residentMemoryBytes: number | null
 }
 
 export interface ServerDiagnosticsResponse {
@@ -4208,9 +4208,9 @@ export interface SkillInterface {
   defaultPrompt?: string | null
   displayName?: string | null
   iconLarge?: AbsolutePathBuf | null
-  iconLargeUrl?: string | null
+  iconLargeUrl: string | null
   iconSmall?: AbsolutePathBuf | null
-  iconSmallUrl?: string | null
+  iconSmallUrl: string | null
   shortDescription?: string | null
 }
 
@@ -4221,7 +4221,7 @@ export interface SkillMetadata {
   interface?: SkillInterface | null
   name: string
   path: LegacyAppPathString
-  pluginId?: string | null
+  pluginId: string | null
   scope: SkillScope
   shortDescription?: string | null
 }
@@ -4235,10 +4235,10 @@ export type SkillScope = 'user' | 'repo' | 'system' | 'admin'
 export interface SkillSummary {
   description: string
   enabled: boolean
-  interface?: SkillInterface | null
+  interface: SkillInterface | null
   name: string
-  path?: LegacyAppPathString | null
-  shortDescription?: string | null
+  path: LegacyAppPathString | null
+  shortDescription: string | null
 }
 
 export interface SkillToolDependency {
@@ -4341,37 +4341,37 @@ export interface TextRange {
 }
 
 export interface Thread {
-  agentNickname?: string | null
-  agentRole?: string | null
+  agentNickname: string | null
+  agentRole: string | null
   attachedToThreadId?: string | null
-  canAcceptDirectInput?: boolean | null
+  canAcceptDirectInput: boolean | null
   cliVersion: string
   createdAt: number
   cwd: AbsolutePathBuf
-  daybreakEnabled?: boolean | null
-  environments?: ThreadEnvironment[] | null
+  daybreakEnabled: boolean | null
+  environments: ThreadEnvironment[] | null
   ephemeral: boolean
-  extra?: ThreadExtra | null
-  forkedFromId?: string | null
-  gitInfo?: GitInfo | null
-  historyMode?: ThreadHistoryMode
+  extra: ThreadExtra | null
+  forkedFromId: string | null
+  gitInfo: GitInfo | null
+  historyMode: ThreadHistoryMode
   id: string
-  model?: string | null
+  model: string | null
   modelProvider: string
-  name?: string | null
-  originator?: string | null
-  parentThreadId?: string | null
-  path?: string | null
+  name: string | null
+  originator: string | null
+  parentThreadId: string | null
+  path: string | null
   preview: string
   projectId: string | null
-  reasoningEffort?: ReasoningEffort | null
-  recencyAt?: number | null
-  section?: ThreadSection | null
-  sectionEnteredAt?: number | null
+  reasoningEffort: ReasoningEffort | null
+  recencyAt: number | null
+  section: ThreadSection | null
+  sectionEnteredAt: number | null
   sessionId: string
   source: SessionSource
   status: ThreadStatus
-  threadSource?: ThreadSource | null
+  threadSource: ThreadSource | null
   turns: Turn[]
   updatedAt: number
 }
@@ -4425,7 +4425,7 @@ export interface ThreadAttachmentListParams {
 
 export interface ThreadAttachmentListResponse {
   data: ThreadAttachment[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export type ThreadAttachmentOperation = 'created' | 'deleted'
@@ -4445,7 +4445,7 @@ export interface ThreadAttachmentOwnerListParams {
 
 export interface ThreadAttachmentOwnerListResponse {
   data: ThreadAttachmentOwner[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadAttachmentRemoveParams {
@@ -4466,12 +4466,12 @@ export interface ThreadAttachmentUpdatedNotification {
 
 export interface ThreadBackgroundTerminal {
   command: string
-  cpuPercent?: number | null
+  cpuPercent: number | null
   cwd: LegacyAppPathString
   itemId: string
-  osPid?: number | null
+  osPid: number | null
   processId: string
-  rssKb?: number | null
+  rssKb: number | null
 }
 
 export interface ThreadBackgroundTerminalsCleanParams {
@@ -4488,7 +4488,7 @@ export interface ThreadBackgroundTerminalsListParams {
 
 export interface ThreadBackgroundTerminalsListResponse {
   data: ThreadBackgroundTerminal[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadBackgroundTerminalsTerminateParams {
@@ -4566,19 +4566,19 @@ export interface ThreadForkParams {
 }
 
 export interface ThreadForkResponse {
-  activePermissionProfile?: ActivePermissionProfile | null
+  activePermissionProfile: ActivePermissionProfile | null
   approvalPolicy: AskForApproval
   approvalsReviewer: ApprovalsReviewer
   cwd: AbsolutePathBuf
-  disabledPluginIds?: string[]
-  instructionSources?: LegacyAppPathString[]
+  disabledPluginIds: string[]
+  instructionSources: LegacyAppPathString[]
   model: string
   modelProvider: string
-  multiAgentMode?: MultiAgentMode
-  reasoningEffort?: ReasoningEffort | null
-  runtimeWorkspaceRoots?: AbsolutePathBuf[]
+  multiAgentMode: MultiAgentMode
+  reasoningEffort: ReasoningEffort | null
+  runtimeWorkspaceRoots: AbsolutePathBuf[]
   sandbox: SandboxPolicy
-  serviceTier?: string | null
+  serviceTier: string | null
   thread: Thread
 }
 
@@ -4588,7 +4588,7 @@ export interface ThreadGoal {
   status: ThreadGoalStatus
   threadId: string
   timeUsedSeconds: number
-  tokenBudget?: number | null
+  tokenBudget: number | null
   tokensUsed: number
   updatedAt: number
 }
@@ -4611,7 +4611,7 @@ export interface ThreadGoalGetParams {
 }
 
 export interface ThreadGoalGetResponse {
-  goal?: ThreadGoal | null
+  goal: ThreadGoal | null
 }
 
 export type ThreadGoalMutationOrigin = 'user' | 'automatic'
@@ -4633,7 +4633,7 @@ export type ThreadGoalStatus = 'active' | 'paused' | 'blocked' | 'usageLimited' 
 export interface ThreadGoalUpdatedNotification {
   goal: ThreadGoal
   threadId: string
-  turnId?: string | null
+  turnId: string | null
 }
 
 export interface ThreadGuardianAssessment {
@@ -4648,7 +4648,7 @@ export interface ThreadGuardianReviewParams {
 }
 
 export interface ThreadGuardianReviewResponse {
-  assessment?: ThreadGuardianAssessment | null
+  assessment: ThreadGuardianAssessment | null
   callId: string
 }
 
@@ -4676,7 +4676,7 @@ export type ThreadItem =
   | {
       completedAtMs?: number | null
       startedAtMs?: number | null
-      clientId?: string | null
+      clientId: string | null
       content: UserInput[]
       id: string
       type: 'userMessage'
@@ -4691,12 +4691,12 @@ export type ThreadItem =
   | {
       completedAtMs?: number | null
       startedAtMs?: number | null
-      delivery?: AgentMessageDelivery | null
+      delivery: AgentMessageDelivery | null
       id: string
-      memoryCitation?: MemoryCitation | null
+      memoryCitation: MemoryCitation | null
       moderation?: AgentMessageModeration | null
-      phase?: MessagePhase | null
-      questions?: AsyncUserInputQuestion[] | null
+      phase: MessagePhase | null
+      questions: AsyncUserInputQuestion[] | null
       text: string
       type: 'agentMessage'
     }
@@ -4705,7 +4705,7 @@ export type ThreadItem =
       startedAtMs?: number | null
       id: string
       name: string
-      namespace?: string | null
+      namespace: string | null
       output: FunctionCallOutputBody
       type: 'functionCallOutput'
     }
@@ -4713,25 +4713,25 @@ export type ThreadItem =
   | {
       completedAtMs?: number | null
       startedAtMs?: number | null
-      content?: string[]
+      content: string[]
       id: string
-      summary?: string[]
+      summary: string[]
       type: 'reasoning'
     }
   | {
       completedAtMs?: number | null
       startedAtMs?: number | null
-      aggregatedOutput?: string | null
+      aggregatedOutput: string | null
       command: string
       commandActions: CommandAction[]
       cwd: LegacyAppPathString
-      durationMs?: number | null
-      exitCode?: number | null
+      durationMs: number | null
+      exitCode: number | null
       id: string
-      pluginId?: string | null
-      processId?: string | null
-      scriptPath?: string | null
-      source?: CommandExecutionSource
+      pluginId: string | null
+      processId: string | null
+      scriptPath: string | null
+      source: CommandExecutionSource
       status: CommandExecutionStatus
       type: 'commandExecution'
     }
@@ -4746,16 +4746,16 @@ export type ThreadItem =
   | {
       completedAtMs?: number | null
       startedAtMs?: number | null
-      appContext?: McpToolCallAppContext | null
+      appContext: McpToolCallAppContext | null
       arguments: unknown
-      durationMs?: number | null
-      error?: McpToolCallError | null
+      durationMs: number | null
+      error: McpToolCallError | null
       id: string
       mcpAppResourceUri?: string | null
-      mcpAppUi?: McpAppUi | null
-      pluginId?: string | null
-      readOnlyHint?: boolean | null
-      result?: McpToolCallResult | null
+      mcpAppUi: McpAppUi | null
+      pluginId: string | null
+      readOnlyHint: boolean | null
+      result: McpToolCallResult | null
       server: string
       status: McpToolCallStatus
       tool: string
@@ -4765,12 +4765,12 @@ export type ThreadItem =
       completedAtMs?: number | null
       startedAtMs?: number | null
       arguments: unknown
-      contentItems?: DynamicToolCallOutputContentItem[] | null
-      durationMs?: number | null
+      contentItems: DynamicToolCallOutputContentItem[] | null
+      durationMs: number | null
       id: string
-      namespace?: string | null
+      namespace: string | null
       status: DynamicToolCallStatus
-      success?: boolean | null
+      success: boolean | null
       tool: string
       type: 'dynamicToolCall'
     }
@@ -4779,9 +4779,9 @@ export type ThreadItem =
       startedAtMs?: number | null
       agentsStates: { [k: string]: CollabAgentState }
       id: string
-      model?: string | null
-      prompt?: string | null
-      reasoningEffort?: ReasoningEffort | null
+      model: string | null
+      prompt: string | null
+      reasoningEffort: ReasoningEffort | null
       receiverThreadIds: string[]
       senderThreadId: string
       status: CollabAgentToolCallStatus
@@ -4795,8 +4795,8 @@ export type ThreadItem =
       agentThreadId: string
       id: string
       kind: SubAgentActivityKind
-      model?: string | null
-      reasoningEffort?: ReasoningEffort | null
+      model: string | null
+      reasoningEffort: ReasoningEffort | null
       type: 'subAgentActivity'
     }
   | {
@@ -4867,10 +4867,10 @@ export type ThreadItem =
   | { completedAtMs?: number | null; startedAtMs?: number | null; id: string; type: 'contextCompaction' }
 
 export interface ThreadItemEntry {
-  completedAtMs?: number | null
+  completedAtMs: number | null
   item: ThreadItem
   outputDeferred?: boolean
-  startedAtMs?: number | null
+  startedAtMs: number | null
   turnId: string
 }
 
@@ -4893,9 +4893,9 @@ export interface ThreadItemsListParams {
 }
 
 export interface ThreadItemsListResponse {
-  backwardsCursor?: string | null
+  backwardsCursor: string | null
   data: ThreadItemEntry[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadItemsReadParams {
@@ -4933,10 +4933,10 @@ export interface ThreadListParams {
 }
 
 export interface ThreadListResponse {
-  backwardsCursor?: string | null
+  backwardsCursor: string | null
   data: Thread[]
-  nextCursor?: string | null
-  readStates?: { [k: string]: ThreadReadState } | null
+  nextCursor: string | null
+  readStates: { [k: string]: ThreadReadState } | null
 }
 
 export interface ThreadLoadedListParams {
@@ -4946,7 +4946,7 @@ export interface ThreadLoadedListParams {
 
 export interface ThreadLoadedListResponse {
   data: string[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export type ThreadMemoryMode = 'enabled' | 'disabled'
@@ -4963,7 +4963,7 @@ export interface ThreadMemoryReadParams {
 }
 
 export interface ThreadMemoryReadResponse {
-  summary?: string | null
+  summary: string | null
 }
 
 export interface ThreadMetadataGitInfoUpdateParams {
@@ -4995,7 +4995,7 @@ export interface ThreadPredictionRequestParams {
 
 export type ThreadPredictionRequestResponse = Record<string, never>
 
-export type ThreadPredictionResult = { text?: string | null; type: 'completed' } | { type: 'failed' }
+export type ThreadPredictionResult = { text: string | null; type: 'completed' } | { type: 'failed' }
 
 export interface ThreadPredictionUpdatedNotification {
   result: ThreadPredictionResult
@@ -5050,7 +5050,7 @@ export interface ThreadQueueListParams {
 
 export interface ThreadQueueListResponse {
   data: QueuedSubmission[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadQueueReorderParams {
@@ -5086,12 +5086,12 @@ export interface ThreadReadParams {
 }
 
 export interface ThreadReadResponse {
-  readState?: ThreadReadState | null
+  readState: ThreadReadState | null
   thread: Thread
 }
 
 export interface ThreadReadState {
-  firstUnread?: ThreadUnreadPosition | null
+  firstUnread: ThreadUnreadPosition | null
   revision: string
 }
 
@@ -5146,7 +5146,7 @@ export type ThreadRealtimeBemItemPresentation =
   { type: 'wholeItem' } | { type: 'inlineMarkdown' } | { index: number; type: 'inlineVisualization' }
 
 export interface ThreadRealtimeClosedNotification {
-  reason?: string | null
+  reason: string | null
   threadId: string
 }
 
@@ -5253,7 +5253,7 @@ export type ThreadRealtimeStartTransport =
   { type: 'websocket' } | { sdp: string; type: 'webrtc' } | { callId: string; type: 'existingCall' }
 
 export interface ThreadRealtimeStartedNotification {
-  realtimeSessionId?: string | null
+  realtimeSessionId: string | null
   threadId: string
   version: RealtimeConversationVersion
 }
@@ -5306,24 +5306,24 @@ export interface ThreadResumeParams {
 }
 
 export interface ThreadResumeResponse {
-  activePermissionProfile?: ActivePermissionProfile | null
+  activePermissionProfile: ActivePermissionProfile | null
   approvalPolicy: AskForApproval
   approvalsReviewer: ApprovalsReviewer
-  collaborationMode?: CollaborationMode | null
+  collaborationMode: CollaborationMode | null
   cwd: AbsolutePathBuf
-  disabledPluginIds?: string[]
-  initialTurnsPage?: TurnsPage | null
-  instructionSources?: LegacyAppPathString[]
-  itemsBackwardsCursor?: string | null
+  disabledPluginIds: string[]
+  initialTurnsPage: TurnsPage | null
+  instructionSources: LegacyAppPathString[]
+  itemsBackwardsCursor: string | null
   model: string
   modelProvider: string
-  multiAgentMode?: MultiAgentMode
-  reasoningEffort?: ReasoningEffort | null
-  runtimeWorkspaceRoots?: AbsolutePathBuf[]
+  multiAgentMode: MultiAgentMode
+  reasoningEffort: ReasoningEffort | null
+  runtimeWorkspaceRoots: AbsolutePathBuf[]
   sandbox: SandboxPolicy
-  serviceTier?: string | null
+  serviceTier: string | null
   thread: Thread
-  turnsBackwardsCursor?: string | null
+  turnsBackwardsCursor: string | null
 }
 
 export interface ThreadRevertParams {
@@ -5332,9 +5332,9 @@ export interface ThreadRevertParams {
 }
 
 export interface ThreadRevertResponse {
-  itemsBackwardsCursor?: string | null
+  itemsBackwardsCursor: string | null
   thread: Thread
-  turnsBackwardsCursor?: string | null
+  turnsBackwardsCursor: string | null
 }
 
 export interface ThreadRevertedNotification {
@@ -5361,12 +5361,12 @@ export interface ThreadSampleParams {
 }
 
 export interface ThreadSampleResponse {
-  cachedInputTokens?: number | null
-  inputTokens?: number | null
-  outputTokens?: number | null
+  cachedInputTokens: number | null
+  inputTokens: number | null
+  outputTokens: number | null
   responseId: string
   sourceTurnId: string
-  text?: string | null
+  text: string | null
 }
 
 export interface ThreadSearchOccurrence {
@@ -5386,7 +5386,7 @@ export interface ThreadSearchOccurrencesParams {
 
 export interface ThreadSearchOccurrencesResponse {
   data: ThreadSearchOccurrence[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadSearchParams {
@@ -5402,9 +5402,9 @@ export interface ThreadSearchParams {
 }
 
 export interface ThreadSearchResponse {
-  backwardsCursor?: string | null
+  backwardsCursor: string | null
   data: ThreadSearchResult[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadSearchResult {
@@ -5420,7 +5420,7 @@ export interface ThreadSearchTextRange {
 }
 
 export interface ThreadSection {
-  appearance?: ThreadSectionAppearance | null
+  appearance: ThreadSectionAppearance | null
   id: string
   name: string
 }
@@ -5457,7 +5457,7 @@ export interface ThreadSectionListParams {
 
 export interface ThreadSectionListResponse {
   data: ThreadSection[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadSectionMoveParams {
@@ -5486,21 +5486,21 @@ export interface ThreadSetNameParams {
 export type ThreadSetNameResponse = Record<string, never>
 
 export interface ThreadSettings {
-  activePermissionProfile?: ActivePermissionProfile | null
+  activePermissionProfile: ActivePermissionProfile | null
   approvalPolicy: AskForApproval
   approvalsReviewer: ApprovalsReviewer
   collaborationMode: CollaborationMode
   cwd: AbsolutePathBuf
-  disabledPluginIds?: string[]
-  effort?: ReasoningEffort | null
+  disabledPluginIds: string[]
+  effort: ReasoningEffort | null
   environments?: ThreadEnvironment[] | null
   model: string
   modelProvider: string
-  multiAgentMode?: MultiAgentMode
-  personality?: Personality | null
+  multiAgentMode: MultiAgentMode
+  personality: Personality | null
   sandboxPolicy: SandboxPolicy
-  serviceTier?: string | null
-  summary?: ReasoningSummary | null
+  serviceTier: string | null
+  summary: ReasoningSummary | null
 }
 
 export interface ThreadSettingsUpdateParams {
@@ -5583,19 +5583,19 @@ export interface ThreadStartParams {
 }
 
 export interface ThreadStartResponse {
-  activePermissionProfile?: ActivePermissionProfile | null
+  activePermissionProfile: ActivePermissionProfile | null
   approvalPolicy: AskForApproval
   approvalsReviewer: ApprovalsReviewer
   cwd: AbsolutePathBuf
-  disabledPluginIds?: string[]
-  instructionSources?: LegacyAppPathString[]
+  disabledPluginIds: string[]
+  instructionSources: LegacyAppPathString[]
   model: string
   modelProvider: string
-  multiAgentMode?: MultiAgentMode
-  reasoningEffort?: ReasoningEffort | null
-  runtimeWorkspaceRoots?: AbsolutePathBuf[]
+  multiAgentMode: MultiAgentMode
+  reasoningEffort: ReasoningEffort | null
+  runtimeWorkspaceRoots: AbsolutePathBuf[]
   sandbox: SandboxPolicy
-  serviceTier?: string | null
+  serviceTier: string | null
   thread: Thread
 }
 
@@ -5623,7 +5623,7 @@ export type ThreadTimelineEntry =
   | {
       completed_at?: number | null
       duration_ms?: number | null
-      error?: TurnError | null
+      error: TurnError | null
       position: number
       started_at?: number | null
       status: TurnStatus
@@ -5638,14 +5638,14 @@ export interface ThreadTimelineListParams {
 }
 
 export interface ThreadTimelineListResponse {
-  activeRealtimeSessionAtPageStart?: string | null
+  activeRealtimeSessionAtPageStart: string | null
   data: ThreadTimelineEntry[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadTokenUsage {
   last: TokenUsageBreakdown
-  modelContextWindow?: number | null
+  modelContextWindow: number | null
   total: TokenUsageBreakdown
 }
 
@@ -5664,9 +5664,9 @@ export interface ThreadTurnsListParams {
 }
 
 export interface ThreadTurnsListResponse {
-  backwardsCursor?: string | null
+  backwardsCursor: string | null
   data: Turn[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export interface ThreadUnarchiveParams {
@@ -5695,26 +5695,26 @@ export type ThreadUnsubscribeStatus = 'notLoaded' | 'notSubscribed' | 'unsubscri
 
 export interface ThreadUsage {
   estimatedUsageCreditsMicros: number
-  estimatedUsageUsdMicros?: number | null
+  estimatedUsageUsdMicros: number | null
   groups: ThreadUsageBreakdownGroup[]
   nativeUsageUsdMicros?: number | null
   threadId: string
 }
 
 export interface ThreadUsageBreakdownGroup {
-  cachedInputTokens?: number | null
+  cachedInputTokens: number | null
   estimatedUsageCreditsMicros: number
-  inputTokens?: number | null
-  model?: string | null
-  netNewInputTokens?: number | null
-  outputTokens?: number | null
-  reasoningEffort?: string | null
-  speed?: string | null
-  totalTokens?: number | null
+  inputTokens: number | null
+  model: string | null
+  netNewInputTokens: number | null
+  outputTokens: number | null
+  reasoningEffort: string | null
+  speed: string | null
+  totalTokens: number | null
 }
 
 export interface TokenUsageBreakdown {
-  cacheWriteInputTokens?: number
+  cacheWriteInputTokens: number
   cachedInputTokens: number
   inputTokens: number
   outputTokens: number
@@ -5767,18 +5767,18 @@ export interface ToolRequestUserInputResponse {
 }
 
 export interface ToolsV2 {
-  web_search?: WebSearchToolConfig | null
+  web_search: WebSearchToolConfig | null
 }
 
 export interface Turn {
-  completedAt?: number | null
-  durationMs?: number | null
-  error?: TurnError | null
+  completedAt: number | null
+  durationMs: number | null
+  error: TurnError | null
   id: string
   items: ThreadItem[]
-  itemsView?: TurnItemsView
-  rootTurnId?: string | null
-  startedAt?: number | null
+  itemsView: TurnItemsView
+  rootTurnId: string | null
+  startedAt: number | null
   status: TurnStatus
 }
 
@@ -5800,10 +5800,10 @@ export interface TurnEnvironmentParams {
 }
 
 export interface TurnError {
-  additionalDetails?: string | null
-  codexErrorInfo?: CodexErrorInfo | null
+  additionalDetails: string | null
+  codexErrorInfo: CodexErrorInfo | null
   message: string
-  misalignment?: MisalignmentErrorDetails | null
+  misalignment: MisalignmentErrorDetails | null
 }
 
 export interface TurnInterruptParams {
@@ -5829,7 +5829,7 @@ export interface TurnPlanStep {
 export type TurnPlanStepStatus = 'pending' | 'inProgress' | 'completed'
 
 export interface TurnPlanUpdatedNotification {
-  explanation?: string | null
+  explanation: string | null
   plan: TurnPlanStep[]
   threadId: string
   turnId: string
@@ -5916,9 +5916,9 @@ export interface TurnToolOutput {
 }
 
 export interface TurnsPage {
-  backwardsCursor?: string | null
+  backwardsCursor: string | null
   data: Turn[]
-  nextCursor?: string | null
+  nextCursor: string | null
 }
 
 export type UserInput =
@@ -5947,9 +5947,9 @@ export type UserVerificationDeleteResponse = Record<string, never>
 export interface UserVerificationEnrollParams {}
 
 export interface UserVerificationEnrollResponse {
-  algorithm?: string | null
+  algorithm: string | null
   credentialId: string
-  publicKey?: string | null
+  publicKey: string | null
 }
 
 export type UserVerificationErrorDetails =
@@ -5977,9 +5977,9 @@ export interface UserVerificationRpcError {
 export interface UserVerificationStatusParams {}
 
 export interface UserVerificationStatusResponse {
-  credentialId?: string | null
-  unavailableMessage?: string | null
-  unavailableReason?: UserVerificationUnavailableReason | null
+  credentialId: string | null
+  unavailableMessage: string | null
+  unavailableReason: UserVerificationUnavailableReason | null
 }
 
 export type UserVerificationUnavailableReason =
@@ -5999,22 +5999,22 @@ export type Verbosity = 'low' | 'medium' | 'high'
 
 export interface WarningNotification {
   message: string
-  threadId?: string | null
+  threadId: string | null
 }
 
 export type WebSearchAction =
-  | { queries?: string[] | null; query?: string | null; type: 'search' }
-  | { type: 'openPage'; url?: string | null }
-  | { pattern?: string | null; type: 'findInPage'; url?: string | null }
+  | { queries: string[] | null; query: string | null; type: 'search' }
+  | { type: 'openPage'; url: string | null }
+  | { pattern: string | null; type: 'findInPage'; url: string | null }
   | { type: 'other' }
 
 export type WebSearchContextSize = 'low' | 'medium' | 'high'
 
 export interface WebSearchLocation {
-  city?: string | null
-  country?: string | null
-  region?: string | null
-  timezone?: string | null
+  city: string | null
+  country: string | null
+  region: string | null
+  timezone: string | null
 }
 
 export type WebSearchMode = 'disabled' | 'cached' | 'indexed' | 'live'
@@ -6022,9 +6022,9 @@ export type WebSearchMode = 'disabled' | 'cached' | 'indexed' | 'live'
 export type WebSearchProvider = 'standalone' | 'search_mcp'
 
 export interface WebSearchToolConfig {
-  allowed_domains?: string[] | null
-  context_size?: WebSearchContextSize | null
-  location?: WebSearchLocation | null
+  allowed_domains: string[] | null
+  context_size: WebSearchContextSize | null
+  location: WebSearchLocation | null
 }
 
 export type WindowsSandboxImplementation = 'elevated' | 'unelevated' | 'mxc'
@@ -6036,7 +6036,7 @@ export interface WindowsSandboxReadinessResponse {
 }
 
 export interface WindowsSandboxSetupCompletedNotification {
-  error?: string | null
+  error: string | null
   mode: WindowsSandboxSetupMode
   success: boolean
 }
@@ -6059,8 +6059,8 @@ export interface WindowsWorldWritableWarningNotification {
 }
 
 export interface WorkspaceMessage {
-  archivedAt?: number | null
-  createdAt?: number | null
+  archivedAt: number | null
+  createdAt: number | null
   messageBody: string
   messageId: string
   messageType: WorkspaceMessageType

@@ -32,17 +32,20 @@ class BinaryNotFoundError extends CodexError {}
 class TransportError extends CodexError {}
 class ServerExitedError extends TransportError {}
 class ClosedError extends TransportError {}
+class ProtocolError extends TransportError {}
+class FileError extends CodexError {}
 class TimeoutError extends CodexError {}
 class IndeterminateError extends CodexError {}
 class JsonRpcError extends CodexError {}
 class InvalidRequestError extends JsonRpcError {}
+class ThreadNotFoundError extends InvalidRequestError {}
+class ConfigLoadError extends InvalidRequestError {}
 class MethodNotFoundError extends JsonRpcError {}
 class InvalidParamsError extends JsonRpcError {}
 class ConfigWriteError extends JsonRpcError {}
 class InternalRpcError extends JsonRpcError {}
 class ServerBusyError extends JsonRpcError {}
 class ThreadBusyError extends CodexError {}
-class ThreadNotFoundError extends CodexError {}
 class LoginFailedError extends CodexError {}
 class TurnFailedError extends CodexError {}
 class TurnInactiveError extends CodexError {}
@@ -57,17 +60,20 @@ const classes = {
   TransportError,
   ServerExitedError,
   ClosedError,
+  ProtocolError,
+  FileError,
   TimeoutError,
   IndeterminateError,
   JsonRpcError,
   InvalidRequestError,
+  ThreadNotFoundError,
+  ConfigLoadError,
   MethodNotFoundError,
   InvalidParamsError,
   ConfigWriteError,
   InternalRpcError,
   ServerBusyError,
   ThreadBusyError,
-  ThreadNotFoundError,
   LoginFailedError,
   TurnFailedError,
   TurnInactiveError,

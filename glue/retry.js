@@ -1,7 +1,5 @@
 'use strict'
 
-// Taken here: programs under test put clocks of their own in place of the global ones.
-const { clearTimeout, setTimeout } = require('node:timers')
 const { untilAborted } = require('./abort.js')
 const { callerOf, withCaller } = require('./caller.js')
 const { classes } = require('./errors.js')
@@ -84,6 +82,7 @@ function checked(options) {
 async function wait(ms, signal, caller) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer
+  // The program's own clock, which its tests may turn: the pause is between calls of its own.
   /** @type {Promise<void>} */
   const over = new Promise((resolve) => {
     timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS))

@@ -48,6 +48,8 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
         Error::InvalidArgument(_) => ("TypeError", Value::Null),
         Error::BinaryNotFound { tried, .. } => ("BinaryNotFoundError", json!({ "tried": tried })),
         Error::Spawn(_) | Error::Lost(_) => ("TransportError", Value::Null),
+        Error::Protocol { method, .. } => ("ProtocolError", json!({ "method": method })),
+        Error::File { path, .. } => ("FileError", json!({ "path": path })),
         Error::Connect { status, .. } => ("TransportError", json!({ "status": status })),
         // `code` is the name of the error everywhere; the exit code has a name of its own.
         Error::ServerExited { code, signal, stderr, .. } => {
@@ -64,6 +66,9 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
                 "method": error.method,
                 "codexVersion": error.codex_version,
             });
+            if error.kind == codex_client::RpcErrorKind::ThreadNotFound {
+                fields["threadId"] = error.thread_id().into();
+            }
             if let Some(code) = error.config_error_code() {
                 fields["configErrorCode"] = code.into();
             }
@@ -115,6 +120,8 @@ fn rpc_class(kind: codex_client::RpcErrorKind) -> &'static str {
     match kind {
         Kind::Other => "JsonRpcError",
         Kind::InvalidRequest => "InvalidRequestError",
+        Kind::ThreadNotFound => "ThreadNotFoundError",
+        Kind::ConfigLoad => "ConfigLoadError",
         Kind::MethodNotFound => "MethodNotFoundError",
         Kind::InvalidParams => "InvalidParamsError",
         Kind::ConfigWrite => "ConfigWriteError",

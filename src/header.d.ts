@@ -540,6 +540,18 @@ export declare class ServerExitedError extends TransportError {
 /** The client was closed. `code: 'CLOSED'` */
 export declare class ClosedError extends TransportError {}
 
+/** The server answered with what can't be read. `code: 'PROTOCOL_ERROR'` */
+export declare class ProtocolError extends TransportError {
+  /** The wire method that it answers, where it is known. */
+  readonly method: string | null
+}
+
+/** A file that this package needs could not be read or written. `code: 'FILE_ERROR'` */
+export declare class FileError extends CodexError {
+  /** Its path, or that of the folder in which it was to be made. */
+  readonly path: string
+}
+
 /** A deadline passed. `code: 'TIMEOUT'` */
 export declare class TimeoutError extends CodexError {
   /** The wire method that was not answered. */
@@ -566,6 +578,18 @@ export declare class JsonRpcError extends CodexError {
 
 /** The server refused the request. `code: 'INVALID_REQUEST'` */
 export declare class InvalidRequestError extends JsonRpcError {}
+
+/**
+ * There is no thread of that id: never, not any more, or not where the call looks (one that is archived, or was never on
+ * disk). That of `codex-node/exec` has `threadId` alone of its fields. `code: 'THREAD_NOT_FOUND'`
+ */
+export declare class ThreadNotFoundError extends InvalidRequestError {
+  /** What was asked for; null where the server refused it without naming it, as what is no id at all. */
+  readonly threadId: string | null
+}
+
+/** The configuration could not be loaded: `config.toml`, or the option `config`. `code: 'CONFIG_LOAD'` */
+export declare class ConfigLoadError extends InvalidRequestError {}
 
 /** This codex does not know the method. `code: 'METHOD_NOT_FOUND'` */
 export declare class MethodNotFoundError extends JsonRpcError {}
@@ -594,12 +618,6 @@ export declare class ThreadBusyError extends CodexError {
   readonly threadId: string
   /** The turn, where it is known. */
   readonly turnId: string | null
-}
-
-/** There is no such thread to go on with. `code: 'THREAD_NOT_FOUND'` */
-export declare class ThreadNotFoundError extends CodexError {
-  /** What was asked for. */
-  readonly threadId: string
 }
 
 /** A login ended without success, or was given up. `code: 'LOGIN_FAILED'` */

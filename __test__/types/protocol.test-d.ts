@@ -59,8 +59,15 @@ async function calls() {
   const { thread } = await request('thread/start', { ephemeral: true })
   thread.id.toUpperCase()
   await request('account/logout')
-  // @ts-expect-error params are missing
   await request('thread/start')
+  // @ts-expect-error params are missing
+  await request('turn/start')
+  // What codex always sends is there.
+  for (let cursor: string | null = null; ; ) {
+    const page: Protocol.ThreadListResponse = await request('thread/list', { cursor })
+    if (page.nextCursor === null) break
+    cursor = page.nextCursor
+  }
   // @ts-expect-error params of another method
   await request('turn/interrupt', { threadId: thread.id, turn: 't' })
   // @ts-expect-error the name may be null or absent

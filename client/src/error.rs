@@ -20,6 +20,22 @@ pub enum Error {
     /// Codex could not be started.
     #[error("{0}")]
     Spawn(String),
+    /// The server said what can't be read.
+    #[error("{message}")]
+    Protocol {
+        /// What it is, and why it can't be read.
+        message: String,
+        /// The wire method that it answers.
+        method: Option<String>,
+    },
+    /// A file that this library needs could not be read or written.
+    #[error("{message}")]
+    File {
+        /// Which, what for, and why not.
+        message: String,
+        /// Its path, or that of the folder that it was to be made in.
+        path: String,
+    },
     /// There is no connection to a server that runs elsewhere.
     #[error("{message}")]
     Connect {
@@ -132,6 +148,10 @@ pub enum RpcErrorKind {
     Other,
     /// The server refused the request.
     InvalidRequest,
+    /// There is no such thread: never, not any more, or not where the method looks for it.
+    ThreadNotFound,
+    /// The configuration could not be loaded.
+    ConfigLoad,
     /// This codex does not know the method.
     MethodNotFound,
     /// The parameters are wrong.
@@ -162,6 +182,13 @@ pub struct RpcError {
 }
 
 impl RpcError {
+    /// The thread that is not there, where the server names it: the last word of its message.
+    pub fn thread_id(&self) -> Option<&str> {
+        let word = self.message.rsplit(' ').next()?;
+        let is_id = word.len() == 36 && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        is_id.then_some(word)
+    }
+
     /// Why the configuration could not be written: `config_write_error_code` of the data.
     pub fn config_error_code(&self) -> Option<String> {
         #[derive(serde::Deserialize)]
@@ -190,6 +217,16 @@ pub struct TurnFailure {
 }
 
 impl Error {
+    /// An answer that can't be read.
+    pub(crate) fn unreadable(method: &str, message: String) -> Self {
+        Self::Protocol { message, method: Some(method.to_owned()) }
+    }
+
+    /// A file that could not be read or written.
+    pub(crate) fn file(path: &std::path::Path, message: String) -> Self {
+        Self::File { message, path: path.display().to_string() }
+    }
+
     /// The error of every call after `close()`.
     pub fn client_closed() -> Self {
         Self::Closed("this Codex client was closed; make a new one".to_owned())
@@ -201,6 +238,8 @@ impl Error {
             Self::InvalidArgument(_) => "INVALID_ARGUMENT",
             Self::BinaryNotFound { .. } => "BINARY_NOT_FOUND",
             Self::Spawn(_) => "SPAWN_FAILED",
+            Self::Protocol { .. } => "PROTOCOL_ERROR",
+            Self::File { .. } => "FILE_ERROR",
             Self::Connect { .. } => "CONNECT_FAILED",
             Self::Lost(_) => "CONNECTION_LOST",
             Self::ServerExited { .. } => "SERVER_EXITED",
@@ -210,6 +249,8 @@ impl Error {
             Self::Rpc(error) => match error.kind {
                 RpcErrorKind::Other => "JSON_RPC_ERROR",
                 RpcErrorKind::InvalidRequest => "INVALID_REQUEST",
+                RpcErrorKind::ThreadNotFound => "THREAD_NOT_FOUND",
+                RpcErrorKind::ConfigLoad => "CONFIG_LOAD",
                 RpcErrorKind::MethodNotFound => "METHOD_NOT_FOUND",
                 RpcErrorKind::InvalidParams => "INVALID_PARAMS",
                 RpcErrorKind::ConfigWrite => "CONFIG_WRITE",

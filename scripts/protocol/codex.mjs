@@ -51,8 +51,12 @@ export async function printProtocol(codex) {
     if (!version) throw new Error(`no version in the output of ${codex} --version: ${stdout}`)
     /** @type {Record<string, string>} */
     const typescript = {}
-    for (const name of ['ClientRequest', 'ServerRequest', 'ServerNotification', 'ClientNotification']) {
-      typescript[name] = await readFile(join(/** @type {string} */ (ts), `${name}.ts`), 'utf8')
+    // Of two of one name the later is that of the protocol's second version.
+    for (const folder of [/** @type {string} */ (ts), join(/** @type {string} */ (ts), 'v2')]) {
+      for (const file of await readdir(folder)) {
+        if (!file.endsWith('.ts')) continue
+        typescript[file.slice(0, -'.ts'.length)] = await readFile(join(folder, file), 'utf8')
+      }
     }
     const file = join(/** @type {string} */ (json), 'codex_app_server_protocol.schemas.json')
     return { version, schema: JSON.parse(await readFile(file, 'utf8')), typescript }

@@ -73,7 +73,7 @@ export type Result<M extends ClientMethod> = ClientRequests[M]['result']
 
 /** The client methods that can be called without params. */
 export type OptionalParamsMethod = {
-  [M in ClientMethod]: undefined extends Params<M> ? M : never
+  [M in ClientMethod]: undefined extends Params<M> ? M : Record<never, never> extends Params<M> ? M : never
 }[ClientMethod]
 
 /** The method of a notification from the server. */

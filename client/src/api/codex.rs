@@ -11,7 +11,7 @@ use crate::api::core::{Core, Host};
 use crate::options::{ClientSettings, Input, RunSettings};
 use crate::requests::{ContextAlone, Handlers};
 use crate::routing::RingReader;
-use crate::rpc::RawAnswer;
+use crate::rpc::{EMPTY_PARAMS, RawAnswer};
 use crate::session::{Metadata, Observer};
 use crate::turn::TurnResult;
 
@@ -70,7 +70,7 @@ impl Codex {
         if session.connection.ended().is_some() { None } else { session.pid() }
     }
 
-    /// Any method of the protocol; `params` is JSON text. The request has its place in the queue when this
+    /// Any method of the protocol; `params` is JSON text, and may be left out where all of it may. The request has its place in the queue when this
     /// returns.
     pub fn request(
         &self,
@@ -79,6 +79,8 @@ impl Codex {
         timeout: Option<Duration>,
     ) -> Result<impl Future<Output = RawAnswer> + Send + 'static, Error> {
         check_method(method)?;
+        // It wants an object, also where it needs nothing of it.
+        let params = params.or_else(|| EMPTY_PARAMS.contains(&method).then(|| "{}".to_owned()));
         self.core.request(method, params, timeout)
     }
 

@@ -95,10 +95,9 @@ impl RunFolder {
         let copied =
             File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut File::create(&path)?));
         copied.map_err(|error| {
-            Error::Spawn(format!(
-                "could not copy {} for codex, which takes no comma in a path: {error}",
-                from.display()
-            ))
+            let path = from.display();
+            let why = format!("could not copy {path} for codex, which takes no comma in a path: {error}");
+            Error::file(from, why)
         })?;
         Ok(path)
     }
@@ -159,7 +158,8 @@ fn remove(path: &Path) -> bool {
 }
 
 fn failed(folder: &Path, error: &std::io::Error) -> Error {
-    Error::Spawn(format!("could not write a temporary file for codex in {}: {error}", folder.display()))
+    let why = format!("could not write a temporary file for codex in {}: {error}", folder.display());
+    Error::file(folder, why)
 }
 
 #[cfg(test)]

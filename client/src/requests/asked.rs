@@ -155,8 +155,8 @@ impl Asked {
                     json!({ "contentItems": [{ "type": "inputText", "text": error }], "success": false });
                 Some(Ok(answer.to_string()))
             }
-            Answered::Declined { .. } => {
-                let declined = decline(&self.request.method);
+            Answered::Declined { error } => {
+                let declined = decline(&self.request.method, error.as_deref());
                 Some(
                     declined
                         .map(|answer| answer.to_string())

@@ -5,8 +5,17 @@ use serde_json::{Value, json};
 /// The declining answer to a request from the server, in the shape of its method.
 ///
 /// `Err` is a JSON-RPC error code and message, for methods whose answer has no way to say no.
-pub fn decline(method: &str) -> Result<Value, (i64, String)> {
-    const WHY: &str = "declined: this client has no handler for it";
+///
+/// `failed` is what the handler threw, where there is one.
+pub fn decline(method: &str, failed: Option<&str>) -> Result<Value, (i64, String)> {
+    let why = match failed {
+        None => "declined: this client has no handler for it".to_owned(),
+        // What it threw may tell of a token.
+        Some(_) if method == "account/chatgptAuthTokens/refresh" => {
+            "declined: the handler of this client failed".to_owned()
+        }
+        Some(error) => format!("declined: the handler of this client failed: {error}"),
+    };
     Ok(match method {
         "item/commandExecution/requestApproval" | "item/fileChange/requestApproval" => {
             json!({ "decision": "decline" })
@@ -15,10 +24,10 @@ pub fn decline(method: &str) -> Result<Value, (i64, String)> {
         "mcpServer/elicitation/request" => json!({ "action": "decline", "content": null, "_meta": null }),
         "item/permissions/requestApproval" => json!({ "permissions": {}, "scope": "turn" }),
         "item/tool/call" => {
-            json!({ "contentItems": [{ "type": "inputText", "text": WHY }], "success": false })
+            json!({ "contentItems": [{ "type": "inputText", "text": why }], "success": false })
         }
         "applyPatchApproval" | "execCommandApproval" => {
-            json!({ "decision": { "denied": { "rejection": WHY } } })
+            json!({ "decision": { "denied": { "rejection": why } } })
         }
         // It asks for no permission, only for the time.
         "currentTime/read" => {
@@ -26,8 +35,9 @@ pub fn decline(method: &str) -> Result<Value, (i64, String)> {
             json!({ "currentTimeAt": now.as_secs() })
         }
         "account/chatgptAuthTokens/refresh" | "attestation/generate" => {
-            return Err((-32000, format!("{method} {WHY}")));
+            return Err((-32000, format!("{method} {why}")));
         }
+        _ if failed.is_some() => return Err((-32000, format!("{method} {why}"))),
         _ => return Err((-32601, format!("the client does not know the method {method}"))),
     })
 }

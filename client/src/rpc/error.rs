@@ -15,7 +15,22 @@ pub(crate) fn read_answer<'a, T: Deserialize<'a>>(method: &str, answer: &'a RawV
 
 /// The error for an answer that can't be read.
 pub(crate) fn unreadable(method: &str, error: &serde_json::Error) -> Error {
-    Error::Spawn(format!("the answer to {method} can't be read: {error}"))
+    Error::unreadable(method, format!("the answer to {method} can't be read: {error}"))
+}
+
+/// Whether an error says that there is no thread of the id that the method was given. Its code and data are those of any
+/// other refusal; the words are the same from codex 0.163 to 0.171.
+fn is_missing_thread(method: &str, message: &str) -> bool {
+    const SIGNS: [&str; 6] = [
+        "no rollout found for thread id ",
+        "no archived rollout found for thread id ",
+        "thread not loaded: ",
+        "thread not found: ",
+        "invalid thread id: ",
+        "invalid session id: ",
+    ];
+    let names_a_thread = ["thread/", "turn/", "review/"].iter().any(|family| method.starts_with(family));
+    names_a_thread && SIGNS.iter().any(|sign| message.starts_with(sign))
 }
 
 /// Messages longer than this list what the server knows, which helps nobody.
@@ -43,6 +58,8 @@ pub(super) fn rpc_error(raw: &str, method: &str, codex_version: Option<String>) 
     let kind = match wire.code {
         -32600 if unknown_method => RpcErrorKind::MethodNotFound,
         -32600 if message.starts_with("Invalid request: ") => RpcErrorKind::InvalidParams,
+        -32600 if is_missing_thread(method, &message) => RpcErrorKind::ThreadNotFound,
+        -32600 if message.starts_with("failed to load configuration") => RpcErrorKind::ConfigLoad,
         -32600 => RpcErrorKind::InvalidRequest,
         -32601 => RpcErrorKind::MethodNotFound,
         -32602 => RpcErrorKind::InvalidParams,

@@ -1,11 +1,13 @@
 //! JSON-RPC without its `jsonrpc` field: ids, deadlines, the in-flight cap, requests from the server.
 
 mod connection;
+mod empty_params;
 mod envelope;
 mod error;
 mod pending;
 
 pub use connection::{Call, CallOptions, Connection, Inbox, ServerRequest, only_reads};
+pub(crate) use empty_params::EMPTY_PARAMS;
 pub(crate) use envelope::with_notification;
 pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;

@@ -40,7 +40,8 @@ impl Metadata {
     /// Reads the answer to `initialize` and refuses a codex that is too old.
     pub(crate) fn read(answer: &str, path: &str) -> Result<Self, Error> {
         let answer: Initialized = serde_json::from_str(answer).map_err(|error| {
-            Error::Spawn(format!("{path} does not answer `initialize` as codex does ({error}); is it codex?"))
+            let why = format!("{path} does not answer `initialize` as codex does ({error}); is it codex?");
+            Error::unreadable("initialize", why)
         })?;
         let (name, rest) = answer.user_agent.split_once('/').unwrap_or((&answer.user_agent, ""));
         let version = rest.split(' ').next().unwrap_or_default().to_owned();

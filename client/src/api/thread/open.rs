@@ -165,8 +165,9 @@ impl Codex {
                 self.core.services.dispatcher.set_thread(&id, &old);
             }
         })?;
-        let opened: Opened = serde_json::from_str(answer.get())
-            .map_err(|error| Error::Spawn(format!("the answer to {method} has no thread id: {error}")))?;
+        let opened: Opened = serde_json::from_str(answer.get()).map_err(|error| {
+            Error::unreadable(method, format!("the answer to {method} has no thread id: {error}"))
+        })?;
         let thread_id = opened.thread.id;
         if let Some(known) = known
             && opened.thread.status.is_some_and(|status| status.r#type == "active")
