@@ -2290,6 +2290,10 @@ export declare class Turn<Parsed = unknown> {
   /**
    * The assistant's text as it comes, and nothing else: joined, in chunks of whatever was ready.
    *
+   * Joined, the chunks of a message are its text, also where a line dropped meanwhile: what may not go on where the
+   * text so far ends comes with the complete message. Where a server completes a message with another text than it
+   * had told, nothing is repeated; the true text is that of its `item/completed` and of `finalResponse`.
+   *
    * @throws {TurnFailedError} the turn failed; what it had said came before
    */
   text(options?: TextOptions): TurnStream<string>

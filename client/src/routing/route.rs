@@ -5,11 +5,11 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::watch;
 
-use super::{ThreadSink, TurnSink};
 use super::held::Held;
 use super::owner::{Owner, Whose};
 use super::router::Running;
 use super::wire::{is_active, root_turn};
+use super::{ThreadSink, TurnSink};
 use crate::rpc::Notification;
 
 /// Stands for a turn of which only is known that it runs.

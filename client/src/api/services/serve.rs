@@ -263,9 +263,6 @@ fn token_file(token: &str, folder: &Path) -> Result<TempPath, Error> {
         Ok(file.into_temp_path())
     });
     written.map_err(|error| {
-        Error::file(
-            folder,
-            format!("could not write the token into a file in {}: {error}", folder.display()),
-        )
+        Error::file(folder, format!("could not write the token into a file in {}: {error}", folder.display()))
     })
 }
