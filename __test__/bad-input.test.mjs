@@ -471,7 +471,6 @@ test('new Codex()', (t) => {
         headers: {},
         caFile: '/ca.pem',
         allowInsecure: false,
-        maxMessageBytes: 5,
         keepAliveMs: 5,
         reconnectTimeoutMs: 5,
       }).map(([name, value]) => [`options.${name}`, { [name]: value }, /options\.url, which is missing/])

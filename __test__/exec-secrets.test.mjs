@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Codex } from '../exec/index.mjs'
-import { AbortError, ServerExitedError, TransportError, TurnFailedError } from '../index.mjs'
+import { AbortError, FileError, ServerExitedError, TransportError, TurnFailedError } from '../index.mjs'
 import { command, say } from '../testing/index.mjs'
 import { appears } from './support/files.mjs'
 import { startHost } from './support/host.mjs'
@@ -283,7 +283,7 @@ describe('secrets of codex exec, scripted', { concurrency: true, timeout: 120_00
   test('P6: a home that does not exist is named', async (t) => {
     const home = join(temporaryFolder(t), 'missing')
     const { codex } = scripted(t, says.turn(), { env: { CODEX_HOME: home } })
-    const error = await rejection(codex.startThread().run('Hi'), TransportError)
+    const error = await rejection(codex.startThread().run('Hi'), FileError)
     assert.ok(error.message.includes(home), error.message)
     assertWithout(error)
   })

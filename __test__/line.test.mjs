@@ -329,16 +329,17 @@ describe('bounds', { concurrency: 4 }, () => {
   test('a program that is no codex and prints without end is given up at once', {
     skip: process.platform === 'win32',
   }, async (t) => {
-    for (const [name, body] of /** @type {const} */ ([
-      ['lines', 'while (true) process.stdout.write("y\\n".repeat(32768))'],
-      ['no line', 'while (true) process.stdout.write("y".repeat(65536))'],
+    for (const [name, program, body] of /** @type {[string, string, string][]} */ ([
+      ['lines', '/bin/sh', 'exec yes'],
+      ['no line', '/bin/sh', "exec tr '\\0' y < /dev/zero"],
       [
         'and does not mind',
+        process.execPath,
         'process.stdout.on("error", () => {}); setInterval(() => process.stdout.write("y".repeat(65536)))',
       ],
     ])) {
       const path = join(temporaryFolder(t), 'printer')
-      writeFileSync(path, `#!${process.execPath}\n${body}\n`)
+      writeFileSync(path, `#!${program}\n${body}\n`)
       chmodSync(path, 0o755)
       const codex = new Codex({ codexPath: path })
       t.after(() => codex.close())

@@ -3,10 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import timers from 'node:timers'
 import {
   AbortError,
   ClosedError,
@@ -31,8 +29,6 @@ import { collect, rejection } from './support/outcomes.mjs'
 import { gone, isAlive } from './support/processes.mjs'
 import { real } from './support/real.mjs'
 import { rig, rigPath, temporaryFolder } from './support/rig.mjs'
-
-const require = createRequire(import.meta.url)
 
 const busy = { error: { code: -32001, message: 'Server overloaded; retry later.' } }
 const answer = { reply: { config: {} } }
@@ -694,15 +690,15 @@ describe('retryOnOverload()', () => {
     /** @type {number[]} */
     const pauses = []
     t.mock.method(Math, 'random', () => random)
-    t.mock.method(timers, 'setTimeout', (/** @type {() => void} */ callback, /** @type {number} */ ms) => {
-      pauses.push(ms)
-      queueMicrotask(callback)
-    })
-    // It takes its timers when it is loaded.
-    delete require.cache[require.resolve('../glue/retry.js')]
-    /** @type {typeof import('../index.mjs')} */
-    const { retryOnOverload } = require('../glue/retry.js')
-    return { pauses, retryOnOverload }
+    t.mock.method(
+      globalThis,
+      'setTimeout',
+      (/** @type {() => void} */ callback, /** @type {number} */ ms) => {
+        pauses.push(ms)
+        queueMicrotask(callback)
+      },
+    )
+    return pauses
   }
 
   const busyError = Object.assign(new ServerBusyError('busy'), { code: 'SERVER_BUSY', retryable: true })
@@ -724,7 +720,7 @@ describe('retryOnOverload()', () => {
   })
 
   test('repeats what failed, each pause twice as long as the one before', async (t) => {
-    const { pauses, retryOnOverload } = recordPauses(t, 0.5)
+    const pauses = recordPauses(t, 0.5)
     const operation = failing(5)
     assert.equal(await retryOnOverload(operation, { maxAttempts: 6 }), 'done')
     assert.equal(operation.calls, 6)
@@ -738,7 +734,7 @@ describe('retryOnOverload()', () => {
       [1, 1, [500, 1000]],
       [0, 0, [250, 500]],
     ])) {
-      const { pauses, retryOnOverload } = recordPauses(t, random)
+      const pauses = recordPauses(t, random)
       await retryOnOverload(failing(2), { jitter })
       assert.deepEqual(pauses, expected)
       t.mock.restoreAll()
@@ -746,13 +742,13 @@ describe('retryOnOverload()', () => {
   })
 
   test('takes other pauses', async (t) => {
-    const { pauses, retryOnOverload } = recordPauses(t, 0.5)
+    const pauses = recordPauses(t, 0.5)
     await retryOnOverload(failing(4), { maxAttempts: 5, initialDelayMs: 10, maxDelayMs: 25 })
     assert.deepEqual(pauses, [10, 20, 25, 25])
   })
 
   test('gives up after three attempts with the last error', async (t) => {
-    const { retryOnOverload } = recordPauses(t, 0.5)
+    recordPauses(t, 0.5)
     const operation = failing(10)
     assert.equal(await rejection(retryOnOverload(operation), ServerBusyError), busyError)
     assert.equal(operation.calls, 3)

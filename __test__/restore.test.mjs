@@ -164,11 +164,15 @@ describe('threads come back one by one', { concurrency: 4 }, () => {
       resumes += 1
       return resumes === 1 ? undefined : back(thread)
     })
-    await Promise.all(Array.from({ length: 40 }, (_, at) => codex.startThread({ model: `thread-${at}` })))
+    const threads = await Promise.all(
+      Array.from({ length: 40 }, (_, at) => codex.startThread({ model: `thread-${at}` })),
+    )
     cut()
     await events.next('lost')
     while (resumes < 40) await new Promise(setImmediate)
     assert.ok(!events.types().includes('resumed'))
+    // Threads that nobody holds are not brought back.
+    assert.equal(new Set(threads.map(({ id }) => id)).size, 40)
   })
 
   test('a line that drops again while threads come back, and close() meanwhile', async (t) => {

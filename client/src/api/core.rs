@@ -95,7 +95,9 @@ impl Core {
                     let taken = host.program.surroundings().now_or_never();
                     taken.unwrap_or_else(|| Err(Error::client_closed()))
                 };
-                settings.dial(surroundings, host.token.clone())?.map_or(Endpoint::Process, Endpoint::Dial)
+                settings
+                    .dial(surroundings, host.token.clone())?
+                    .map_or(Endpoint::Process, |dial| Endpoint::Dial(Box::new(dial)))
             }
         };
         let mut sources = endpoint.secret_sources();

@@ -123,6 +123,7 @@ impl Inner {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has no caller whose folder it could take")]
 mod tests {
     use super::*;
 

@@ -48,7 +48,7 @@ pub(crate) enum Endpoint {
     /// It starts one.
     Process,
     /// By websocket.
-    Dial(Dial),
+    Dial(Box<Dial>),
     /// Over bytes that somebody else carries.
     Bytes(Arc<dyn ByteTransport>),
 }

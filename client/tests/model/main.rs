@@ -87,6 +87,7 @@ async fn case(plan: &Plan, trace: bool) -> (Vec<String>, Vec<String>) {
 }
 
 /// A number of the environment.
+#[expect(clippy::disallowed_methods, reason = "a test is told by variables what to do")]
 fn number(name: &str, radix: u32) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     let number = u64::from_str_radix(text.trim_start_matches("0x"), radix);
