@@ -131,7 +131,7 @@ for (const { model, namespace } of forms) {
         spawn('child'),
         reply([waitFor(parents), 'Parent done.']),
       )
-      const turn = await thread.turn('go', { inactivityTimeoutMs: 400 })
+      const turn = await thread.turn('go', { inactivityTimeoutMs: 1_500 })
       const run = turn.run()
       run.catch(() => {})
       const theirs = collect(turn.subAgents())
@@ -141,7 +141,7 @@ for (const { model, namespace } of forms) {
           () => 'over',
           () => 'over',
         ),
-        sleep(1_200, 'works'),
+        sleep(3_000, 'works'),
       ])
       assert.equal(early, 'works')
       agents.open()
@@ -331,7 +331,7 @@ describe('a server with other clients', { concurrency: 3, timeout: 120_000 }, ()
         ),
         say('done'),
       ],
-      { approvalPolicy: 'untrusted', onApproval: () => sleep(1_000, /** @type {const} */ ('decline')) },
+      { approvalPolicy: 'untrusted', onApproval: () => sleep(3_000, /** @type {const} */ ('decline')) },
       {
         onApproval: ({ params }) => {
           if (threadOf({ params }) !== thread.id) return 'accept'

@@ -226,7 +226,7 @@ fn values_that_cannot_work_are_refused() {
         (json!({ "baseUrl": "" }), ["options.baseUrl", "must not be empty"]),
         (json!({ "env": { "A=B": "1" } }), ["options.env", "`A=B`"]),
         (json!({ "env": { "": "1" } }), ["options.env", "``"]),
-        (json!({ "env": { "A": "\u{0}" } }), ["options.env", "NUL"]),
+        (json!({ "env": { "A": "a\u{0}" } }), ["options.env", "NUL"]),
         (json!({ "launchArgs": ["\u{0}"] }), ["launchArgs", "NUL"]),
         (json!({ "configOverrides": ["model"] }), ["options.configOverrides", "key=value"]),
         (json!({ "clientInfo": { "name": "é", "version": "1" } }), ["options.clientInfo", "ASCII"]),

@@ -323,7 +323,7 @@ mod tests {
         let (after, why) = line(1024 * 1024, "{}", |mut server| async move {
             // A pong comes with the next read.
             let answering = async { while server.next().await.is_some() {} };
-            tokio::time::timeout(KEEP_ALIVE * 19 / 2, answering).await.unwrap_err();
+            tokio::time::timeout(KEEP_ALIVE * 37 / 4, answering).await.unwrap_err();
             // A frame of 100 bytes, whose end does not come.
             for byte in [0x81, 100].into_iter().chain([b'x'; 20]) {
                 tokio::time::sleep(KEEP_ALIVE * 3 / 2).await;
