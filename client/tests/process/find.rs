@@ -26,7 +26,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let folder = crate::rig::folder();
+        let folder = crate::rig::outside();
         Self { root: folder.path().canonicalize().unwrap(), _folder: folder }
     }
 

@@ -41,6 +41,12 @@ pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
 }
 
+/// A folder outside the checkout, whose own codex would be found from below it.
+#[allow(clippy::disallowed_methods, reason = "nobody sets variables here")]
+pub(crate) fn outside() -> tempfile::TempDir {
+    tempfile::tempdir_in(std::env::temp_dir()).unwrap()
+}
+
 /// Puts the executable at another place. A link, because a file that was just written may not be started while a
 /// process that another test starts still has it open.
 pub(crate) fn link(to: &Path) {
