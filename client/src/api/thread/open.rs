@@ -41,12 +41,7 @@ impl Codex {
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
-        id(thread_id, "id")?;
-        settings.check(Opening::Resume)?;
-        let settings = settings.placed(self.core.place())?;
-        let (mut params, opener) = self.inherited(thread_id, Opening::Resume, settings);
-        params.insert("threadId".to_owned(), thread_id.into());
-        self.open_thread("thread/resume", params, opener, handlers).await
+        self.open_from(thread_id, Opening::Resume, "thread/resume", settings, handlers).await
     }
 
     /// A new thread with the turns of another. Wire: `thread/fork`.
@@ -56,12 +51,24 @@ impl Codex {
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
+        self.open_from(thread_id, Opening::Fork, "thread/fork", settings, handlers).await
+    }
+
+    /// Opens a thread from one that is stored.
+    async fn open_from(
+        &self,
+        thread_id: &str,
+        opening: Opening,
+        method: &str,
+        settings: ThreadSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+    ) -> Result<Thread, Error> {
         id(thread_id, "id")?;
-        settings.check(Opening::Fork)?;
+        settings.check(opening)?;
         let settings = settings.placed(self.core.place())?;
-        let (mut params, opener) = self.inherited(thread_id, Opening::Fork, settings);
+        let (mut params, opener) = self.inherited(thread_id, opening, settings);
         params.insert("threadId".to_owned(), thread_id.into());
-        self.open_thread("thread/fork", params, opener, handlers).await
+        self.open_thread(method, params, opener, handlers).await
     }
 
     /// The parameters that open a thread from one that may be known here. What the options leave out is as it is in force
