@@ -74,6 +74,8 @@ export interface Abortable {
 export interface HandlerContext {
   /** Aborted when the answer is not wanted any more: the turn has ended, or somebody else answered. */
   readonly signal: AbortSignal
+  /** Lets Node end although the answer is still open: a handler keeps it alive while it runs. */
+  unref(): void
 }
 
 /** A handler of requests from the server. It may take as long as it likes; what it throws declines. */
@@ -763,6 +765,8 @@ export interface ToolContext {
   readonly turnId: string
   /** The id of the item that the call is among the items of the turn. */
   readonly callId: string
+  /** Lets Node end although the call is still open: a tool keeps it alive while it runs. */
+  unref(): void
 }
 
 /** A function that the agent can call. */

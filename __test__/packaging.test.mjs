@@ -99,7 +99,7 @@ const saidBy = (file) =>
 
 describe('packaging', { concurrency: true }, () => {
   test('P4: require() and import give the same classes', async () => {
-    for (const entry of ['codex-node', 'codex-node/exec', 'codex-node/testing']) {
+    for (const entry of ['codex-node', 'codex-node/ai-sdk', 'codex-node/exec', 'codex-node/testing']) {
       const required = require(entry)
       const { default: whole, ...imported } = await import(entry)
       const names = Object.keys(required).sort()
@@ -114,6 +114,7 @@ describe('packaging', { concurrency: true }, () => {
   test('P4: what the types say is exported is, and nothing else', () => {
     for (const [entry, file] of Object.entries({
       'codex-node': 'index.d.ts',
+      'codex-node/ai-sdk': 'ai-sdk/index.d.ts',
       'codex-node/exec': 'exec/index.d.ts',
     })) {
       const types = readFileSync(join(root, file), 'utf8')
@@ -210,7 +211,7 @@ describe('packaging', { concurrency: true }, () => {
 
   test('npm pack holds what a user needs and nothing else', () => {
     const addons = packed.filter((path) => path.endsWith('.node'))
-    const code = packed.filter((path) => /^(exec|glue|testing)\//.test(path))
+    const code = packed.filter((path) => /^(ai-sdk|exec|glue|testing)\//.test(path))
     const others = packed.filter((path) => !addons.includes(path) && !code.includes(path))
     assert.deepEqual(others.sort(), [
       'CHANGELOG.md',
@@ -253,6 +254,7 @@ describe('packaging', { concurrency: true }, () => {
 
 /** What goes with the program in `types/api.test-d.ts` for a user. */
 const otherEntries = `
+import { codexMetadata, createCodex } from 'codex-node/ai-sdk'
 import * as exec from 'codex-node/exec'
 import { createCodexHome, say, startScriptedProvider } from 'codex-node/testing'
 export async function once(options: exec.CodexOptions, schema: import('codex-node').StandardSchema<unknown, number>) {
@@ -261,6 +263,10 @@ export async function once(options: exec.CodexOptions, schema: import('codex-nod
   for await (const event of events) if (event.type === 'turn.failed') console.log(event.error.message)
   const { structuredResponse, turnUsage } = await result()
   return structuredResponse.toFixed(turnUsage?.output_tokens satisfies number | undefined)
+}
+export async function model(message: unknown) {
+  const codex = createCodex({}, { sandbox: 'read-only', onData: ({ type }) => console.log(type) })
+  return (await codex.thread(codexMetadata(message)?.threadId ?? '')).id satisfies string
 }
 export async function offline() {
   const provider = await startScriptedProvider({ fallback: say('hi') })

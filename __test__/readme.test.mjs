@@ -3,7 +3,16 @@
 import './support/environment.mjs'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -19,6 +28,19 @@ const run = promisify(execFile)
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const read = (/** @type {string} */ name) => readFileSync(join(root, name), 'utf8')
 const readme = read('README.md')
+/** The pages of the guide beside it. */
+const pages = existsSync(join(root, 'docs'))
+  ? readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
+  : []
+
+/**
+ * What the model says to the first program of each page, and what that prints.
+ *
+ * @type {Record<string, { answers: string[], stdout: string }>}
+ */
+const firstPrograms = {
+  'ai-sdk.md': { answers: ['A shop.'], stdout: 'A shop.' },
+}
 
 /** What README's code takes for granted: a block is not a program each time. */
 const given = `
@@ -32,12 +54,16 @@ declare global {
 /** @type {Record<string, string>} */
 const extensions = { js: 'mjs', ts: 'mts', cjs: 'cjs' }
 
-/** @returns {{ name: string, code: string }[]} the code blocks, each named by its language and its line in README.md */
-function blocks() {
-  const found = [...readme.matchAll(/^```(js|ts|cjs)\n(.*?)^```$/gms)]
+/**
+ * @param {string} [page]
+ * @returns {{ name: string, code: string }[]} the code blocks, each named by its page, its line there and its language
+ */
+function blocks(page = 'README.md') {
+  const text = read(page)
+  const found = [...text.matchAll(/^```(js|ts|cjs)\n(.*?)^```$/gms)]
   return found.map(({ 1: language = '', 2: code = '', index }) => {
-    const line = readme.slice(0, index).split('\n').length
-    return { name: `line-${line}.${extensions[language]}`, code }
+    const line = text.slice(0, index).split('\n').length
+    return { name: `${page.replace(/\W/g, '-')}-line-${line}.${extensions[language]}`, code }
   })
 }
 
@@ -53,9 +79,9 @@ function folderInside(t) {
   return folder
 }
 
-test('every code block of the README compiles against the types, strictly', async (t) => {
+test('every code block of the README and of docs/ compiles against the types, strictly', async (t) => {
   const folder = folderInside(t)
-  const all = blocks()
+  const all = ['README.md', ...pages.map((name) => `docs/${name}`)].flatMap(blocks)
   assert.ok(all.length > 20)
   for (const { name, code } of all) writeFileSync(join(folder, name), code)
   writeFileSync(join(folder, 'given.d.ts'), given)
@@ -71,7 +97,9 @@ test('every code block of the README compiles against the types, strictly', asyn
     types: ['node'],
     typeRoots: [join(root, 'node_modules/@types')],
   }
-  const files = ['given.d.ts', ...all.map(({ name }) => name)]
+  // What the AI SDK takes for granted of a browser.
+  copyFileSync(join(root, '__test__/types/browser.d.ts'), join(folder, 'browser.d.ts'))
+  const files = ['given.d.ts', 'browser.d.ts', ...all.map(({ name }) => name)]
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
   const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
   const tsc = join(dirname(manifest), JSON.parse(readFileSync(manifest, 'utf8')).bin.tsc)
@@ -100,6 +128,22 @@ test('the first program of the README runs as it stands', async (t) => {
   const { stdout, stderr } = await run(process.execPath, [file], options)
   assert.deepEqual({ stdout, stderr }, { stdout: 'A shop.\nThe till.', stderr: '' })
 })
+
+test('every page of docs/ has a first program that is known here', () => {
+  assert.deepEqual(pages.toSorted(), Object.keys(firstPrograms).sort())
+})
+
+for (const [page, { answers, stdout: expected }] of Object.entries(firstPrograms)) {
+  test(`the first program of docs/${page} runs as it stands`, async (t) => {
+    const { provider, home } = await real(t)
+    provider.enqueue(...answers)
+    const file = join(folderInside(t), 'first.mjs')
+    writeFileSync(file, blocks(`docs/${page}`)[0]?.code ?? '')
+    const options = { cwd: home.workspace, env: { ...process.env, ...home.env }, timeout: 60_000 }
+    const { stdout, stderr } = await run(process.execPath, [file], options)
+    assert.deepEqual({ stdout, stderr }, { stdout: expected, stderr: '' })
+  })
+}
 
 test('the README names every export, method, option and field of codex-node/exec, in its own section', () => {
   const types = read('exec/index.d.ts')
@@ -187,8 +231,9 @@ test('the error table has the class, the code and the fields of each error', () 
   }
 })
 
-test('every link of README, CONTRIBUTING and CHANGELOG leads somewhere', () => {
-  for (const name of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md']) {
+test('every link of README, docs/, CONTRIBUTING and CHANGELOG leads somewhere', () => {
+  const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/README.md']
+  for (const name of [...documents, ...pages.map((page) => `docs/${page}`)]) {
     const text = read(name)
     const prose = text.replace(/^```.*?^```$/gms, '')
     const anchors = new Set(

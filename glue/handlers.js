@@ -18,7 +18,8 @@ const KINDS = [
 ]
 
 /**
- * @typedef {(request: any, context: { signal: AbortSignal }) => unknown} Handler
+ * @typedef {{ signal: AbortSignal, unref: () => void }} HandlerContext
+ * @typedef {(request: any, context: HandlerContext) => unknown} Handler
  * @typedef {(id: number, json: string | undefined, error: string | undefined) => void} Settle
  */
 
@@ -85,9 +86,16 @@ function handlerCaller(handlers, settle) {
   const made = context()
   /** @type {Map<number, AbortController>} */
   const running = new Map()
+  /** Those that keep Node alive. @type {Set<number>} */
+  const holding = new Set()
+  /** @param {number} id */
+  const unref = (id) => {
+    if (holding.delete(id)) release()
+  }
   /** @param {number} id */
   const settled = (id) => {
-    if (running.delete(id)) release()
+    running.delete(id)
+    unref(id)
   }
   return (kind, id, json, within) => {
     if (kind === '') {
@@ -97,10 +105,12 @@ function handlerCaller(handlers, settle) {
     }
     const controller = new AbortController()
     running.set(id, controller)
+    holding.add(id)
     hold()
+    const context = withUnref({ signal: controller.signal }, () => unref(id))
     const run = within ?? made
     run(() => {
-      void answer(/** @type {Handler} */ (handlers[kind]), kind, json, controller.signal)
+      void answer(/** @type {Handler} */ (handlers[kind]), kind, json, context)
         .then(
           (text) => settle(id, text, undefined),
           (error) => settle(id, undefined, messageOf(error)),
@@ -114,14 +124,26 @@ function handlerCaller(handlers, settle) {
  * @param {Handler} handler
  * @param {string} kind
  * @param {string} json
- * @param {AbortSignal} signal
+ * @param {HandlerContext} context
  */
-async function answer(handler, kind, json, signal) {
-  const value = await handler(JSON.parse(json), { signal })
+async function answer(handler, kind, json, context) {
+  const value = await handler(JSON.parse(json), context)
   if (value instanceof Encoded) return value.text
   // Some return what others throw.
   if (isError(value)) throw value
   return encode(value, `the answer of ${kind}`) ?? 'null'
 }
 
-module.exports = { KINDS, context, takeHandlers, handlerCaller }
+/**
+ * What a function is called with, and a way to say that its call is not to keep Node alive. It is none of its data.
+ *
+ * @template {object} T
+ * @param {T} context
+ * @param {() => void} unref
+ * @returns {T & { unref: () => void }}
+ */
+function withUnref(context, unref) {
+  return /** @type {T & { unref: () => void }} */ (Object.defineProperty(context, 'unref', { value: unref }))
+}
+
+module.exports = { KINDS, context, takeHandlers, handlerCaller, withUnref }

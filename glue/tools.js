@@ -5,11 +5,12 @@ const { inspect, types } = require('node:util')
 const { clearTimeout, setTimeout } = require('node:timers')
 const { onAbort, untilAborted } = require('./abort.js')
 const { isError, messageOf } = require('./errors.js')
+const { withUnref } = require('./handlers.js')
 const { Encoded, argumentError, encode } = require('./json.js')
 const { isRecord, isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
 
 /**
- * @typedef {{ signal: AbortSignal, threadId: string, turnId: string, callId: string }} ToolContext
+ * @typedef {{ signal: AbortSignal, threadId: string, turnId: string, callId: string, unref: () => void }} ToolContext
  * @typedef {{
  *   name: string,
  *   description: string,
@@ -156,14 +157,14 @@ function defineTool(tool) {
 function toolRunner(tools) {
   /**
    * @param {{ params: ToolCall }} request
-   * @param {{ signal: AbortSignal }} context
+   * @param {{ signal: AbortSignal, unref: () => void }} context
    */
-  return ({ params }, { signal }) => {
+  return ({ params }, { signal, unref }) => {
     const tool = /** @type {Tool} */ (tools.get(params.tool))
     return limited(tool, signal, async (own) => {
       const args = await argumentsOf(tool, params.arguments)
       const { threadId, turnId, callId } = params
-      const result = await tool.run(args, { signal: own, threadId, turnId, callId })
+      const result = await tool.run(args, withUnref({ signal: own, threadId, turnId, callId }, unref))
       return checkedResult(result)
     })
   }

@@ -74,6 +74,8 @@ export interface Abortable {
 export interface HandlerContext {
   /** Aborted when the answer is not wanted any more: the turn has ended, or somebody else answered. */
   readonly signal: AbortSignal
+  /** Lets Node end although the answer is still open: a handler keeps it alive while it runs. */
+  unref(): void
 }
 
 /** A handler of requests from the server. It may take as long as it likes; what it throws declines. */

@@ -41,6 +41,8 @@ export interface ToolContext {
   readonly turnId: string
   /** The id of the item that the call is among the items of the turn. */
   readonly callId: string
+  /** Lets Node end although the call is still open: a tool keeps it alive while it runs. */
+  unref(): void
 }
 
 /** A function that the agent can call. */

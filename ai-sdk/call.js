@@ -1,0 +1,306 @@
+'use strict'
+
+const { abortReason, asCallError, CodexAPICallError } = require('./errors.js')
+const { OpenTurn } = require('./open-turn.js')
+const { defined, handlersOf, optionsOf, turnOnly } = require('./options.js')
+const { Parts } = require('./parts.js')
+const { readPrompt } = require('./prompt.js')
+const { effortOf, formatOf, toolsOf, warnOfNewTools, warnOfSettings } = require('./tools.js')
+
+/**
+ * @typedef {import('./open-turn.js').OpenTurn} Open
+ * @typedef {import('./session.js').Session} Session
+ * @typedef {{ sessions: import('./session.js').Sessions, limits: import('./limits.js').Limits }} Shared what the models of a
+ *   provider share
+ */
+
+/** One call of the AI SDK: it begins a turn, or goes on with one that waited for it. */
+class Call {
+  /** @type {any[]} */
+  warnings = []
+  #shared
+  #modelId
+  #options
+  #signal
+  #off = () => {}
+  /** @type {Session | undefined} */
+  #session
+  /** @type {Open | undefined} */
+  #turn
+
+  /**
+   * @param {Shared} shared
+   * @param {string | undefined} modelId
+   * @param {Record<string, any>} settings
+   * @param {any} options of the AI SDK
+   */
+  constructor(shared, modelId, settings, options) {
+    this.#shared = shared
+    this.#modelId = modelId
+    this.#options = options
+    this.#signal = /** @type {AbortSignal | undefined} */ (options.abortSignal)
+    const { own, rest, ofCall } = optionsOf(settings, options.providerOptions)
+    /** That of the model's settings: what a call asks for holds for its turn alone. */
+    this.effort = settings.effort
+    this.own = own
+    this.rest = rest
+    this.ofCall = ofCall
+    const warn = (/** @type {string} */ feature, /** @type {string} */ details) =>
+      this.warnings.push({ type: 'unsupported', feature, details })
+    this.plan = readPrompt(options.prompt, warn)
+    this.tools = toolsOf(options, warn)
+    this.format = formatOf(options.responseFormat, warn)
+    this.warn = warn
+    warnOfSettings(options, warn)
+  }
+
+  get turn() {
+    return /** @type {Open} */ (this.#turn)
+  }
+
+  /** @param {'v3' | 'v4'} version of the parts */
+  async begin(version) {
+    try {
+      if (this.#signal?.aborted) throw abortReason(this.#signal)
+      const turn = (await this.#answered()) ?? (await this.#begun())
+      turn.parts.version = version
+      turn.parts.raw = this.#options.includeRawChunks === true
+    } catch (error) {
+      this.#end()
+      throw this.#signal?.aborted
+        ? abortReason(this.#signal)
+        : asCallError(error, { threadId: this.#session?.threadId })
+    }
+  }
+
+  /**
+   * The parts of the call, as they come: all that is ready at once.
+   * @returns {AsyncGenerator<any[], void>}
+   */
+  async *parts() {
+    const { turn } = this
+    const { parts, session } = turn
+    const modelId = session.thread.defaults.model
+    yield [
+      { type: 'stream-start', warnings: this.warnings },
+      { type: 'response-metadata', id: parts.turnId, modelId, timestamp: new Date() },
+    ]
+    try {
+      for (;;) {
+        const some = await turn.next()
+        if (some === undefined) break
+        yield some
+      }
+      if (this.#signal?.aborted && turn.isOver) throw abortReason(this.#signal)
+      yield turn.isOver ? await this.#last() : this.#pause()
+    } finally {
+      this.#end()
+    }
+  }
+
+  /** Nobody wants the rest. @param {unknown} reason */
+  async cancel(reason) {
+    const turn = this.#turn
+    if (turn?.isAttached && !turn.isOver && !this.own.leaveRunning) await turn.abort(reason)
+    this.#end()
+  }
+
+  /** A turn that waited for what this call brings. @returns {Promise<Open | undefined>} */
+  async #answered() {
+    const { plan } = this
+    if (plan.approvals.length === 0 && plan.results.length === 0) return undefined
+    const turn = this.#shared.sessions.asked.turnFor(plan)
+    if (turn === undefined) {
+      if (plan.input.length === 0) throw this.#shared.sessions.asked.gone(plan)
+      return undefined
+    }
+    this.#enter(turn.session)
+    const isRead = turn.isAttached
+    if (!isRead) this.#attach(turn)
+    await turn.answer(plan, this.own.decisions)
+    if (isRead)
+      throw new CodexAPICallError('the answer was taken; its turn goes on in another call', {
+        statusCode: 409,
+      })
+    return turn
+  }
+
+  /** @returns {Promise<Open>} */
+  async #begun() {
+    const { plan, own, format } = this
+    if (plan.input.length === 0) {
+      throw new CodexAPICallError(
+        'there is nothing to send: the prompt ends with an answer of the assistant',
+        { statusCode: 400 },
+      )
+    }
+    const waiting = await this.#open()
+    if (waiting !== undefined) return waiting
+    const session = /** @type {Session} */ (this.#session)
+    if (plan.history.length > 0) {
+      const params = { threadId: session.threadId, items: plan.history }
+      await session.sessions.codex.request('thread/inject_items', params)
+    }
+    const parts = new Parts({
+      threadId: session.threadId,
+      isCallers: (tool) => session.tools.has(tool),
+      outputIntervalMs: own.outputIntervalMs,
+      onData: own.onData,
+      ...format,
+    })
+    const { onApproval } = this.rest
+    const turn = new OpenTurn(session, parts, { ...own, onApproval })
+    session.turns.add(turn)
+    this.#attach(turn)
+    try {
+      const started = await session.thread.turn(plan.input, this.#turnOptions(session, turn))
+      session.lastTurnId = started.id
+      turn.started(started)
+      own.onTurn?.(started)
+    } catch (error) {
+      turn.failed(error)
+      throw error
+    }
+    turn.read()
+    return turn
+  }
+
+  /** Finds or opens the thread; gives the turn that waits in it, where the message is for that. */
+  async #open() {
+    const { plan, own, rest, tools, format } = this
+    const { sessions } = this.#shared
+    const model = this.#modelId === undefined ? {} : { model: this.#modelId }
+    const opening = {
+      rest: {
+        ...model,
+        ...rest,
+        effort: this.effort,
+        ...(plan.instructions ? { developerInstructions: plan.instructions } : {}),
+      },
+      tools,
+      approvals: own.approvals,
+    }
+    const threadId = plan.threadId ?? own.threadId
+    if (threadId === undefined) {
+      this.#enter(await sessions.start(opening, this.#signal))
+      return undefined
+    }
+    const session = await sessions.resume(threadId, opening)
+    this.#enter(session)
+    warnOfNewTools(session.known, tools, this.warn)
+    const { waiting } = session
+    const later = plan.turnId === undefined ? undefined : await session.after(plan.turnId)
+    if (waiting !== undefined) {
+      const isSame = later === undefined && waiting.parts.isJson === format.isJson
+      if (isSame && !waiting.isLeft && (await waiting.goOn(plan.input))) {
+        this.#attach(waiting)
+        waiting.read()
+        return waiting
+      }
+      await waiting.interrupt('a message came in its place')
+    }
+    if (later === undefined) return undefined
+    if (own.onEdit === 'revert') {
+      await session.thread.revert(later)
+      session.lastTurnId = plan.turnId
+      return undefined
+    }
+    const fork = await sessions.fork(session, /** @type {string} */ (plan.turnId), opening)
+    session.leave(own.idleTimeoutMs)
+    this.#session = undefined
+    this.#enter(fork)
+    return undefined
+  }
+
+  /** @param {Session} session @param {Open} turn */
+  #turnOptions(session, turn) {
+    const { rest, ofCall, format } = this
+    const { defaults } = session.thread
+    const asked = ofCall.effort ?? effortOf(this.#options)
+    // An effort holds for later turns as well: a call without one gets what there was before.
+    if (asked !== undefined && session.effort === undefined) session.effort = defaults.effort
+    const effort = asked ?? session.effort ?? undefined
+    const model = this.#modelId !== undefined && this.#modelId !== defaults.model ? this.#modelId : undefined
+    return {
+      ...turnOnly(rest),
+      ...ofCall,
+      ...defined({ effort, model, outputSchema: format.outputSchema }),
+      ...handlersOf(rest),
+      ...(this.own.approvals ? turn.handlers : {}),
+      signal: turn.signal,
+    }
+  }
+
+  /** @param {Session} session */
+  #enter(session) {
+    this.#session = session
+    session.enter()
+    session.tools = new Set(this.tools.map(({ name }) => name))
+  }
+
+  /** @param {Open} turn */
+  #attach(turn) {
+    this.#turn = turn
+    turn.attach()
+    const signal = this.#signal
+    if (signal === undefined) return
+    const abort = () => void turn.abort(abortReason(signal))
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    this.#off = () => signal.removeEventListener('abort', abort)
+  }
+
+  /** The last parts of a call whose turn waits. */
+  #pause() {
+    const { parts } = this.turn
+    parts.words.close()
+    return [...parts.taken(), this.#finish('tool-calls', 'waiting')]
+  }
+
+  /** The last parts of a turn. */
+  async #last() {
+    const { parts } = this.turn
+    const { result, error } = await this.turn.result().then(
+      (result) => ({ result, error: undefined }),
+      (error) => ({ result: error?.code === 'OUTPUT_VALIDATION' ? error.result : undefined, error }),
+    )
+    const held = parts.words.takeAnswer()
+    if (held !== undefined) {
+      parts.words.answer(held.id, result?.parsed === undefined ? held.text : JSON.stringify(result.parsed))
+    }
+    parts.words.close()
+    const failed = result === undefined
+    parts.calls.close(failed ? `the turn failed: ${error?.message}` : 'the turn was interrupted')
+    const out = parts.taken()
+    const status = result?.status ?? 'failed'
+    if (failed)
+      out.push({
+        type: 'error',
+        error: asCallError(error, { threadId: this.turn.session.threadId, turnId: parts.turnId }),
+      })
+    out.push(this.#finish(failed ? 'error' : status === 'completed' ? 'stop' : 'other', status))
+    return out
+  }
+
+  /** @param {string} unified @param {string} raw */
+  #finish(unified, raw) {
+    const { parts } = this.turn
+    const rateLimits = this.#shared.limits.latest
+    return {
+      type: 'finish',
+      finishReason: { unified, raw },
+      usage: parts.usage.take(),
+      providerMetadata: parts.metadata({ status: raw, ...(rateLimits ? { rateLimits } : {}) }),
+    }
+  }
+
+  #end() {
+    this.#off()
+    this.#off = () => {}
+    if (this.#turn?.isAttached) this.#turn.detach()
+    this.#session?.leave(this.own.idleTimeoutMs)
+    this.#session = undefined
+  }
+}
+
+module.exports.Call = Call

@@ -1,0 +1,81 @@
+'use strict'
+
+const { Call } = require('./call.js')
+const { contentOf } = require('./content.js')
+const { versionForCaller } = require('./version.js')
+
+/** A model of codex, for AI SDK 7 (`LanguageModelV4`) and 6 (`LanguageModelV3`). */
+class CodexLanguageModel {
+  #shared
+  #modelId
+  #settings
+  #version
+
+  /**
+   * @param {import('./call.js').Shared} shared
+   * @param {string | undefined} modelId
+   * @param {Record<string, any>} settings
+   * @param {'v3' | 'v4' | undefined} version for whoever uses it, where the program says so
+   */
+  constructor(shared, modelId, settings, version) {
+    this.#shared = shared
+    this.#modelId = modelId
+    this.#settings = settings
+    this.#version = version
+  }
+
+  get specificationVersion() {
+    const { get } = /** @type {{ get: Function }} */ (
+      Object.getOwnPropertyDescriptor(CodexLanguageModel.prototype, 'specificationVersion')
+    )
+    return this.#version ?? versionForCaller(get)
+  }
+
+  get provider() {
+    return 'codex'
+  }
+
+  get modelId() {
+    return this.#modelId ?? 'default'
+  }
+
+  /** None: codex takes images inline, and the AI SDK downloads what is elsewhere. */
+  get supportedUrls() {
+    return {}
+  }
+
+  /** @param {any} options */
+  async doGenerate(options) {
+    const call = await this.#begun(options, this.#version ?? versionForCaller(this.doGenerate))
+    return contentOf(call)
+  }
+
+  /** @param {any} options */
+  async doStream(options) {
+    const call = await this.#begun(options, this.#version ?? versionForCaller(this.doStream))
+    const parts = call.parts()
+    const stream = new ReadableStream(
+      {
+        async pull(controller) {
+          const { value, done } = await parts.next()
+          if (done) controller.close()
+          else for (const part of value) controller.enqueue(part)
+        },
+        async cancel(reason) {
+          await call.cancel(reason)
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    return { stream }
+  }
+
+  /** @param {any} options @param {'v3' | 'v4'} version */
+  async #begun(options, version) {
+    const call = new Call(this.#shared, this.#modelId, this.#settings, options)
+    await call.begin(version)
+    return call
+  }
+}
+
+module.exports = { CodexLanguageModel }

@@ -1,0 +1,209 @@
+'use strict'
+
+const { clearTimeout, setTimeout } = require('node:timers')
+const { threadOptions } = require('./options.js')
+
+/**
+ * @typedef {import('../index.js').Thread} Thread
+ * @typedef {import('./open-turn.js').OpenTurn} OpenTurn
+ * @typedef {import('./asked.js').AskedOfAll} AskedOfAll
+ * @typedef {Record<string, any>} Options
+ *
+ * @typedef {{ name: string, description: string, inputSchema: any }} ToolSpec a tool of the caller
+ * @typedef {{ rest: Options, tools: ToolSpec[], approvals: boolean }} Opening how a thread is opened
+ */
+
+/** A thread that calls of the AI SDK use, with the turns of theirs that run or wait. */
+class Session {
+  /** @type {Set<OpenTurn>} */
+  turns = new Set()
+  /** The tools of the caller, as the last call had them. */
+  tools = new Set()
+  /** The turn that ours began last, or that was found to be the last. @type {string | undefined} */
+  lastTurnId
+  /** The effort before a call asked for another one. @type {string | null | undefined} */
+  effort
+  #calls = 0
+  /** @type {NodeJS.Timeout | undefined} */
+  #idle
+
+  /**
+   * @param {Sessions} sessions
+   * @param {Thread} thread
+   * @param {Options} settings handlers among them
+   * @param {Set<string> | undefined} known the tools that the thread was started with, where that is known
+   */
+  constructor(sessions, thread, settings, known) {
+    this.sessions = sessions
+    this.thread = thread
+    this.settings = settings
+    this.known = known
+    this.threadId = thread.id
+    this.asked = sessions.asked
+  }
+
+  /** The turn that waits for an answer, or was left, if there is one. */
+  get waiting() {
+    return [...this.turns].find((turn) => turn.isWaiting)
+  }
+
+  /** Somebody uses it. */
+  enter() {
+    this.#calls += 1
+    clearTimeout(this.#idle)
+  }
+
+  /** @param {number} idleMs until it is let go */
+  leave(idleMs) {
+    this.#calls -= 1
+    this.idleMs = idleMs
+    this.#rest()
+  }
+
+  /** @param {OpenTurn} turn */
+  ended(turn) {
+    this.turns.delete(turn)
+    this.#rest()
+  }
+
+  /**
+   * A tool of the caller is called; the turn that it was called in waits for the result.
+   *
+   * @param {string} name
+   * @param {import('../index.js').ToolContext} context
+   */
+  async toolCalled(name, context) {
+    const turns = [...this.turns]
+    const turn =
+      turns.find((open) => open.turn?.id === context.turnId) ?? turns.find((open) => open.turn === undefined)
+    if (turn === undefined) throw new Error(`nobody is there to run ${name}`)
+    return turn.toolCalled(name, context)
+  }
+
+  /** @param {string} turnId @returns {Promise<string | undefined>} the first turn that came after it in the history */
+  async after(turnId) {
+    if (this.lastTurnId === turnId) return undefined
+    /** @type {import('../protocol.js').Turn[]} */
+    const later = []
+    for await (const turn of this.thread.turns({ itemsView: 'full', limit: 20 })) {
+      if (turn.id === turnId) {
+        this.lastTurnId = later[0]?.id ?? turnId
+        // What only makes the history shorter says nothing that the conversation does not have.
+        const said = later.filter(({ items }) => items.some(({ type }) => type !== 'contextCompaction'))
+        return said.at(-1)?.id
+      }
+      later.push(turn)
+    }
+    // It was taken back by somebody else: the thread goes on as it is.
+    return undefined
+  }
+
+  #rest() {
+    if (this.#calls > 0 || this.turns.size > 0) return
+    clearTimeout(this.#idle)
+    this.#idle = setTimeout(() => this.sessions.forget(this), this.idleMs ?? 0)
+    this.#idle.unref()
+  }
+
+  /** Lets go of the thread. */
+  async close() {
+    clearTimeout(this.#idle)
+    await Promise.all([...this.turns].map((turn) => turn.interrupt('the provider was closed')))
+    const { thread } = /** @type {{ thread: Thread & { close?: () => Promise<void> } }} */ (this)
+    await thread.close?.().catch(() => {})
+  }
+}
+
+/** The threads of a provider, by their ids, for as long as they are used. */
+class Sessions {
+  /** @type {Map<string, Promise<Session>>} */
+  #open = new Map()
+
+  /**
+   * @param {import('../index.js').Codex} codex
+   * @param {AskedOfAll} asked
+   */
+  constructor(codex, asked) {
+    this.codex = codex
+    this.asked = asked
+  }
+
+  /** @param {Opening} opening @param {AbortSignal} [signal] */
+  start(opening, signal) {
+    const start = (/** @type {Options} */ more) =>
+      this.codex.startThread({ ...threadOptions(opening.rest, 'start'), ...more, signal })
+    return this.#made(opening, start, true)
+  }
+
+  /** @param {string} id @param {Opening} opening */
+  resume(id, opening) {
+    const known = this.#open.get(id)
+    if (known !== undefined) return known
+    const resume = (/** @type {Options} */ more) =>
+      this.codex.resumeThread(id, { ...threadOptions(opening.rest, 'resume'), ...more })
+    const opened = this.#made(opening, resume, false)
+    this.#open.set(id, opened)
+    // One that could not be opened is tried again.
+    opened.catch(() => this.#open.delete(id))
+    return opened
+  }
+
+  /** @param {Session} from @param {string} lastTurnId @param {Opening} opening */
+  async fork(from, lastTurnId, opening) {
+    const fork = (/** @type {Options} */ more) =>
+      this.codex.forkThread(from.threadId, { ...threadOptions(opening.rest, 'fork'), ...more, lastTurnId })
+    const session = await this.#made(opening, fork, false)
+    session.known = from.known
+    session.lastTurnId = lastTurnId
+    return session
+  }
+
+  /** @param {string} id @returns {Promise<Session> | undefined} */
+  get(id) {
+    return this.#open.get(id)
+  }
+
+  /** @param {Session} session */
+  forget(session) {
+    this.#open.delete(session.threadId)
+    void session.close()
+  }
+
+  async close() {
+    const open = [...this.#open.values()]
+    this.#open.clear()
+    await Promise.all(open.map(async (session) => (await session).close().catch(() => {})))
+  }
+
+  /**
+   * @param {Opening} opening
+   * @param {(options: Options) => Promise<Thread>} open
+   * @param {boolean} isNew
+   */
+  async #made({ rest, tools, approvals }, open, isNew) {
+    /** @type {Session | undefined} */
+    let session
+    const run =
+      (/** @type {string} */ name) => async (/** @type {unknown} */ _, /** @type {any} */ context) => {
+        if (session === undefined) throw new Error(`nobody is there to run ${name}`)
+        return session.toolCalled(name, context)
+      }
+    const callers = tools.map((tool) => ({
+      ...tool,
+      timeoutMs: Number.POSITIVE_INFINITY,
+      run: run(tool.name),
+    }))
+    const all = [...callers, ...(rest.tools ?? [])]
+    const thread = await open({
+      ...(all.length > 0 ? { tools: all } : {}),
+      // That there is one has codex ask; the turns have their own.
+      ...(approvals ? { onApproval: () => 'decline' } : {}),
+    })
+    session = new Session(this, thread, rest, isNew ? new Set(tools.map(({ name }) => name)) : undefined)
+    if (!this.#open.has(thread.id)) this.#open.set(thread.id, Promise.resolve(session))
+    return session
+  }
+}
+
+module.exports.Session = Session
+module.exports.Sessions = Sessions
