@@ -678,6 +678,52 @@ export declare class AbortError extends CodexError {
   readonly result: TurnResult | null
 }
 
+/** How much a thread may be, as bytes. */
+export interface ThreadBytesOptions extends Abortable {
+  /**
+   * The most bytes that are taken; more is a `TypeError`.
+   *
+   * @default 268435456
+   */
+  maxBytes?: number
+}
+
+/** How a thread is brought in. */
+export interface ImportThreadOptions extends ThreadBytesOptions {
+  /**
+   * Whether a thread of the same id that is here with another history is replaced.
+   *
+   * @default false
+   */
+  overwrite?: boolean
+}
+
+export interface Thread {
+  /**
+   * The thread as bytes, for `codex.importThread()` on any machine: all that codex keeps of it in its file (the rollout),
+   * and nothing of its databases. While a turn runs it is what was written so far, up to the last whole line. Files that
+   * the agent changed are not in it. Codex has to run on this machine.
+   *
+   * @throws {ThreadNotFoundError} for a thread that is not on disk: `ephemeral`, or without a turn yet
+   * @throws {FileError} where the file can't be read
+   */
+  export(options?: ThreadBytesOptions): Promise<Uint8Array>
+}
+
+export interface Codex {
+  /**
+   * Puts a thread that `thread.export()` gave where codex keeps its own; then `resumeThread` takes its id. The bytes are
+   * checked, and the file appears as a whole or not at all. A thread that is here already stays where it holds all
+   * that comes in, and is replaced where that goes on from it. Codex has to run on this machine.
+   *
+   * @returns its id
+   * @throws {TypeError} for bytes that are no thread, or too many
+   * @throws {FileError} for another history of the same thread, and where the file can't be written
+   * @throws {ThreadBusyError} where codex has the thread loaded and would not notice
+   */
+  importThread(bytes: Uint8Array, options?: ImportThreadOptions): Promise<string>
+}
+
 /** Whether the same call may succeed later: an overloaded server or provider, a broken connection to it. */
 export declare function isRetryableError(error: unknown): error is CodexError & { readonly retryable: true }
 

@@ -3,6 +3,7 @@
 // The classes are native, but for the one that a program makes: it says to which evaluation of this package it belongs.
 const { classes } = require('./glue/errors.js')
 const native = require('./glue/native.js')
+const { exportThread, importThread } = require('./glue/rollout.js')
 const { isRetryableError, retryOnOverload } = require('./glue/retry.js')
 const { called, evaluation, own } = require('./glue/setup.js')
 const { defineTool } = require('./glue/tools.js')
@@ -18,6 +19,11 @@ class Codex extends native.Codex {
 // Its own, so that whoever looks at it or replaces one finds them here.
 const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(native.Codex.prototype)
 Object.defineProperties(Codex.prototype, methods)
+/** @param {object} prototype @param {string} name @param {Function} value */
+const method = (prototype, name, value) =>
+  Object.defineProperty(prototype, name, { value, configurable: true, writable: true })
+method(Codex.prototype, 'importThread', importThread)
+method(native.Thread.prototype, 'export', exportThread)
 
 module.exports.Codex = Codex
 module.exports.Thread = native.Thread

@@ -1,0 +1,213 @@
+'use strict'
+
+// A thread as bytes: the file that codex keeps of it, its rollout, and nothing else. The databases beside it hold paths
+// of this machine, and codex makes them anew.
+
+const { createReadStream } = require('node:fs')
+const { mkdir, open, rename, rm, stat } = require('node:fs/promises')
+const { dirname, join } = require('node:path')
+const { Buffer } = require('node:buffer')
+const { classes, messageOf } = require('./errors.js')
+
+/** @typedef {{ maxBytes?: number, signal?: AbortSignal }} Limits */
+
+const MAX_BYTES = 256 * 1024 * 1024
+/** How much is checked before others get their turn in the event loop. */
+const SLICE = 256 * 1024
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/**
+ * @param {unknown} options
+ * @param {string} what
+ * @param {string[]} names
+ * @returns {Record<string, any> & { maxBytes: number, signal?: AbortSignal }}
+ */
+function taken(options, what, names) {
+  if (options !== undefined && (typeof options !== 'object' || options === null)) {
+    throw new TypeError(`${what} must be an object`)
+  }
+  for (const name of Object.keys(options ?? {})) {
+    if (!names.includes(name))
+      throw new TypeError(`${what}.${name} is unknown; known are ${names.join(', ')}`)
+  }
+  const all = { maxBytes: MAX_BYTES, .../** @type {object} */ (options) }
+  if (!Number.isSafeInteger(all.maxBytes) || all.maxBytes < 1) {
+    throw new TypeError(`${what}.maxBytes must be a number of bytes from 1`)
+  }
+  return all
+}
+
+/** @param {string} path @param {unknown} error */
+function fileError(path, error) {
+  const fields = { code: 'FILE_ERROR', retryable: false, path, cause: error }
+  return new classes.FileError(`${path}: ${messageOf(error)}`, fields)
+}
+
+/**
+ * @param {string} message
+ * @param {string} threadId
+ */
+function notStored(message, threadId) {
+  const fields = {
+    code: 'THREAD_NOT_FOUND',
+    retryable: false,
+    threadId,
+    rpcCode: 0,
+    data: null,
+    method: 'thread/read',
+  }
+  return new classes.ThreadNotFoundError(message, { ...fields, codexVersion: null })
+}
+
+/** @param {number} size @param {number} most */
+function tooLarge(size, most) {
+  return new TypeError(`a thread of ${size} bytes is larger than maxBytes, ${most}`)
+}
+
+/**
+ * `thread.export()`.
+ *
+ * @this {import('../index.js').Thread}
+ * @param {unknown} [options]
+ * @returns {Promise<Uint8Array>}
+ */
+async function exportThread(options) {
+  const { maxBytes, signal } = taken(options, 'options', ['maxBytes', 'signal'])
+  const { thread } = await this.read()
+  const { path } = thread
+  if (!path) throw notStored(`thread ${this.id} is not kept on disk`, this.id)
+  const bytes = await readRollout(path, maxBytes).catch((error) => {
+    if (error?.code === 'ENOENT')
+      throw notStored(`thread ${this.id} has no turn yet, so nothing is kept of it`, this.id)
+    throw error instanceof TypeError ? error : fileError(path, error)
+  })
+  const { id } = await checked(bytes, signal)
+  if (id !== this.id) throw fileError(path, new Error(`it is of thread ${id}`))
+  return bytes
+}
+
+/**
+ * What is there, up to its last whole line: codex may be writing the next.
+ *
+ * @param {string} path
+ * @param {number} maxBytes
+ */
+async function readRollout(path, maxBytes) {
+  const { size } = await stat(path)
+  if (size > maxBytes) throw tooLarge(size, maxBytes)
+  const chunks = []
+  for await (const chunk of createReadStream(path, { end: Math.max(0, size - 1) })) chunks.push(chunk)
+  const bytes = Buffer.concat(chunks)
+  return bytes.subarray(0, bytes.lastIndexOf(10) + 1)
+}
+
+/**
+ * `codex.importThread()`.
+ *
+ * @this {import('../index.js').Codex}
+ * @param {unknown} bytes
+ * @param {unknown} [options]
+ * @returns {Promise<string>}
+ */
+async function importThread(bytes, options) {
+  if (!(bytes instanceof Uint8Array))
+    throw new TypeError('bytes must be a Uint8Array, as thread.export() gives it')
+  const { maxBytes, overwrite, signal } = taken(options, 'options', ['maxBytes', 'overwrite', 'signal'])
+  if (bytes.length > maxBytes) throw tooLarge(bytes.length, maxBytes)
+  const incoming = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const { id, at } = await checked(incoming, signal)
+  const { codexHome } = await this.connect()
+  if (codexHome === null) throw fileError('CODEX_HOME', new Error('codex did not say where it is'))
+  const held = await this.readThread(id).then(
+    ({ thread }) => thread.path,
+    (error) => {
+      if (error instanceof classes.ThreadNotFoundError) return null
+      throw error
+    },
+  )
+  const path = held || join(codexHome, 'sessions', ...at.slice(0, 10).split('-'), `rollout-${at}-${id}.jsonl`)
+  const mine = held ? await readRollout(path, Number.MAX_SAFE_INTEGER).catch(() => null) : null
+  if (mine !== null) {
+    // What is here is the same, or has gone on since.
+    if (mine.subarray(0, incoming.length).equals(incoming)) return id
+    if (!overwrite && !incoming.subarray(0, mine.length).equals(mine)) {
+      throw fileError(
+        path,
+        new Error(`thread ${id} is here with another history; overwrite: true replaces it`),
+      )
+    }
+    const { data } = /** @type {{ data: string[] }} */ (await this.request('thread/loaded/list', {}))
+    if (data.includes(id)) {
+      const fields = { code: 'THREAD_BUSY', retryable: false, threadId: id, turnId: null }
+      throw new classes.ThreadBusyError(`thread ${id} is loaded by codex, which would not notice`, fields)
+    }
+  }
+  await replace(path, incoming).catch((error) => {
+    throw fileError(path, error)
+  })
+  return id
+}
+
+/**
+ * Writes a file so that nobody ever sees a part of it, also after a crash.
+ *
+ * @param {string} path
+ * @param {Uint8Array} bytes
+ */
+async function replace(path, bytes) {
+  await mkdir(dirname(path), { recursive: true })
+  const unfinished = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
+  try {
+    const file = await open(unfinished, 'wx', 0o600)
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true }).catch(() => {})
+    throw error
+  }
+}
+
+/**
+ * Whether the bytes are a rollout: lines of JSON, the first of which says of which thread.
+ *
+ * @param {Buffer} bytes
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{ id: string, at: string }>} `at` is when it began, as its file is named
+ */
+async function checked(bytes, signal) {
+  if (bytes.length === 0) throw new TypeError('bytes are no thread: they are empty')
+  if (bytes[bytes.length - 1] !== 10) throw new TypeError('bytes are no thread: the last line is cut off')
+  let first
+  let sliceEnd = SLICE
+  for (let begin = 0, line = 1; begin < bytes.length; line++) {
+    const end = bytes.indexOf(10, begin)
+    let value
+    try {
+      value = JSON.parse(bytes.toString('utf8', begin, end))
+    } catch (error) {
+      throw new TypeError(`bytes are no thread: line ${line} is no JSON: ${messageOf(error)}`)
+    }
+    if (typeof value?.type !== 'string') throw new TypeError(`bytes are no thread: line ${line} has no type`)
+    first ??= value
+    begin = end + 1
+    if (begin < sliceEnd) continue
+    sliceEnd = begin + SLICE
+    await new Promise((resolve) => setImmediate(resolve))
+    signal?.throwIfAborted()
+  }
+  const { id, timestamp } = first.payload ?? {}
+  if (first.type !== 'session_meta' || typeof id !== 'string' || !ID.test(id)) {
+    throw new TypeError('bytes are no thread: the first line is not that of one')
+  }
+  const time = new Date(timestamp ?? first.timestamp)
+  // It becomes a part of a path.
+  if (Number.isNaN(time.getTime())) throw new TypeError('bytes are no thread: the first line has no time')
+  return { id, at: time.toISOString().slice(0, 19).replaceAll(':', '-') }
+}
+
+module.exports = { exportThread, importThread }
