@@ -99,7 +99,9 @@ const saidBy = (file) =>
 
 describe('packaging', { concurrency: true }, () => {
   test('P4: require() and import give the same classes', async () => {
-    for (const entry of ['codex-node', 'codex-node/ai-sdk', 'codex-node/exec', 'codex-node/testing']) {
+    for (const entry of ['ai-sdk', 'exec', 'fleet', 'testing']
+      .map((name) => `codex-node/${name}`)
+      .concat('codex-node')) {
       const required = require(entry)
       const { default: whole, ...imported } = await import(entry)
       const names = Object.keys(required).sort()
@@ -116,6 +118,7 @@ describe('packaging', { concurrency: true }, () => {
       'codex-node': 'index.d.ts',
       'codex-node/ai-sdk': 'ai-sdk/index.d.ts',
       'codex-node/exec': 'exec/index.d.ts',
+      'codex-node/fleet': 'fleet/index.d.ts',
     })) {
       const types = readFileSync(join(root, file), 'utf8')
       const declared = [...types.matchAll(/^export declare (?:class|function|const) (\w+)/gm)].map(
@@ -211,7 +214,7 @@ describe('packaging', { concurrency: true }, () => {
 
   test('npm pack holds what a user needs and nothing else', () => {
     const addons = packed.filter((path) => path.endsWith('.node'))
-    const code = packed.filter((path) => /^(ai-sdk|exec|glue|testing)\//.test(path))
+    const code = packed.filter((path) => /^(ai-sdk|exec|fleet|glue|testing)\//.test(path))
     const others = packed.filter((path) => !addons.includes(path) && !code.includes(path))
     assert.deepEqual(others.sort(), [
       'CHANGELOG.md',

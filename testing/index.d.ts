@@ -240,3 +240,27 @@ export declare function createCodexHome(
   provider: { readonly url: string },
   options?: CodexHomeOptions,
 ): Promise<CodexHome>
+
+/** A store of threads, as `ThreadStore` of `codex-node/fleet` describes it. */
+export interface ThreadStoreLike {
+  put(threadId: string, bytes: Uint8Array, options: { token: number }): Promise<void>
+  get(threadId: string): Promise<{ bytes: Uint8Array; token: number } | null>
+  delete(threadId: string, options: { token: number }): Promise<void>
+}
+
+/**
+ * What a store of threads has to do for `codex-node/fleet`, each to be run as a test.
+ *
+ * @param create gives the store; it may be the same each time, every check uses threads of its own
+ *
+ * @example
+ * ```js
+ * import { test } from 'node:test'
+ * import { threadStoreChecks } from 'codex-node/testing'
+ *
+ * for (const { name, run } of threadStoreChecks(() => new MyStore())) test(name, run)
+ * ```
+ */
+export declare function threadStoreChecks(
+  create: () => ThreadStoreLike | Promise<ThreadStoreLike>,
+): { name: string; run: () => Promise<void> }[]

@@ -7,6 +7,7 @@ const { Gate, createGate } = require('./gate.js')
 const { CodexHome, createCodexHome } = require('./home.js')
 const { ScriptedProvider, startScriptedProvider } = require('./provider.js')
 const { RecordedRequest } = require('./recorded-request.js')
+const { threadStoreChecks } = require('./thread-store.js')
 
 module.exports = {
   ...builders,
@@ -19,4 +20,5 @@ module.exports = {
   createCodexHome,
   createGate,
   startScriptedProvider,
+  threadStoreChecks,
 }

@@ -31,6 +31,7 @@ export const {
   say,
   sleep,
   startScriptedProvider,
+  threadStoreChecks,
   waitFor,
   webSearch,
 } = testing

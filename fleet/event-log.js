@@ -1,0 +1,215 @@
+'use strict'
+
+const { setTimeout: sleep } = require('node:timers/promises')
+const { JobNotFoundError } = require('./errors.js').classes
+const { run } = require('./redis.js')
+
+/**
+ * An event of a job: one of codex, or of the fleet (`fleet/...`). `seq` counts from 1 within the job.
+ *
+ * @typedef {{ seq: number, method: string, params: any }} JobEvent
+ *
+ * @typedef {object} Writer who may write
+ * @property {import('ioredis').Redis} redis
+ * @property {import('./names.js').Names} names
+ * @property {string} id of the job
+ * @property {string} key
+ * @property {string} session
+ * @property {string} token
+ */
+
+/** How long events are collected before they are written, once a first one was: a reader sees text that flows. */
+const COLLECT_MS = 5
+/** What may wait to be written before the turn's own log has to hold the rest. */
+const MOST_WAITING = 1024 * 1024
+
+/** The events of a job as its worker writes them: in batches, one write at a time, refused once the key is another's. */
+class EventLog {
+  /** @type {string[]} */
+  #waiting = []
+  #bytes = 0
+  /** @type {Promise<void> | undefined} */
+  #writing
+  /** @type {(() => void) | undefined} */
+  #hurry
+
+  /**
+   * @param {Writer} writer
+   * @param {number} next number of the next event
+   * @param {{ maxBytes: number, keepMs: number }} limits
+   * @param {(call: () => Promise<any>) => Promise<any>} persist a call that is made again while Redis is away
+   * @param {() => void} fenced
+   */
+  constructor(writer, next, limits, persist, fenced) {
+    this.writer = writer
+    this.next = next
+    this.limits = limits
+    this.persist = persist
+    this.fenced = fenced
+    this.refused = false
+  }
+
+  /**
+   * @param {{ method: string, params: unknown }} event
+   * @returns {Promise<void> | undefined} a promise where the writer should wait
+   */
+  push({ method, params }) {
+    if (this.refused) return
+    let text = JSON.stringify({ method, params })
+    if (text.length > this.limits.maxBytes) {
+      text = JSON.stringify({ method: 'fleet/omitted', params: { method, characters: text.length } })
+    }
+    this.#waiting.push(text)
+    this.#bytes += text.length
+    this.#writing ??= this.#write()
+    if (this.#bytes > MOST_WAITING) {
+      this.#hurry?.()
+      return this.#writing
+    }
+  }
+
+  /** Everything so far is written, or refused. */
+  async flush() {
+    while (this.#writing !== undefined) {
+      this.#hurry?.()
+      await this.#writing
+    }
+  }
+
+  async #write() {
+    try {
+      while (this.#waiting.length > 0 && !this.refused) {
+        const events = this.#waiting
+        this.#waiting = []
+        this.#bytes = 0
+        await this.#append(events)
+        if (this.#waiting.length === 0) await this.#pause()
+      }
+    } catch {
+      // The lease is lost while Redis was away.
+      this.refused = true
+      this.#waiting = []
+      this.fenced()
+    } finally {
+      this.#writing = undefined
+      this.#hurry = undefined
+    }
+  }
+
+  /** @param {string[]} events */
+  async #append(events) {
+    const { redis, names, id, key, session, token } = this.writer
+    const { maxBytes, keepMs } = this.limits
+    const text = `[${events.join(',')}]`
+    const args = [id, key, session, token, this.next, events.length, text, maxBytes, keepMs]
+    const taken = await this.persist(() => run(redis, names.root, 'append', ...args))
+    if (taken === 1) this.next += events.length
+    else {
+      this.refused = true
+      this.#waiting = []
+      this.fenced()
+    }
+  }
+
+  async #pause() {
+    const hurry = new AbortController()
+    this.#hurry = () => hurry.abort()
+    await sleep(COLLECT_MS, undefined, { signal: hurry.signal }).catch(() => {})
+  }
+}
+
+/** How many entries are read at once; each may hold hundreds of events. */
+const PAGE = 64
+
+/**
+ * The events of a job, from wherever a reader was, to the end.
+ *
+ * @param {Pick<import('./client.js').Inside, 'redis' | 'channels' | 'names' | 'check'>} fleet
+ * @param {string} id of the job
+ * @param {{ after?: number, signal?: AbortSignal }} options
+ * @returns {AsyncGenerator<JobEvent, void, void>}
+ */
+async function* readEvents({ redis, channels, names, check }, id, { after = 0, signal }) {
+  check()
+  const stream = names.events(id)
+  const waiter = new Waiter()
+  const stop = await channels.listen(stream, () => waiter.wake())
+  const abort = () => waiter.wake()
+  signal?.addEventListener('abort', abort)
+  try {
+    let last = after
+    // The entry that holds the next event began with it or before.
+    const [holding] = await redis.xrevrange(stream, `${last + 1}-0`, '-', 'COUNT', 1)
+    let from = holding?.[0] ?? '-'
+    for (;;) {
+      signal?.throwIfAborted()
+      check()
+      const mark = waiter.mark()
+      const entries = await redis.xrange(stream, from, '+', 'COUNT', PAGE)
+      for (const [entry, fields] of entries) {
+        const first = Number.parseInt(entry, 10)
+        const count = Number(fields[1])
+        from = `(${entry}`
+        if (first + count <= last + 1) {
+          if (fields.length > 4) return
+          continue
+        }
+        if (first > last + 1) {
+          // What was trimmed is told, not passed over.
+          yield { seq: first - 1, method: 'fleet/trimmed', params: { from: last + 1, to: first - 1 } }
+          last = first - 1
+        }
+        const parsed = JSON.parse(/** @type {string} */ (fields[3]))
+        for (const [index, event] of (Array.isArray(parsed) ? parsed : [parsed]).entries()) {
+          if (first + index <= last) continue
+          last = first + index
+          yield { seq: last, ...event }
+        }
+        if (fields.length > 4) return
+      }
+      if (entries.length > 0) continue
+      if ((await redis.exists(names.job(id))) === 0) throw notFound(id)
+      await waiter.since(mark)
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    stop()
+  }
+}
+
+/** Waits for something that may happen before it is waited for. */
+class Waiter {
+  #count = 0
+  /** @type {(() => void) | undefined} */
+  #resolve
+  wake() {
+    this.#count++
+    this.#resolve?.()
+    this.#resolve = undefined
+  }
+  mark() {
+    return this.#count
+  }
+  /**
+   * @param {number} mark
+   * @returns {Promise<void>}
+   */
+  since(mark) {
+    if (this.#count !== mark) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+}
+
+/** @param {string} id */
+const notFound = (id) =>
+  new JobNotFoundError(`there is no job ${id}: it was never submitted, or is no longer kept`, {
+    code: 'JOB_NOT_FOUND',
+    jobId: id,
+  })
+
+module.exports.EventLog = EventLog
+module.exports.Waiter = Waiter
+module.exports.notFound = notFound
+module.exports.readEvents = readEvents

@@ -1,0 +1,11 @@
+// @ts-check
+'use strict'
+
+const { Fleet } = require('./client.js')
+const { classes } = require('./errors.js')
+const { Job } = require('./job.js')
+const { FleetRequest } = require('./requests.js')
+const { FolderStore, RedisStore } = require('./store.js')
+const { FleetWorker } = require('./worker.js')
+
+module.exports = { ...classes, Fleet, FleetRequest, FleetWorker, FolderStore, Job, RedisStore }

@@ -1,0 +1,217 @@
+'use strict'
+
+const { randomUUID } = require('node:crypto')
+const { Waiter, notFound, readEvents } = require('./event-log.js')
+const { cancelled, fromPlain, toPlain } = require('./errors.js')
+const { JobEndedError } = require('./errors.js').classes
+const { encodeInput } = require('./options.js')
+const { readOutput } = require('../glue/output.js')
+
+/** @typedef {import('./event-log.js').JobEvent} JobEvent */
+
+/** For how long a steer is kept for a turn that has not begun. */
+const STEER_MS = 24 * 60 * 60_000
+/** How often is looked, beside being told: a message may be lost with its line. */
+const LOOK_MS = 10_000
+
+/** A job of a fleet, seen from anywhere. */
+class Job {
+  #fleet
+  #output
+
+  /**
+   * @param {import('./client.js').Inside} fleet
+   * @param {string} id
+   * @param {import('../glue/output.js').Output} [output] how its answer is read
+   */
+  constructor(fleet, id, output) {
+    this.#fleet = fleet
+    this.#output = output
+    this.id = id
+  }
+
+  /**
+   * Its events, from the first or after one that was seen, until it has ended.
+   *
+   * @param {{ after?: number | string, signal?: AbortSignal }} [options]
+   * @returns {AsyncGenerator<JobEvent, void, void>}
+   */
+  events({ after = 0, signal } = {}) {
+    const number = Number(after)
+    if (!Number.isSafeInteger(number) || number < 0) {
+      throw new TypeError(`after must be the number of an event, not ${JSON.stringify(after)}`)
+    }
+    return readEvents(this.#fleet, this.id, { after: number, signal })
+  }
+
+  [Symbol.asyncIterator]() {
+    return this.events()
+  }
+
+  /** The same under the name that a turn has for it. @param {{ after?: number | string, signal?: AbortSignal }} [options] */
+  stream(options) {
+    return this.events(options)
+  }
+
+  /** @param {{ signal?: AbortSignal }} [options] @returns {AsyncGenerator<string, void, void>} */
+  async *text(options) {
+    for await (const { method, params } of this.events(options)) {
+      if (method === 'item/agentMessage/delta') yield params.delta
+    }
+  }
+
+  /**
+   * Its result, once it has one. A job that failed rejects with what it failed with.
+   *
+   * @param {{ signal?: AbortSignal }} [options]
+   */
+  async result({ signal } = {}) {
+    const { state, result, error } = await this.#end(signal)
+    if (state !== 'completed') throw fromPlain(error)
+    if (this.#output !== undefined && result.status === 'completed' && result.finalResponse !== null) {
+      result.parsed = await readOutput(result, this.#output, signal)
+    }
+    return result
+  }
+
+  /** The same, for those who know it of a turn. @param {{ signal?: AbortSignal }} [options] */
+  run(options) {
+    return this.result(options)
+  }
+
+  /** @param {AbortSignal} [signal] @returns {Promise<any>} */
+  async #end(signal) {
+    const { redis, channels, names, check } = this.#fleet
+    check()
+    const waiter = new Waiter()
+    const wake = () => waiter.wake()
+    const stop = await channels.listen(names.events(this.id), wake)
+    const timer = setInterval(wake, LOOK_MS).unref()
+    signal?.addEventListener('abort', wake)
+    try {
+      for (;;) {
+        signal?.throwIfAborted()
+        check()
+        const mark = waiter.mark()
+        const state = await redis.hget(names.job(this.id), 'state')
+        if (state === null) throw notFound(this.id)
+        if (state === 'ended') {
+          const [entry] = await redis.xrevrange(names.events(this.id), '+', '-', 'COUNT', 1)
+          if (entry === undefined) throw notFound(this.id)
+          return JSON.parse(/** @type {string} */ (entry[1][3])).params
+        }
+        await waiter.since(mark)
+      }
+    } finally {
+      clearInterval(timer)
+      signal?.removeEventListener('abort', wake)
+      stop()
+    }
+  }
+
+  /**
+   * Adds to what the job is told: to its running turn, or when that has begun.
+   *
+   * @param {unknown} input
+   */
+  async steer(input) {
+    const { call } = this.#fleet
+    const id = randomUUID()
+    const text = JSON.stringify({ id, input: encodeInput(input) })
+    const controller = new AbortController()
+    const events = this.events({ signal: controller.signal })
+    // From here on, so that the answer is not missed.
+    const answer = (async () => {
+      for await (const { method, params } of events) {
+        if (method === 'fleet/steered' && params.id === id) return params
+        if (method === 'fleet/ended') return { error: toPlain(this.#ended()) }
+      }
+      return { error: toPlain(this.#ended()) }
+    })()
+    answer.catch(() => {})
+    try {
+      const how = await call('steer', this.id, text, STEER_MS)
+      if (how === 'gone') throw notFound(this.id)
+      if (how === 'ended') throw this.#ended()
+      const { error } = await answer
+      if (error !== undefined) throw fromPlain(error)
+    } finally {
+      controller.abort()
+    }
+  }
+
+  #ended() {
+    return new JobEndedError(`job ${this.id} has ended`, { code: 'JOB_ENDED', jobId: this.id })
+  }
+
+  /**
+   * Ends the job: one that has not begun at once, a running one by interrupting its turn.
+   *
+   * @param {string} [reason]
+   * @returns {Promise<boolean>} false where it had ended before
+   */
+  async cancel(reason = '') {
+    if (typeof reason !== 'string') throw new TypeError('reason must be a text')
+    const { call, keepMs } = this.#fleet
+    const error = toPlain(cancelled(this.id, reason))
+    const text = JSON.stringify({ method: 'fleet/ended', params: { state: 'failed', error } })
+    const how = await call('cancel', this.id, reason, text, keepMs)
+    if (how === 'gone') throw notFound(this.id)
+    return how !== 'ended'
+  }
+
+  /**
+   * The job as a turn. Its id is that of the job, by which a page on another machine finds it again.
+   */
+  async turn() {
+    let { state, threadId } = await this.status()
+    if (state === 'waiting') {
+      for await (const { method, params } of this.events()) {
+        if (method === 'fleet/begun') threadId = params.threadId
+        break
+      }
+      state = 'running'
+    }
+    return {
+      id: this.id,
+      threadId: threadId ?? '',
+      stream: (/** @type {{ after?: number, signal?: AbortSignal }} */ options = {}) =>
+        this.events({ after: options.after ?? 0, signal: options.signal }),
+      text: () => this.text(),
+      run: () => this.result(),
+      result: () => this.result(),
+      steer: (/** @type {unknown} */ input) => this.steer(input),
+      interrupt: () => this.cancel('interrupted').then(() => {}),
+      [Symbol.asyncIterator]: () => this.events(),
+    }
+  }
+
+  /** Questions of this job, as `fleet.requests()` gives those of all. @param {{ signal?: AbortSignal }} [options] */
+  requests(options) {
+    return this.#fleet.requests({ ...options, jobId: this.id })
+  }
+
+  /** How it stands. */
+  async status() {
+    const { redis, names } = this.#fleet
+    const [key, state, threadId, at, end] = await redis.hmget(
+      names.job(this.id),
+      'key',
+      'state',
+      'th',
+      'at',
+      'end',
+    )
+    if (!state) throw notFound(this.id)
+    return {
+      id: this.id,
+      key: /** @type {string} */ (key),
+      state: state === 'sent' ? 'running' : state === 'ended' ? 'ended' : 'waiting',
+      threadId: threadId ?? null,
+      submittedAt: new Date(Number(at)),
+      endedAt: end ? new Date(Number(end)) : null,
+    }
+  }
+}
+
+module.exports.Job = Job

@@ -1,0 +1,121 @@
+'use strict'
+
+const { Waiter } = require('./event-log.js')
+
+/** @typedef {import('./questions.js').Question} Question */
+
+/** How often is looked, beside being told. */
+const LOOK_MS = 10_000
+/** For how long an answer waits for a worker that is away. */
+const ANSWER_MS = 60 * 60_000
+
+/** A question of the agent, which whoever is first answers. */
+class FleetRequest {
+  #fleet
+  #controller = new AbortController()
+
+  /**
+   * @param {import('./client.js').Inside} fleet
+   * @param {Question} question
+   */
+  constructor(fleet, question) {
+    this.#fleet = fleet
+    this.id = question.id
+    this.jobId = question.jobId
+    this.key = question.key
+    this.handler = question.handler
+    /** What the handler of that name gets. @type {any} */
+    this.request = question.request
+    this.declinedAt = new Date(question.until)
+  }
+
+  /** Aborted when it is open no longer: answered, declined for want of an answer, or its turn is gone. */
+  get signal() {
+    return this.#controller.signal
+  }
+
+  /**
+   * Answers it with what the handler of that name would return.
+   *
+   * @param {unknown} answer
+   * @returns {Promise<boolean>} whether this answer is the one
+   */
+  async answer(answer) {
+    if (answer === undefined) throw new TypeError('answer is missing')
+    const text = JSON.stringify({ by: this.#fleet.instance, answer })
+    return (await this.#fleet.call('answer', this.jobId, this.id, text, ANSWER_MS)) === 1
+  }
+
+  closed() {
+    this.#controller.abort()
+  }
+}
+
+/**
+ * The questions that are open, then those that come.
+ *
+ * @param {import('./client.js').Inside} fleet
+ * @param {{ jobId?: string, signal?: AbortSignal }} options
+ * @returns {AsyncGenerator<FleetRequest, void, void>}
+ */
+async function* readRequests(fleet, { jobId, signal }) {
+  const { redis, channels, names } = fleet
+  fleet.check()
+  const waiter = new Waiter()
+  const wake = () => waiter.wake()
+  const stops = [await channels.listen(names.questions, wake)]
+  // A job that ends has none any more.
+  if (jobId !== undefined) stops.push(await channels.listen(names.events(jobId), wake))
+  const timer = setInterval(wake, LOOK_MS).unref()
+  signal?.addEventListener('abort', wake)
+  /** @type {Map<string, FleetRequest>} */
+  const open = new Map()
+  const look = async () => {
+    const all = await redis.hgetall(names.questions)
+    for (const [id, request] of open) {
+      if (id in all) continue
+      open.delete(id)
+      request.closed()
+    }
+    return Object.values(all)
+  }
+  // Who handles one request at a time still learns that it is over.
+  let looking = look()
+  const watch = setInterval(() => {
+    looking = look().catch(() => [])
+  }, LOOK_MS).unref()
+  const stopWatch = await channels.listen(names.questions, () => {
+    looking = look().catch(() => [])
+  })
+  try {
+    for (;;) {
+      if (signal?.aborted) return
+      fleet.check()
+      const mark = waiter.mark()
+      for (const text of await look()) {
+        /** @type {Question} */
+        const question = JSON.parse(text)
+        if (open.has(question.id) || (jobId !== undefined && question.jobId !== jobId)) continue
+        const request = new FleetRequest(fleet, question)
+        open.set(question.id, request)
+        yield request
+      }
+      if (jobId !== undefined) {
+        const state = await redis.hget(names.job(jobId), 'state')
+        if (state === null || state === 'ended') return
+      }
+      await waiter.since(mark)
+    }
+  } finally {
+    clearInterval(timer)
+    clearInterval(watch)
+    signal?.removeEventListener('abort', wake)
+    stopWatch()
+    for (const stop of stops) stop()
+    await looking.catch(() => {})
+    for (const request of open.values()) request.closed()
+  }
+}
+
+module.exports.FleetRequest = FleetRequest
+module.exports.readRequests = readRequests

@@ -1,0 +1,61 @@
+'use strict'
+
+// What scripts have in common. Every script has `KEYS[1]` = the root of the fleet's names, and goes by the clock of
+// Redis, the one that all machines share.
+
+const COMMON = `
+local P = KEYS[1]
+local function clock() local t = redis.call('TIME'); return t[1] * 1000 + math.floor(t[2] / 1000) end
+local now = clock()
+local function lives(s)
+  if not s then return false end
+  local till = redis.call('ZSCORE', P .. 'alive', s)
+  return till and tonumber(till) > now
+end
+local function takes(s)
+  return lives(s) and redis.call('HGET', P .. 's:' .. s, 'draining') ~= '1'
+end
+-- Whether a write under this token is of the key's owner. The token grows with each owner that a key has, and a
+-- worker whose lease ran out may no longer write, even before somebody else has its keys.
+local function owns(key, s, token)
+  return lives(s) and redis.call('HGET', P .. 'k:' .. key, 'o') == s and redis.call('HGET', P .. 'k:' .. key, 't') == token
+end
+local function enqueue(id, key)
+  local o = redis.call('HGET', P .. 'k:' .. key, 'o')
+  local queue = 'entry'
+  if takes(o) then queue = 'turns-' .. o end
+  local d = redis.call('HINCRBY', P .. 'j:' .. id, 'd', 1)
+  redis.call('HSET', P .. 'j:' .. id, 'q', queue, 'qat', now)
+  return queue, d
+end
+local function line(id, key)
+  local seq = redis.call('HGET', P .. 'j:' .. id, 'seq')
+  if not seq then
+    seq = redis.call('HINCRBY', P .. 'k:' .. key, 'n', 1)
+    redis.call('HSET', P .. 'j:' .. id, 'seq', seq)
+  end
+  redis.call('ZADD', P .. 'l:' .. key, seq, id)
+end
+local function withdraw(id)
+  for _, r in ipairs(redis.call('SMEMBERS', P .. 'jq:' .. id)) do redis.call('HDEL', P .. 'q', r) end
+  if redis.call('DEL', P .. 'jq:' .. id) == 1 then redis.call('PUBLISH', P .. 'q', id) end
+end
+local function finish(id, key, text, keep)
+  local J, E = P .. 'j:' .. id, P .. 'e:' .. id
+  local n = tonumber(redis.call('HGET', J, 'next') or '1')
+  redis.call('XADD', E, n .. '-0', 'n', 1, 'd', text, 'end', 1)
+  redis.call('HSET', J, 'state', 'ended', 'end', now, 'next', n + 1)
+  redis.call('HDEL', J, 'data', 'cancel')
+  redis.call('ZREM', P .. 'pend', id)
+  redis.call('ZREM', P .. 'l:' .. key, id)
+  redis.call('DEL', P .. 'st:' .. id)
+  withdraw(id)
+  redis.call('PEXPIRE', J, keep)
+  redis.call('PEXPIRE', E, keep)
+  redis.call('PUBLISH', E, n)
+  local o = redis.call('HGET', P .. 'k:' .. key, 'o')
+  if o then redis.call('PUBLISH', P .. 'c:' .. o, 'line ' .. key) end
+end
+`
+
+module.exports = { COMMON }

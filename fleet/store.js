@@ -1,0 +1,172 @@
+'use strict'
+
+const { mkdir, readdir, readFile, rename, rm, writeFile } = require('node:fs/promises')
+const { join } = require('node:path')
+const { promisify } = require('node:util')
+const zlib = require('node:zlib')
+const { fenced } = require('./errors.js')
+const { Names } = require('./names.js')
+const { connect, disconnect, run } = require('./redis.js')
+
+/**
+ * Where threads are kept while no machine has them. `put` and `delete` come with the token of the owner, which grows
+ * with each owner that a thread has: what comes with a smaller one than the last is refused with `StaleTokenError`.
+ *
+ * @typedef {object} ThreadStore
+ * @property {(threadId: string, bytes: Uint8Array, options: { token: number }) => Promise<void>} put
+ * @property {(threadId: string) => Promise<{ bytes: Uint8Array, token: number } | null>} get
+ * @property {(threadId: string, options: { token: number }) => Promise<void>} delete
+ */
+
+const gzip = promisify(zlib.gzip)
+const gunzip = promisify(zlib.gunzip)
+
+/** @param {unknown} threadId */
+function checkId(threadId) {
+  if (typeof threadId !== 'string' || !/^[\w-]{1,128}$/.test(threadId)) {
+    throw new TypeError(`threadId must be the id of a thread, not ${JSON.stringify(threadId)}`)
+  }
+  return threadId
+}
+
+/** @param {{ token: number }} options */
+function checkToken({ token }) {
+  if (!Number.isSafeInteger(token) || token < 0)
+    throw new TypeError(`token must be an integer from 0, not ${token}`)
+  return token
+}
+
+/** @param {unknown} bytes @returns {Uint8Array} */
+function checkBytes(bytes) {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError('bytes must be a Uint8Array')
+  return bytes
+}
+
+/**
+ * Threads in a folder that all machines share.
+ *
+ * A file is named by the token that wrote it, and the largest is the thread. So a writer that is late, and passed the
+ * check before its successor wrote, still loses: no lock is needed, which network file systems lack.
+ *
+ * @implements {ThreadStore}
+ */
+class FolderStore {
+  /** @param {string} folder */
+  constructor(folder) {
+    if (typeof folder !== 'string' || folder === '') throw new TypeError('folder must be a path')
+    this.folder = folder
+  }
+
+  /**
+   * @param {string} threadId
+   * @param {Uint8Array} bytes
+   * @param {{ token: number }} options
+   */
+  async put(threadId, bytes, options) {
+    const [id, token] = [checkId(threadId), checkToken(options)]
+    checkBytes(bytes)
+    const folder = join(this.folder, id)
+    await mkdir(folder, { recursive: true })
+    if ((await this.#tokens(id)).some((held) => held > token)) throw fenced(`thread ${id}`)
+    const unfinished = join(folder, `.${token}-${process.pid}-${Math.random().toString(36).slice(2)}`)
+    try {
+      await writeFile(unfinished, bytes)
+      await rename(unfinished, join(folder, `${token}.jsonl`))
+    } catch (error) {
+      await rm(unfinished, { force: true }).catch(() => {})
+      throw error
+    }
+    const tokens = await this.#tokens(id)
+    // Only what is older goes: of two writers the one with the larger token stays.
+    for (const held of tokens) if (held < token) await rm(join(folder, `${held}.jsonl`), { force: true })
+    if (tokens.some((held) => held > token)) throw fenced(`thread ${id}`)
+  }
+
+  /** @param {string} threadId */
+  async get(threadId) {
+    const id = checkId(threadId)
+    // The newest may be replaced by a newer one between the two calls.
+    for (;;) {
+      const token = Math.max(-1, ...(await this.#tokens(id)))
+      if (token < 0) return null
+      try {
+        return { bytes: await readFile(join(this.folder, id, `${token}.jsonl`)), token }
+      } catch (error) {
+        if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error
+      }
+    }
+  }
+
+  /**
+   * @param {string} threadId
+   * @param {{ token: number }} options
+   */
+  async delete(threadId, options) {
+    const [id, token] = [checkId(threadId), checkToken(options)]
+    if ((await this.#tokens(id)).some((held) => held > token)) throw fenced(`thread ${id}`)
+    await rm(join(this.folder, id), { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  /** @param {string} id */
+  async #tokens(id) {
+    const names = await readdir(join(this.folder, id)).catch((error) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
+    return names.flatMap((name) => /^(\d+)\.jsonl$/.exec(name)?.[1] ?? []).map(Number)
+  }
+}
+
+/**
+ * Threads in Redis, compressed.
+ *
+ * @implements {ThreadStore}
+ */
+class RedisStore {
+  /** @type {import('ioredis').Redis} */
+  #redis
+
+  /** @param {{ connection: import('./redis.js').Connection, fleet?: string }} options */
+  constructor({ connection, fleet }) {
+    this.names = new Names(fleet)
+    this.#redis = connect(connection)
+    this.#redis.on('error', () => {})
+  }
+
+  /**
+   * @param {string} threadId
+   * @param {Uint8Array} bytes
+   * @param {{ token: number }} options
+   */
+  async put(threadId, bytes, options) {
+    const [id, token] = [checkId(threadId), checkToken(options)]
+    const data = await gzip(checkBytes(bytes), { level: 1 })
+    if ((await run(this.#redis, this.names.root, 'storePut', id, token, data)) !== 1)
+      throw fenced(`thread ${id}`)
+  }
+
+  /** @param {string} threadId */
+  async get(threadId) {
+    const [token, data] = await this.#redis.hmgetBuffer(this.names.thread(checkId(threadId)), 'token', 'data')
+    if (!token || !data) return null
+    return { bytes: await gunzip(data), token: Number(token.toString()) }
+  }
+
+  /**
+   * @param {string} threadId
+   * @param {{ token: number }} options
+   */
+  async delete(threadId, options) {
+    const [id, token] = [checkId(threadId), checkToken(options)]
+    if ((await run(this.#redis, this.names.root, 'storeDelete', id, token)) !== 1)
+      throw fenced(`thread ${id}`)
+  }
+
+  /** Ends its connection. */
+  async close() {
+    await disconnect(this.#redis)
+  }
+}
+
+module.exports.FolderStore = FolderStore
+module.exports.RedisStore = RedisStore

@@ -1,0 +1,186 @@
+'use strict'
+
+const { setTimeout: sleep } = require('node:timers/promises')
+const { ThreadNotFoundError } = require('../index.js')
+const { messageOf } = require('./errors.js')
+const { resumeOptions } = require('./options.js')
+
+/**
+ * @typedef {import('../index.js').Thread} Thread
+ * @typedef {import('./store.js').ThreadStore} ThreadStore
+ * @typedef {{ thread: Thread, token: string }} Held
+ */
+
+/** How long codex may take to write what it has already told. */
+const WRITTEN_MS = 2_000
+
+/** The threads of a worker's keys: opened, brought from the store, and put there. */
+class Threads {
+  /** Least recently used first. @type {Map<string, Held>} */
+  #open = new Map()
+
+  /**
+   * @param {import('../index.js').Codex} codex
+   * @param {ThreadStore | undefined} store
+   * @param {{ most: number, maxBytes: number }} limits
+   */
+  constructor(codex, store, limits) {
+    this.codex = codex
+    this.store = store
+    this.limits = limits
+  }
+
+  /** @param {string} key @param {string} token */
+  held(key, token) {
+    const held = this.#open.get(key)
+    return held?.token === token ? held.thread : undefined
+  }
+
+  /**
+   * The thread of a key.
+   *
+   * @param {string} key
+   * @param {string} token of its owner
+   * @param {string | null} threadId where it has one already
+   * @param {Record<string, any>} options of its first job and of this one
+   * @returns {Promise<{ thread: Thread, isNew: boolean }>}
+   */
+  async open(key, token, threadId, options) {
+    const held = this.#open.get(key)
+    if (held?.token === token && held.thread.id === threadId) {
+      this.#open.delete(key)
+      this.#open.set(key, held)
+      return { thread: held.thread, isNew: false }
+    }
+    const opened = await this.#find(threadId, options)
+    this.#open.delete(key)
+    this.#open.set(key, { thread: opened.thread, token })
+    this.#trim()
+    return opened
+  }
+
+  /**
+   * @param {string | null} threadId
+   * @param {Record<string, any>} options
+   */
+  async #find(threadId, options) {
+    if (threadId !== null) {
+      await this.#bring(threadId)
+      try {
+        return { thread: await this.codex.resumeThread(threadId, resumeOptions(options)), isNew: false }
+      } catch (error) {
+        if (!(error instanceof ThreadNotFoundError)) throw error
+        // Its machine died before anything of it was kept.
+      }
+    }
+    return { thread: await this.codex.startThread(options), isNew: true }
+  }
+
+  /** @param {string} threadId */
+  async #bring(threadId) {
+    const stored = await this.store?.get(threadId)
+    if (stored == null) return
+    const { maxBytes } = this.limits
+    await this.codex.importThread(stored.bytes, { overwrite: true, maxBytes })
+  }
+
+  /**
+   * Keeps a thread.
+   *
+   * @param {Thread} thread
+   * @param {string} token
+   * @param {string} [turnId] a turn whose end has to be in it
+   */
+  async keep(thread, token, turnId) {
+    if (this.store === undefined) return
+    const bytes = await this.#written(thread, turnId)
+    await this.store.put(thread.id, bytes, { token: Number(token) })
+  }
+
+  /**
+   * Codex tells before it has written.
+   *
+   * @param {Thread} thread
+   * @param {string} [turnId]
+   */
+  async #written(thread, turnId) {
+    const { maxBytes } = this.limits
+    for (const deadline = performance.now() + WRITTEN_MS; ; await sleep(5)) {
+      const bytes = Buffer.from(await thread.export({ maxBytes }))
+      if (turnId === undefined || endsTurn(bytes, turnId)) return bytes
+      if (performance.now() > deadline) return bytes
+    }
+  }
+
+  /** @param {string} key */
+  drop(key) {
+    const held = this.#open.get(key)
+    this.#open.delete(key)
+    if (held !== undefined) void this.#close(held.thread)
+  }
+
+  /** Codex is gone, and with it what it had open. */
+  clear() {
+    this.#open.clear()
+  }
+
+  /** Codex keeps about a megabyte of memory for each thread that somebody follows. */
+  #trim() {
+    for (const [key, { thread }] of this.#open) {
+      if (this.#open.size <= this.limits.most) return
+      this.#open.delete(key)
+      void this.#close(thread)
+    }
+  }
+
+  /** @param {Thread} thread */
+  async #close(thread) {
+    try {
+      await this.codex.request('thread/unsubscribe', { threadId: thread.id })
+    } catch {
+      // Codex may be gone, and the thread with it.
+    }
+  }
+}
+
+/** @param {Buffer} bytes @param {string} turnId whether its end is among the last lines */
+function endsTurn(bytes, turnId) {
+  const tail = bytes.toString('latin1', Math.max(0, bytes.length - 64 * 1024))
+  return tail
+    .split('\n')
+    .some(
+      (line) =>
+        /"(task_complete|turn_complete|turn_aborted|task_aborted)"/.test(line) && line.includes(turnId),
+    )
+}
+
+/**
+ * Whether a thread holds what somebody asked, as one of its last messages.
+ *
+ * @param {Thread} thread
+ * @param {unknown} input
+ */
+async function hasInput(thread, input) {
+  const wanted = textOf(input)
+  let seen = 0
+  try {
+    for await (const { item } of thread.items({ sortDirection: 'desc', limit: 50 })) {
+      if (item.type === 'userMessage') return textOf(item.content) === wanted
+      if (++seen > 500) return false
+    }
+  } catch (error) {
+    if (!/before first|not supported|not materialized/i.test(messageOf(error))) throw error
+  }
+  return false
+}
+
+/** @param {any} input @returns {string} */
+function textOf(input) {
+  if (typeof input === 'string') return input
+  const items = Array.isArray(input) ? input : [input]
+  return items.map((item) => (typeof item === 'string' ? item : (item?.text ?? ''))).join('\n')
+}
+
+module.exports.Threads = Threads
+module.exports.hasInput = hasInput
+module.exports.textOf = textOf

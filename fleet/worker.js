@@ -1,0 +1,313 @@
+'use strict'
+
+const { EventEmitter } = require('node:events')
+const { hostname } = require('node:os')
+const { setTimeout: sleep } = require('node:timers/promises')
+const { Codex } = require('../index.js')
+const { version } = require('../package.json')
+const { EntryQueue } = require('./entry-queue.js')
+const { Keeper } = require('./keeper.js')
+const { FORMAT, Names } = require('./names.js')
+const { Queues } = require('./queues.js')
+const { Channels, bullmq, connect, disconnect } = require('./redis.js')
+const { Session } = require('./session.js')
+const { checkWorker } = require('./worker-options.js')
+const { Threads } = require('./threads.js')
+const { TurnQueue } = require('./turn-queue.js')
+const { RedisStore } = require('./store.js')
+const { submitScheduled } = require('./schedule.js')
+
+/**
+ * @typedef {object} Active what a worker has while its session lasts
+ * @property {import('./session.js').Session} session
+ * @property {import('../index.js').Codex} codex
+ * @property {import('./turn-queue.js').TurnQueue} turns
+ * @property {import('./entry-queue.js').EntryQueue} entry
+ * @property {() => void} unlisten
+ */
+
+/** Runs jobs on this machine, with a codex of its own. */
+class FleetWorker extends EventEmitter {
+  /** @type {Active | undefined} */
+  #active
+  #closing = false
+  /** @type {Promise<void> | undefined} */
+  #closed
+  /** @type {Promise<void>} */
+  #starting
+  #limitedUntil = 0
+  /** @type {NodeJS.Timeout | undefined} */
+  #limitTimer
+  /** @type {(() => void) | undefined} */
+  #unhandle
+  #ownStore
+
+  /** @param {any} options */
+  constructor(options) {
+    super()
+    bullmq()
+    this.options = checkWorker(options)
+    this.names = new Names(this.options.fleet)
+    this.redis = connect(this.options.connection)
+    this.subscriber = connect(this.options.connection)
+    for (const redis of [this.redis, this.subscriber]) redis.on('error', (error) => this.#trouble(error))
+    this.channels = new Channels(this.subscriber)
+    this.queues = new Queues(this.redis, this.names, this.options.telemetry)
+    const { store, connection, fleet } = this.options
+    this.#ownStore = store === undefined ? new RedisStore({ connection, fleet }) : undefined
+    /** @type {import('./store.js').ThreadStore | undefined} */
+    this.store = this.#ownStore ?? store ?? undefined
+    this.#starting = this.#start()
+    this.#starting.catch(() => {})
+    if (this.options.signals.length > 0) this.#handleSignals()
+  }
+
+  get name() {
+    return this.options.name
+  }
+
+  /** Resolves once it takes jobs. */
+  ready() {
+    return this.#starting
+  }
+
+  /** The worker of BullMQ that runs its jobs. */
+  get bullmq() {
+    return this.#active?.turns.worker
+  }
+
+  async #start() {
+    const { options, redis, names } = this
+    const codex = typeof options.codex === 'function' ? options.codex() : new Codex(options.codex)
+    /** @type {import('./turn-queue.js').TurnQueue | undefined} */
+    let turns
+    const session = new Session(redis, names, {
+      name: options.name,
+      leaseMs: options.leaseMs,
+      account: options.account,
+      info: {
+        name: options.name,
+        host: hostname(),
+        pid: process.pid,
+        version,
+        format: FORMAT,
+        concurrency: options.concurrency,
+        account: options.account,
+      },
+      load: () => ({
+        running: turns?.running ?? 0,
+        waiting: turns?.waiting ?? 0,
+        limitedUntil: this.#limitedUntil,
+      }),
+    })
+    session.on('trouble', (error) => this.#trouble(error))
+    // A machine without a codex takes no jobs.
+    await codex.connect()
+    await session.register()
+    const threads = new Threads(codex, this.store, {
+      most: options.maxOpenThreads,
+      maxBytes: options.maxThreadBytes,
+    })
+    codex.on('connection', (/** @type {{ type: string }} */ { type }) => {
+      if (type === 'closed' || type === 'lost') threads.clear()
+    })
+    turns = new TurnQueue(
+      session,
+      this.queues,
+      {
+        threads,
+        profiles: options.profiles,
+        tools: options.tools,
+        onLost: options.onLost,
+        answerWithinMs: options.answerWithinMs,
+        limits: { maxBytes: options.maxEventBytes, keepMs: options.keepMs },
+        account: options.account,
+        limited: (until) => {
+          session.run('limit', options.account, until).catch((error) => this.#trouble(error))
+          this.#limit(until)
+        },
+      },
+      {
+        concurrency: options.concurrency,
+        leaseMs: options.leaseMs,
+        bullmq: options.bullmq,
+        freed: () => entry.look(),
+      },
+    )
+    const entry = new EntryQueue(session, this.queues, turns, {
+      concurrency: options.concurrency,
+      leaseMs: options.leaseMs,
+      submitScheduled: (job) => submitScheduled(this, job),
+    })
+    new Keeper(session, this.queues, options)
+    session.on('limit', (until) => this.#limit(until))
+    session.on('beat', () => entry.look())
+    session.on('lost', (why) => void this.#lost(why))
+    const unlisten = await this.channels.listen(names.control(session.id), (message) =>
+      this.#told(/** @type {import('./turn-queue.js').TurnQueue} */ (turns), threads, message),
+    )
+    this.#active = { session, codex, turns, entry, unlisten }
+    this.emit('ready', { session: session.id })
+  }
+
+  /**
+   * @param {import('./turn-queue.js').TurnQueue} turns
+   * @param {import('./threads.js').Threads} threads
+   * @param {string} message
+   */
+  #told(turns, threads, message) {
+    const [what = '', ...rest] = message.split(' ')
+    const name = rest.join(' ')
+    if (what === 'line') turns.wake(name)
+    else if (what === 'forget') threads.drop(name)
+    else if (what === 'job') for (const run of turns.runs) run.id === name && run.nudge()
+    if (what !== '') return
+    turns.wakeAll()
+    for (const run of turns.runs) run.nudge()
+  }
+
+  /** The lease is gone: nothing that runs here counts any more. It ends, and a new session begins. @param {string} why */
+  async #lost(why) {
+    const active = this.#active
+    this.#active = undefined
+    this.emit('lost', why)
+    if (active !== undefined) {
+      await this.#stop(active, true)
+      // Commands of turns that are interrupted must not go on beside those of whoever has the key now.
+      await active.codex.close().catch((/** @type {unknown} */ error) => this.#trouble(error))
+    }
+    if (this.#closing) return
+    this.#starting = this.#restart()
+    this.#starting.catch(() => {})
+  }
+
+  async #restart() {
+    for (let pause = 100; !this.#closing; pause = Math.min(2 * pause, 5_000)) {
+      try {
+        return await this.#start()
+      } catch (error) {
+        this.#trouble(error)
+        await sleep(pause, undefined, { ref: false })
+      }
+    }
+  }
+
+  /** @param {Active} active @param {boolean} force */
+  async #stop(active, force) {
+    for (const run of active.turns.runs) run.stop('fence')
+    active.unlisten()
+    await Promise.all([active.entry.close(force), active.turns.close(force)])
+  }
+
+  /** @param {number} until */
+  #limit(until) {
+    if (until <= Date.now() || until <= this.#limitedUntil) return
+    this.#limitedUntil = until
+    clearTimeout(this.#limitTimer)
+    this.#active?.turns.pause(true)
+    // So that `stats()` tells at once.
+    void this.#active?.session.beat()
+    this.emit('limited', { until: new Date(until), account: this.options.account })
+    const over = () => {
+      const left = this.#limitedUntil - Date.now()
+      if (left > 0) {
+        this.#limitTimer = setTimeout(over, Math.min(left, 2 ** 30)).unref()
+        return
+      }
+      this.#active?.turns.pause(false)
+      this.#active?.entry.look()
+      this.emit('unlimited')
+    }
+    over()
+  }
+
+  /** @param {unknown} error */
+  #trouble(error) {
+    // Without a listener an `error` would end the process; a Redis that is away for a while is no reason.
+    if (this.listenerCount('error') > 0) this.emit('error', error)
+  }
+
+  /**
+   * Leaves: takes no new jobs, lets turns finish for `drainMs`, then interrupts and hands them over.
+   *
+   * @param {{ drainMs?: number }} [options]
+   * @returns {Promise<void>}
+   */
+  close({ drainMs = this.options.drainMs } = {}) {
+    this.#closed ??= this.#close(drainMs)
+    return this.#closed
+  }
+
+  /** @param {number} drainMs */
+  async #close(drainMs) {
+    this.#closing = true
+    this.#unhandle?.()
+    clearTimeout(this.#limitTimer)
+    await this.#starting.catch(() => {})
+    const active = this.#active
+    if (active !== undefined) {
+      await this.#drain(active, drainMs).catch((error) => this.#trouble(error))
+      active.session.end()
+      await this.#stop(active, true)
+      await active.codex.close().catch((/** @type {unknown} */ error) => this.#trouble(error))
+    }
+    this.#active = undefined
+    await this.queues.close()
+    await this.#ownStore?.close()
+    await Promise.all([disconnect(this.redis), disconnect(this.subscriber)])
+    this.emit('closed')
+  }
+
+  /**
+   * @param {Active} active
+   * @param {number} drainMs
+   */
+  async #drain({ session, turns, entry }, drainMs) {
+    await session.persist(() => session.run('drain', session.id))
+    await entry.close(false)
+    await turns.worker.pause(true)
+    const release = async (/** @type {string} */ key) => {
+      const moved = await session.persist(() => session.run('release', key, session.id))
+      await session.persist(() => this.queues.putAll(moved))
+    }
+    const keys = await session.persist(() => this.redis.smembers(this.names.keysOf(session.id)))
+    const busy = new Set(turns.runs.map(({ key }) => key))
+    for (const key of keys) if (!busy.has(key)) await release(key)
+    const deadline = performance.now() + drainMs
+    // Those that wait here for others of their key find that it is somebody else's.
+    while (turns.runs.length > 0 && !session.signal.aborted) {
+      if (performance.now() >= deadline) for (const run of turns.runs) run.stopped ?? run.stop('drain')
+      turns.wakeAll()
+      for (const key of busy) {
+        if (turns.runs.some((run) => run.key === key)) continue
+        busy.delete(key)
+        await release(key)
+      }
+      await sleep(20)
+    }
+    for (const key of busy) await release(key)
+    if ((await session.persist(() => session.run('leave', session.id))) === 1) {
+      await this.queues.remove(turns.worker.name).catch((error) => this.#trouble(error))
+    }
+  }
+
+  #handleSignals() {
+    const handle = (/** @type {NodeJS.Signals} */ signal) => {
+      this.close().finally(() => {
+        // What the signal would have done, had it not been waited for; others may have their own plans.
+        if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+      })
+    }
+    const { signals } = this.options
+    for (const signal of signals) process.once(signal, handle)
+    this.#unhandle = () => {
+      for (const signal of signals) process.off(signal, handle)
+    }
+  }
+
+  [/** @type {typeof Symbol.asyncDispose} */ (Symbol.asyncDispose ?? Symbol('asyncDispose'))]() {
+    return this.close()
+  }
+}
+
+module.exports.FleetWorker = FleetWorker
