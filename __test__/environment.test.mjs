@@ -75,6 +75,26 @@ describe('the environment', { concurrency: 4, timeout: 60_000 }, () => {
         assert.equal(PATH, process.env.PATH)
         if (!windows) assert.deepEqual(rest, { ...env, NUMBER: '1' })
       })
+
+      test(`S9: ${way}: a relative codexPath and the folder are those of the call, in ${place}`, async (t) => {
+        const { env, folder } = rigEnvironment(t, scriptOf(way))
+        const program = runProgram(
+          t,
+          place,
+          `const { basename, dirname } = await import('node:path')
+          const folder = dirname(data.path)
+          data.path = basename(data.path)
+          // A worker can't change it.
+          process.cwd = () => folder
+          ${code}
+          const started = start()
+          process.cwd = () => data.elsewhere
+          await started
+          tell('done')`,
+          { path: rigPath, rig: env, elsewhere: folder },
+        )
+        assert.equal(await program.told(), 'done')
+      })
     }
   }
 

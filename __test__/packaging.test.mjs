@@ -38,7 +38,9 @@ before(async () => {
   // Without its scripts, which build what is here already.
   const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const { stdout } = await run(npm, args, { cwd: root, shell: process.platform === 'win32' })
+  const shell = process.platform === 'win32'
+  const quoted = shell ? args.map((argument) => `"${argument}"`) : args
+  const { stdout } = await run(npm, quoted, { cwd: root, shell })
   const [{ filename, files }] = JSON.parse(stdout)
   packed = files.map((/** @type {{ path: string }} */ file) => file.path)
   mkdirSync(join(folder, 'node_modules'))

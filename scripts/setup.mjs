@@ -46,10 +46,13 @@ export function npm(args) {
   // Under `npm run` the npm that runs us; it is a script, and so needs no shell on Windows.
   const script = process.env.npm_execpath ?? ''
   const [program, first] = basename(script) === 'npm-cli.js' ? [process.execPath, [script]] : ['npm', []]
-  const { status, error } = spawnSync(program, [...first, ...args], {
+  const shell = program === 'npm' && process.platform === 'win32'
+  // A shell takes a space in a folder's name for the end of it.
+  const given = shell ? args.map((argument) => `"${argument}"`) : args
+  const { status, error } = spawnSync(program, [...first, ...given], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
-    shell: program === 'npm' && process.platform === 'win32',
+    shell,
   })
   if (error !== undefined || status !== 0) {
     throw new SetupError(`npm ${args[0]} failed: ${error?.message ?? `status ${status}`}`)

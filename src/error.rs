@@ -47,17 +47,19 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
     match error {
         Error::InvalidArgument(_) => ("TypeError", Value::Null),
         Error::BinaryNotFound { tried, .. } => ("BinaryNotFoundError", json!({ "tried": tried })),
+        Error::Start { path, .. } => ("TransportError", json!({ "path": path })),
         Error::Spawn(_) | Error::Lost(_) => ("TransportError", Value::Null),
         Error::Protocol { method, .. } => ("ProtocolError", json!({ "method": method })),
         Error::File { path, .. } => ("FileError", json!({ "path": path })),
         Error::Connect { status, .. } => ("TransportError", json!({ "status": status })),
         // `code` is the name of the error everywhere; the exit code has a name of its own.
-        Error::ServerExited { code, signal, stderr, .. } => {
-            ("ServerExitedError", json!({ "exitCode": code, "signal": signal, "stderr": stderr }))
-        }
+        Error::ServerExited { code, signal, stderr, path, .. } => (
+            "ServerExitedError",
+            json!({ "exitCode": code, "signal": signal, "stderr": stderr, "path": path }),
+        ),
         Error::Closed(_) => ("ClosedError", Value::Null),
-        Error::Timeout { method, timeout_ms, .. } => {
-            ("TimeoutError", json!({ "method": method, "timeoutMs": timeout_ms }))
+        Error::Timeout { method, timeout_ms, path, .. } => {
+            ("TimeoutError", json!({ "method": method, "timeoutMs": timeout_ms, "path": path }))
         }
         Error::Indeterminate { method, .. } => ("IndeterminateError", json!({ "method": method })),
         Error::Rpc(error) => {

@@ -527,6 +527,8 @@ export declare class BinaryNotFoundError extends CodexError {
 export declare class TransportError extends CodexError {
   /** HTTP status of the server's refusal: 401 for a wrong or missing token. Null where it did not even answer. */
   readonly status?: number | null
+  /** The executable, where one was found and could not be started, or is no codex. */
+  readonly path?: string
 }
 
 /** The codex process ended while it was needed. `code: 'SERVER_EXITED'` */
@@ -537,6 +539,8 @@ export declare class ServerExitedError extends TransportError {
   readonly signal: string | null
   /** The last lines it wrote to stderr. */
   readonly stderr: string
+  /** The executable. */
+  readonly path: string
 }
 
 /** The client was closed. `code: 'CLOSED'` */
@@ -559,6 +563,8 @@ export declare class TimeoutError extends CodexError {
   /** The wire method that was not answered. */
   readonly method: string | null
   readonly timeoutMs: number
+  /** The executable, where codex did not start in time. */
+  readonly path: string | null
 }
 
 /** A request may or may not have taken effect; it is never sent again by this package. `code: 'INDETERMINATE'` */
@@ -669,6 +675,7 @@ export declare class UnsupportedVersionError extends CodexError {
   readonly found: string
   /** The oldest that is supported. */
   readonly minimum: string
+  /** The executable. */
   readonly path: string
 }
 

@@ -20,6 +20,14 @@ pub enum Error {
     /// Codex could not be started.
     #[error("{0}")]
     Spawn(String),
+    /// The program that was found could not be started.
+    #[error("{message}")]
+    Start {
+        /// Which, and why not.
+        message: String,
+        /// The program.
+        path: String,
+    },
     /// The server said what can't be read.
     #[error("{message}")]
     Protocol {
@@ -60,6 +68,8 @@ pub enum Error {
         signal: Option<String>,
         /// The last lines of its stderr.
         stderr: String,
+        /// The program.
+        path: String,
     },
     /// The client was closed.
     #[error("{0}")]
@@ -73,6 +83,8 @@ pub enum Error {
         method: Option<String>,
         /// The deadline in milliseconds.
         timeout_ms: u64,
+        /// The program, where it is a start that took too long.
+        path: Option<String>,
     },
     /// A request may or may not have taken effect; it is never sent again by this crate.
     #[error("{message}")]
@@ -237,7 +249,7 @@ impl Error {
         match self {
             Self::InvalidArgument(_) => "INVALID_ARGUMENT",
             Self::BinaryNotFound { .. } => "BINARY_NOT_FOUND",
-            Self::Spawn(_) => "SPAWN_FAILED",
+            Self::Spawn(_) | Self::Start { .. } => "SPAWN_FAILED",
             Self::Protocol { .. } => "PROTOCOL_ERROR",
             Self::File { .. } => "FILE_ERROR",
             Self::Connect { .. } => "CONNECT_FAILED",

@@ -20,7 +20,7 @@ use super::state::RunState;
 use super::thread_state::{Place, ThreadState};
 use crate::Error;
 use crate::process::{
-    Environment, Exit, FindOptions, HOME, Lifeline, Process, SpawnOptions, Spawned, Surroundings, find_codex,
+    Environment, Exit, HOME, Launch, Lifeline, Process, SpawnOptions, Spawned, Surroundings,
 };
 use crate::transport::{DEFAULT_MESSAGE_BYTES, TooMuch, read_lines};
 
@@ -156,21 +156,17 @@ impl Run {
         if let Some(key) = given(&settings.api_key) {
             environment.set("CODEX_API_KEY".as_ref(), key.into());
         }
-        if let Some(folder) = given(&self.settings.working_directory)
-            && !self.surroundings.absolute(Path::new(folder)).is_dir()
-        {
-            return Err(Error::Spawn(format!(
-                "options.workingDirectory: {folder} is not a folder; create it or name another"
-            )));
-        }
         let codex_path = given(&settings.codex_path_override)
             .map(|path| ("codexPathOverride", path))
             .or(given(&settings.codex_path).map(|path| ("codexPath", path)));
-        let executable = find_codex(&FindOptions {
-            codex_path: codex_path.map(|(name, path)| (name, Path::new(path))),
+        let launch = Launch {
+            surroundings: &self.surroundings,
             environment: &environment,
+            codex_path,
+            folder: given(&self.settings.working_directory).map(|folder| ("workingDirectory", folder)),
             search_from: &self.core.host.search_from,
-        })?;
+        };
+        let executable = launch.locate(false)?;
         let mut folder = RunFolder::new(self.surroundings.temporary_folder());
         let schema = self.turn.output_schema.as_ref();
         let schema =
@@ -313,5 +309,6 @@ fn exited(exit: &Exit) -> Error {
         code: exit.code,
         signal: exit.signal.clone(),
         stderr: exit.stderr.clone(),
+        path: exit.path.clone(),
     }
 }

@@ -59,6 +59,8 @@ pub struct Exit {
     pub signal: Option<String>,
     /// The last lines of its stderr.
     pub stderr: String,
+    /// The program.
+    pub path: String,
 }
 
 /// A running child. When the last clone is dropped it is ended as by [`Process::end`].
@@ -94,9 +96,15 @@ impl Process {
             environment.prepend_path(folder);
         }
         environment.check()?;
+        if cfg!(windows) {
+            environment.complete(of_this_process);
+        }
         secrets.know_environment(&environment);
         limits::check(&arguments, &environment)?;
+        #[allow(clippy::disallowed_methods, reason = "its environment is cleared")]
         let mut command = Command::new(&executable.path);
+        #[cfg(unix)]
+        default_signals(&mut command);
         command.args(&arguments).env_clear().envs(environment.iter());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(cwd) = &cwd {
@@ -112,7 +120,8 @@ impl Process {
         command.wrap(process_wrap::tokio::KillOnDrop);
 
         let failed = |error: std::io::Error| {
-            Error::Spawn(format!("could not start codex at {}: {error}", executable.path.display()))
+            let path = executable.path.display().to_string();
+            Error::Start { message: format!("could not start codex at {path}: {error}"), path }
         };
         let mut child = command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::ArgumentListTooLong => limits::too_long(&arguments, &environment),
@@ -150,7 +159,7 @@ impl Process {
         let watch = async move {
             let status = watch_child(child, &watched).await;
             let _ = tokio::time::timeout(STDERR_GRACE, drained).await;
-            let exit = Exit::new(status, watched.stderr.text());
+            let exit = Exit::new(status, watched.stderr.text(), watched.path.display().to_string());
             tracing::info!(pid = watched.pid, code = exit.code, signal = exit.signal, "codex ended");
             let _ = exit_sender.send(Some(exit));
         };
@@ -269,7 +278,8 @@ async fn watch_child(mut child: Box<dyn ChildWrapper>, shared: &Shared) -> Optio
         false => EOF_GRACE + *lock(&shared.extra_grace),
     };
     let mut status = tokio::time::timeout(grace, child.wait()).await.ok();
-    if status.is_none() && !no_grace {
+    // Nobody waits for an answer to what was not asked.
+    if cfg!(unix) && status.is_none() && !no_grace {
         found.extend(below(shared.pid).await);
         terminate(child.as_ref());
         status = tokio::time::timeout(TERM_GRACE, child.wait()).await.ok();
@@ -306,16 +316,40 @@ fn terminate(child: &dyn ChildWrapper) {
 
 #[cfg(windows)]
 fn terminate(_child: &dyn ChildWrapper) {
-    // There is no SIGTERM for a process without a console; the job object is next.
+    // There is no SIGTERM for a process without a console.
+}
+
+/// Has a child begin with the default of every signal, as Node's own do: what this process ignores (Node SIGXFSZ, and
+/// what whoever started it ignored) it would ignore, too. The mask of signals is emptied by `Command`.
+#[cfg(unix)]
+fn default_signals(command: &mut Command) {
+    /// The last signal that is no realtime signal.
+    const LAST: i32 = 31;
+    let reset = || {
+        for number in (1..=LAST).filter(|number| ![libc::SIGKILL, libc::SIGSTOP].contains(number)) {
+            // SAFETY: no handler is installed; where a number is no signal, nothing happens.
+            unsafe { libc::signal(number, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only what is safe in a signal handler may be called, as `signal` is.
+    unsafe { command.pre_exec(reset) };
+}
+
+/// A variable of the process, which a worker with an environment of its own does not see. Windows alone asks: there
+/// reading it is no race.
+#[allow(clippy::disallowed_methods, reason = "as Node does for every child on Windows, where it is safe")]
+fn of_this_process(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 impl Exit {
-    fn new(status: Option<ExitStatus>, stderr: String) -> Self {
+    fn new(status: Option<ExitStatus>, stderr: String, path: String) -> Self {
         #[cfg(unix)]
         let signal = status.and_then(|status| std::os::unix::process::ExitStatusExt::signal(&status));
         #[cfg(not(unix))]
         let signal: Option<i32> = None;
-        Self { code: status.and_then(|status| status.code()), signal: signal.map(signal_name), stderr }
+        Self { code: status.and_then(|status| status.code()), signal: signal.map(signal_name), stderr, path }
     }
 }
 

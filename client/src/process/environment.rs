@@ -12,6 +12,21 @@ pub(crate) const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" }
 /// The variables that name the folder for temporary files, the first that is set.
 const TEMPORARY: &[&str] = if cfg!(windows) { &["TMP", "TEMP", "USERPROFILE"] } else { &["TMPDIR"] };
 
+/// What every program on Windows has.
+const REQUIRED: [&str; 11] = [
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "LOGONSERVER",
+    "PATH",
+    "SYSTEMDRIVE",
+    "SYSTEMROOT",
+    "TEMP",
+    "USERDOMAIN",
+    "USERNAME",
+    "USERPROFILE",
+    "WINDIR",
+];
+
 /// Environment variables, with Windows' rule that `PATH` and `Path` are one name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -99,6 +114,18 @@ impl Environment {
         }
     }
 
+    /// Adds what a program on Windows does not work without, as Node does for every child: without `SYSTEMROOT`, say,
+    /// there are no sockets.
+    pub(super) fn complete(&mut self, known: impl Fn(&str) -> Option<OsString>) {
+        for name in REQUIRED {
+            if self.get(name).is_none()
+                && let Some(value) = known(name)
+            {
+                self.set(OsStr::new(name), value);
+            }
+        }
+    }
+
     /// Refuses what no process can be given.
     pub(super) fn check(&self) -> Result<(), Error> {
         let holds_nul = |text: &OsStr| text.as_encoded_bytes().contains(&0);
@@ -118,5 +145,21 @@ impl Environment {
             return stored.clone();
         }
         name.to_os_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_every_program_needs_is_added_and_what_was_given_stays() {
+        let mut environment = Environment::default();
+        environment.set("TEMP".as_ref(), "given".into());
+        environment.complete(|name| (name != "LOGONSERVER").then(|| format!("the {name}").into()));
+        assert_eq!(environment.get("TEMP"), Some(OsStr::new("given")));
+        assert_eq!(environment.get("SYSTEMROOT"), Some(OsStr::new("the SYSTEMROOT")));
+        assert_eq!(environment.get("LOGONSERVER"), None);
+        assert_eq!(environment.iter().count(), REQUIRED.len() - 1);
     }
 }

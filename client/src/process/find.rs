@@ -1,6 +1,6 @@
 use std::path::{Component, Path, PathBuf};
 
-use super::Environment;
+use super::{Environment, Surroundings};
 use crate::Error;
 
 /// A codex executable that can be started without a shell.
@@ -17,6 +17,8 @@ pub struct Executable {
 pub struct FindOptions<'a> {
     /// The option that names the executable, and its value.
     pub codex_path: Option<(&'a str, &'a Path)>,
+    /// Whose relative paths are meant.
+    pub surroundings: &'a Surroundings,
     /// The environment of the child: `CODEX_PATH` and `PATH` are read from it.
     pub environment: &'a Environment,
     /// Folders from which `node_modules/@openai/codex` is looked for, upwards.
@@ -27,16 +29,22 @@ const PROGRAM: &str = if cfg!(windows) { "codex.exe" } else { "codex" };
 /// A launcher script is a few hundred bytes; a native executable is megabytes.
 const LONGEST_SHIM: u64 = 16 * 1024;
 
+/// Why a script is passed over where only the system's own executables start.
+const NOT_OURS: &str =
+    "is a script, but not npm's launcher, and would need a shell; give the executable as codexPath";
+
 /// Finds codex: the option, `CODEX_PATH`, the installed package, `PATH`.
 pub fn find_codex(options: &FindOptions<'_>) -> Result<Executable, Error> {
     let mut tried = Vec::new();
     if let Some((name, path)) = options.codex_path {
         let origin = format!("the option {name}");
-        return from_path(path, &origin, &mut tried).ok_or_else(|| missing(Some(&origin), tried));
+        let path = options.surroundings.absolute(path);
+        return from_path(&path, &origin, &mut tried).ok_or_else(|| missing(Some(&origin), tried));
     }
     if let Some(path) = options.environment.get("CODEX_PATH").filter(|path| !path.is_empty()) {
         let origin = "the environment variable CODEX_PATH";
-        return from_path(Path::new(path), origin, &mut tried).ok_or_else(|| missing(Some(origin), tried));
+        let path = options.surroundings.absolute(Path::new(path));
+        return from_path(&path, origin, &mut tried).ok_or_else(|| missing(Some(origin), tried));
     }
     for start in options.search_from {
         for folder in start.ancestors() {
@@ -58,6 +66,10 @@ pub fn find_codex(options: &FindOptions<'_>) -> Result<Executable, Error> {
                 if is_program(&candidate)
                     && let Some(found) = from_path(&candidate, "PATH", &mut tried)
                 {
+                    if cfg!(windows) && is_script(&found.path) {
+                        tried.push(format!("{} (PATH, {NOT_OURS})", found.path.display()));
+                        continue;
+                    }
                     return Ok(found);
                 }
             }
@@ -94,6 +106,12 @@ fn is_program(path: &Path) -> bool {
     metadata.is_file() && allowed
 }
 
+/// Whether Windows can't start a file without a shell.
+fn is_script(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    !["exe", "com"].iter().any(|program| extension.eq_ignore_ascii_case(program))
+}
+
 /// An executable, or the native one behind npm's launcher script.
 fn from_path(path: &Path, origin: &str, tried: &mut Vec<String>) -> Option<Executable> {
     let path = unpacked(path);
@@ -107,9 +125,10 @@ fn from_path(path: &Path, origin: &str, tried: &mut Vec<String>) -> Option<Execu
     }
     match launcher_package(&path, &real) {
         Some(package) => from_package(&package, tried),
+        // As it was named: a version manager's link leads to one program that looks at the name.
         None => {
             let path_folder = helper_folder(&real);
-            Some(Executable { path: real, path_folder })
+            Some(Executable { path, path_folder })
         }
     }
 }
@@ -124,6 +143,9 @@ fn launcher_package(path: &Path, real: &Path) -> Option<PathBuf> {
     }
     let text = std::fs::read_to_string(real).ok()?;
     let end = text.find("codex.js")? + "codex.js".len();
+    if !is_launcher(&text) {
+        return None;
+    }
     let line = text[..end].lines().next_back()?;
     // Inside quotes a path may hold spaces.
     let quote = ['"', '\''].into_iter().find(|quote| line.matches(*quote).count() % 2 == 1);
@@ -143,6 +165,13 @@ fn launcher_package(path: &Path, real: &Path) -> Option<PathBuf> {
     };
     let script = script.canonicalize().map(without_verbatim_prefix).ok()?;
     Some(script.parent()?.parent()?.to_path_buf())
+}
+
+/// Whether a script does nothing but start another: what a package manager writes, or a single command. What somebody
+/// wrote to do more (set a variable, say) is not passed by.
+fn is_launcher(text: &str) -> bool {
+    let commands = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    ["$basedir", "%~dp0", "%dp0%"].iter().any(|own_folder| text.contains(own_folder)) || commands.count() == 1
 }
 
 /// The native executable of an installed `@openai/codex`.
@@ -233,10 +262,52 @@ fn is_in_archive(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str().to_string_lossy().ends_with(".asar"))
 }
 
-/// `\\?\C:\...` is what Windows canonicalises to, and what many programs do not take.
+/// `\\?\C:\...` and `\\?\UNC\server\...` are what Windows canonicalises to, and what many programs do not take.
 fn without_verbatim_prefix(path: PathBuf) -> PathBuf {
-    match path.to_str().and_then(|text| text.strip_prefix(r"\\?\")) {
-        Some(plain) if !plain.starts_with("UNC\\") => PathBuf::from(plain),
-        _ => path,
+    match path.to_str().and_then(plain) {
+        Some(plain) => PathBuf::from(plain),
+        None => path,
+    }
+}
+
+/// The plain form of a verbatim path that has one: a volume without a letter has none.
+fn plain(verbatim: &str) -> Option<String> {
+    let rest = verbatim.strip_prefix(r"\\?\")?;
+    if let Some(share) = rest.strip_prefix(r"UNC\") {
+        return Some(format!(r"\\{share}"));
+    }
+    let is_drive = rest.as_bytes().get(1..3) == Some(br":\");
+    is_drive.then(|| rest.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbatim_paths_of_windows_become_plain_ones() {
+        for (verbatim, expected) in [
+            (r"\\?\C:\a b\codex.exe", Some(r"C:\a b\codex.exe")),
+            (r"\\?\UNC\server\share\codex.exe", Some(r"\\server\share\codex.exe")),
+            (r"\\?\Volume{1}\codex.exe", None),
+            (r"C:\codex.exe", None),
+            (r"\\server\share", None),
+            ("/usr/bin/codex", None),
+        ] {
+            assert_eq!(plain(verbatim).as_deref(), expected, "{verbatim}");
+        }
+    }
+
+    #[test]
+    fn windows_starts_no_scripts() {
+        for (name, expected) in [
+            ("codex.exe", false),
+            ("CODEX.EXE", false),
+            ("codex.cmd", true),
+            ("codex.ps1", true),
+            ("codex", true),
+        ] {
+            assert_eq!(is_script(Path::new(name)), expected, "{name}");
+        }
     }
 }

@@ -32,6 +32,7 @@ impl Lifeline {
         if !cfg!(unix) {
             return None;
         }
+        #[allow(clippy::disallowed_methods, reason = "its environment is cleared")]
         let mut command = Command::new("/bin/sh");
         command.args(["-c", SCRIPT, "codex-node-lifeline"]).args(paths.iter().map(AsRef::as_ref));
         command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/").kill_on_drop(true);

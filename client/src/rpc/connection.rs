@@ -404,6 +404,7 @@ impl Call {
                         message: format!("{method} was not answered within {timeout_ms} ms"),
                         method: Some(method),
                         timeout_ms,
+                        path: None,
                     }),
                 }
             }

@@ -231,17 +231,16 @@ impl Plan {
 
     fn too_late(&self, timeout: Duration, link: &Link) -> Error {
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let message = match &*lock(&link.process) {
-            Some(process) => with_stderr(
-                format!(
-                    "{} was started but did not finish the handshake within {timeout_ms} ms",
-                    process.path().display()
-                ),
-                &process.stderr(),
-            ),
-            None => format!("{} did not finish the handshake within {timeout_ms} ms", self.name()),
+        let (message, path) = match &*lock(&link.process) {
+            Some(process) => {
+                let path = process.path().display().to_string();
+                let late =
+                    format!("{path} was started but did not finish the handshake within {timeout_ms} ms");
+                (with_stderr(late, &process.stderr()), Some(path))
+            }
+            None => (format!("{} did not finish the handshake within {timeout_ms} ms", self.name()), None),
         };
-        Error::Timeout { message, method: Some("initialize".to_owned()), timeout_ms }
+        Error::Timeout { message, method: Some("initialize".to_owned()), timeout_ms, path }
     }
 }
 
@@ -249,7 +248,7 @@ impl Plan {
 fn no_token(timeout: Duration) -> Error {
     let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
     let message = format!("options.token: the function gave no token within {timeout_ms} ms");
-    Error::Timeout { message, method: None, timeout_ms }
+    Error::Timeout { message, method: None, timeout_ms, path: None }
 }
 
 /// Why a line ended.
@@ -276,7 +275,7 @@ async fn until_exit(
             {
                 ending.cancel();
                 if let TooMuch::BeforeAnswer(_) = too_much {
-                    return Error::Spawn(format!("{path} was started, but {too_much}"));
+                    return Error::Start { message: format!("{path} was started, but {too_much}"), path };
                 }
                 // Another may be started for the same threads as soon as this is told.
                 exit.exited().await;
@@ -289,5 +288,5 @@ async fn until_exit(
             exit.exited().await
         }
     };
-    exited(&path, exit)
+    exited(exit)
 }

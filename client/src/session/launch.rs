@@ -1,7 +1,7 @@
 //! How a codex process is found and started for a session.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::endpoint::Plan;
 use crate::Error;
 use crate::config::argument_pair;
 use crate::options::ClientSettings;
-use crate::process::{Environment, Executable, Exit, FindOptions, Surroundings, find_codex};
+use crate::process::{Environment, Executable, Exit, Launch, Surroundings};
 
 /// Finds codex and checks where it is to run: the server itself would only exit.
 pub(crate) fn locate(
@@ -19,26 +19,14 @@ pub(crate) fn locate(
 ) -> Result<(Executable, Environment), Error> {
     let own = settings.env.clone().unwrap_or_default();
     let environment = surroundings.environment.for_child(&own, settings.inherit_env.unwrap_or(true));
-    let folder = surroundings.folder_of(settings.cwd.as_deref());
-    if let Some(cwd) = &settings.cwd
-        && !folder.as_deref().is_some_and(Path::is_dir)
-    {
-        return Err(Error::Spawn(format!("options.cwd: {cwd} is not a folder; create it or name another")));
-    }
-    if let Some(home) = environment.get("CODEX_HOME")
-        && !home.is_empty()
-        && !folder.unwrap_or_default().join(home).is_dir()
-    {
-        return Err(Error::Spawn(format!(
-            "CODEX_HOME is set to {}, which is not a folder; create it, or unset CODEX_HOME",
-            home.to_string_lossy()
-        )));
-    }
-    let executable = find_codex(&FindOptions {
-        codex_path: settings.codex_path.as_deref().map(|path| ("codexPath", Path::new(path))),
+    let launch = Launch {
+        surroundings,
         environment: &environment,
+        codex_path: settings.codex_path.as_deref().map(|path| ("codexPath", path)),
+        folder: settings.cwd.as_deref().map(|cwd| ("cwd", cwd)),
         search_from,
-    })?;
+    };
+    let executable = launch.locate(true)?;
     Ok((executable, environment))
 }
 
@@ -53,15 +41,15 @@ pub(crate) fn arguments(plan: &Plan) -> Vec<OsString> {
     [OsString::from("app-server")].into_iter().chain(config).collect()
 }
 
-pub(crate) fn exited(path: &str, exit: Exit) -> Error {
-    let Exit { code, signal, stderr } = exit;
+pub(crate) fn exited(exit: Exit) -> Error {
+    let Exit { code, signal, stderr, path } = exit;
     let how = match (code, &signal) {
         (Some(code), _) => format!("exited with code {code}"),
         (None, Some(signal)) => format!("was ended by {signal}"),
         (None, None) => "ended".to_owned(),
     };
     let message = with_stderr(format!("codex at {path} {how}"), &stderr);
-    Error::ServerExited { message, code, signal, stderr }
+    Error::ServerExited { message, code, signal, stderr, path }
 }
 
 pub(crate) fn with_stderr(message: String, stderr: &str) -> String {

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use codex_client::Error;
-use codex_client::process::{Executable, FindOptions, find_codex};
+use codex_client::process::{Executable, FindOptions, Surroundings, find_codex};
 
 const PROGRAM: &str = if cfg!(windows) { "codex.exe" } else { "codex" };
 
@@ -82,6 +82,7 @@ impl Place {
         let search_from: Vec<PathBuf> = search.from.iter().map(|folder| self.root.join(folder)).collect();
         find_codex(&FindOptions {
             codex_path: search.option.map(|path| ("codexPath", path)),
+            surroundings: &Surroundings::default(),
             environment: &environment,
             search_from: &search_from,
         })

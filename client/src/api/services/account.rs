@@ -119,6 +119,7 @@ impl Login {
                 message: format!("login {} was not finished within {} ms", self.id(), timeout.as_millis()),
                 method: None,
                 timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+                path: None,
             })??,
         };
         match end.error {

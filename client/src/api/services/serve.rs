@@ -211,13 +211,13 @@ async fn listening(
     let exit = process.exit_watch();
     tokio::select! {
         () = listen.ready(), if is_free => Ok(process),
-        exit = exit.exited() => Err(exited(&path, exit)),
+        exit = exit.exited() => Err(exited(exit)),
         () = tokio::time::sleep(limit) => {
             let timeout_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
             let message = format!("{path} was started but did not listen within {timeout_ms} ms");
             let message = with_stderr(message, &process.stderr());
             process.end(Duration::ZERO).await;
-            Err(Error::Timeout { message, method: None, timeout_ms })
+            Err(Error::Timeout { message, method: None, timeout_ms, path: Some(path) })
         }
     }
 }

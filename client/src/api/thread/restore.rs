@@ -223,5 +223,5 @@ impl Thread {
 fn too_late(limit: Duration) -> Error {
     let timeout_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     let message = format!("thread/resume was not answered within {timeout_ms} ms");
-    Error::Timeout { message, method: Some("thread/resume".to_owned()), timeout_ms }
+    Error::Timeout { message, method: Some("thread/resume".to_owned()), timeout_ms, path: None }
 }
