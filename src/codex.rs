@@ -56,6 +56,7 @@ impl Codex {
             client_info: ClientInfo { name: "codex-node".to_owned(), title: None, version: hooks.version()? },
             search_from: hooks.search_from()?,
             program: hooks.program(env)?,
+            memory: hooks.memory(),
             transport: transport
                 .map(|transport| {
                     JsTransport::new(env, transport).map(|it| Arc::new(it) as Arc<dyn ByteTransport>)

@@ -2,12 +2,12 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use codex_client::Codex;
 use codex_client::api::WeakCodex;
 use codex_client::options::{parse, parse_beside};
 use codex_client::process::Surroundings;
 use codex_client::requests::{ContextAlone, HandlerKind, Handlers};
 use codex_client::transport::TokenSource;
+use codex_client::{Codex, Memory};
 use napi::bindgen_prelude::{
     Buffer, FnArgs, FromNapiValue, Function, JsObjectValue, JsValue, JsValuesTupleIntoVec, Object, Unknown,
 };
@@ -29,6 +29,9 @@ struct Environment {
     ended: CancellationToken,
     /// What each evaluation of the package brought, as far as anybody still holds it.
     evaluations: RefCell<Vec<(Evaluation, WeakObject)>>,
+    /// What its clients hold outside of V8, and what V8 was told of it.
+    memory: Memory,
+    told: Cell<i64>,
 }
 
 thread_local! {
@@ -155,7 +158,14 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<u32> {
         env.add_env_cleanup_hook(Arc::clone(&clients), |clients| close_all(&clients))?;
         let ended = CancellationToken::new();
         env.add_env_cleanup_hook(ended.clone(), |ended| ended.cancel())?;
-        env.set_instance_data(Environment { clients, ended, evaluations: RefCell::default() }, (), |_| {})?;
+        let environment = Environment {
+            clients,
+            ended,
+            evaluations: RefCell::default(),
+            memory: Memory::default(),
+            told: Cell::new(0),
+        };
+        env.set_instance_data(environment, (), |_| {})?;
     }
     let mut evaluations = Environment::of(&env)?.evaluations.borrow_mut();
     let next = Evaluation(evaluations.last().map_or(1, |(last, _)| last.0 + 1));
@@ -168,6 +178,19 @@ pub(crate) fn initialize(env: Env, hooks: Object<'_>) -> Result<u32> {
     evaluations.push((next, WeakObject::of(&env, &hooks)?));
     CURRENT.set(next);
     Ok(next.0)
+}
+
+/// Tells V8 what is held outside of it. It collects a handle that nobody has any more only when it knows that it is worth
+/// the work. Called where native code is at work for JavaScript anyway.
+pub(crate) fn tell_memory(env: &Env) {
+    if let Ok(environment) = Environment::of(env) {
+        let held = environment.memory.held();
+        let difference = held - environment.told.replace(held);
+        // What can't be told now is told the next time.
+        if difference != 0 && env.adjust_external_memory(difference).is_err() {
+            environment.told.set(held - difference);
+        }
+    }
 }
 
 fn close_all(clients: &Mutex<Vec<WeakCodex>>) {
@@ -200,6 +223,11 @@ impl Hooks {
         let mut clients = self.environment.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.retain(|codex| codex.upgrade().is_some());
         clients.push(codex.downgrade());
+    }
+
+    /// Where what clients of this environment hold is counted.
+    pub(crate) fn memory(&self) -> Memory {
+        self.environment.memory.clone()
     }
 
     /// Cancelled when this environment ends.

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{JsObjectValue, JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result, sys};
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::{Evaluation, Hooks};
+use crate::environment::{Evaluation, Hooks, tell_memory};
 use crate::error::{Describe, to_js};
 use crate::runtime::runtime;
 
@@ -55,6 +55,7 @@ where
         let outcome = task.await.unwrap_or_else(|error| Err(failed_inside(error)));
         deferred.resolve(move |env| {
             let _entered = evaluation.enter();
+            tell_memory(&env);
             match outcome {
                 Ok(value) => convert(&env, value),
                 Err(error) => Err(to_js(&env, &error)),

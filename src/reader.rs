@@ -13,6 +13,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, JsDeferred, Result, Status};
 
 use crate::environment::Evaluation;
+use crate::environment::tell_memory;
 use crate::error::{Describe, to_js};
 use crate::promise::{Returned, parsed, promise_or};
 use crate::text::{Delta, Text, set_text};
@@ -142,6 +143,7 @@ where
     S::Error: Describe,
 {
     let mut next = source.poll(None);
+    tell_memory(env);
     let mut promise = None;
     if matches!(next, Next::Pending) {
         // A waker costs, so the first look is without one. Something may have come between the two.

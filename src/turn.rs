@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use codex_client::options::{InterruptSettings, ReaderSettings};
 use codex_client::turn::ReaderKind;
-use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, This, Unknown};
+use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::environment::Hooks;
+use crate::environment::{Hooks, tell_memory};
 use crate::error::to_js;
 use crate::promise::{or_reject, parsed, promise};
 use crate::reader::{agents_reader_object, continuation_object, turn_reader_object};
@@ -15,7 +15,7 @@ use crate::thread::input_argument;
 /// One turn: what the agent does with one input. Made by `Thread.turn`.
 ///
 /// It can be read by any number of readers, each from the turn's first event, while it runs and afterwards.
-#[napi]
+#[napi(custom_finalize)]
 pub struct Turn {
     pub(crate) turn: Arc<codex_client::Turn>,
 }
@@ -23,6 +23,15 @@ pub struct Turn {
 impl Turn {
     pub(crate) fn new(turn: codex_client::Turn) -> Self {
         Self { turn: Arc::new(turn) }
+    }
+}
+
+impl ObjectFinalize for Turn {
+    /// Its log goes with the last handle: V8 is told at once.
+    fn finalize(self, env: Env) -> Result<()> {
+        drop(self);
+        tell_memory(&env);
+        Ok(())
     }
 }
 

@@ -24,6 +24,7 @@ pub mod config;
 mod error;
 pub mod exec;
 mod handlers;
+mod memory;
 pub mod options;
 pub mod process;
 pub mod requests;
@@ -38,6 +39,7 @@ pub mod turn;
 
 pub use api::{Codex, Thread, Turn};
 pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};
+pub use memory::Memory;
 pub use secrets::{SecretSources, Secrets};
 pub use session::Metadata;
 pub use source::{Next, Source, Waker};

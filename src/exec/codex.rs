@@ -21,7 +21,11 @@ impl ExecCodex {
         let _entered = Evaluation::given(evaluation).enter();
         let hooks = Hooks::of(&env)?;
         let settings: ExecSettings = hooks.settings(&env, options)?;
-        let host = ExecHost { runtime: runtime()?.handle().clone(), search_from: hooks.search_from()? };
+        let host = ExecHost {
+            runtime: runtime()?.handle().clone(),
+            search_from: hooks.search_from()?,
+            memory: hooks.memory(),
+        };
         let codex = exec::Codex::new(settings, host).map_err(|error| to_js(&env, &error))?;
         Ok(Self { codex })
     }

@@ -21,8 +21,8 @@ use crate::requests::{Dispatcher, Handlers};
 use crate::rpc::{CallOptions, RawAnswer, only_reads};
 use crate::session::{ByteTransport, Endpoint, Events, Plan, Restore, Services, Session, retry_overload};
 use crate::transport::TokenSource;
-use crate::turn::TurnState;
-use crate::{Error, Secrets, lock};
+use crate::turn::{MOST_KEPT_BYTES, TurnState};
+use crate::{Error, Memory, Secrets, lock};
 
 /// What the program around the client gives it.
 #[derive(Clone)]
@@ -35,6 +35,8 @@ pub struct Host {
     pub search_from: Vec<PathBuf>,
     /// Who makes the calls.
     pub program: Arc<dyn Program>,
+    /// Where what turns and commands hold is counted.
+    pub memory: Memory,
     /// Carries the bytes to a server, in place of a process and of a URL.
     pub transport: Option<Arc<dyn ByteTransport>>,
     /// Gives a token for each connection to a server elsewhere, in place of the one that settings hold.
@@ -50,6 +52,7 @@ pub(crate) struct Core {
     pub(crate) services: Services,
     /// Who makes the calls.
     program: Arc<dyn Program>,
+    pub(crate) memory: Memory,
     plan: Arc<Plan>,
     me: Weak<Self>,
     slot: Mutex<Slot>,
@@ -105,7 +108,7 @@ impl Core {
         sources.overrides = settings.config_overrides.as_deref().unwrap_or_default();
         sources.credentials.extend(settings.api_key.as_deref());
         let secrets = Secrets::of(&sources);
-        let Host { runtime, client_info, search_from, program, transport: _, token: _ } = host;
+        let Host { runtime, client_info, search_from, program, memory, transport: _, token: _ } = host;
         let arguments = config.arguments.clone();
         let plan = Plan::new(endpoint, &settings, &client_info, arguments, secrets.clone(), search_from);
         let services = Services {
@@ -121,6 +124,7 @@ impl Core {
             secrets,
             services,
             program,
+            memory: memory.of_client(),
             plan: Arc::new(plan),
             me: Weak::clone(me),
             slot: Mutex::default(),
@@ -248,6 +252,11 @@ impl Core {
             .is_some_and(|session| session.connection.ended().is_none() && session.number == thread.session())
     }
 
+    /// A turn of this client.
+    pub(crate) fn turn_state(&self, thread: &str, turn: &str, keep_log: bool) -> Arc<TurnState> {
+        TurnState::hiding(self.secrets.clone(), &self.memory, thread, turn, keep_log)
+    }
+
     /// Keeps a turn for whoever continues it.
     pub(crate) fn keep(&self, state: &Arc<TurnState>) {
         let mut kept = lock(&self.kept);
@@ -256,7 +265,7 @@ impl Core {
         }
         state.keep();
         kept.push_back(Arc::clone(state));
-        if kept.len() > MOST_KEPT {
+        while kept.len() > MOST_KEPT || (self.memory.kept() > MOST_KEPT_BYTES && kept.len() > 1) {
             // The oldest that has ended, else the oldest.
             let oldest = kept.iter().position(|known| known.end().is_some()).unwrap_or_default();
             if let Some(state) = kept.remove(oldest) {

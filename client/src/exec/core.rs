@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use tokio::runtime::Handle;
 
 use super::options::ExecSettings;
-use crate::Secrets;
 use crate::process::{Environment, Surroundings};
+use crate::{Memory, Secrets};
 
 /// What the host gives.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct ExecHost {
     pub runtime: Handle,
     /// Folders from which `node_modules/@openai/codex` is looked for, upwards.
     pub search_from: Vec<PathBuf>,
+    /// Where what turns hold is counted.
+    pub memory: Memory,
 }
 
 /// What the turns of one [`Codex`](super::Codex) share.

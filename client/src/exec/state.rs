@@ -12,8 +12,9 @@ use super::files::RunFile;
 use super::thread_id;
 use super::thread_state::ThreadState;
 use super::usage::Usage;
+use crate::memory::Share;
 use crate::source::{Next, Waker, Wakers};
-use crate::{Secrets, lock};
+use crate::{Error, Memory, Secrets, lock};
 
 /// A field that codex of old leaves out, and that programs count on.
 const CACHE_WRITE: &str = "cache_write_input_tokens";
@@ -51,6 +52,10 @@ struct Inner {
     secret_file: Option<RunFile>,
     has_begun: bool,
     items: Vec<String>,
+    /// How many bytes they are.
+    items_bytes: usize,
+    /// What the lines and the items hold.
+    share: Option<Share>,
     final_response: Option<String>,
     usage: Option<String>,
     turn_usage: Option<Usage>,
@@ -68,9 +73,14 @@ struct Asked {
 }
 
 impl RunState {
-    pub(super) fn new(thread: Arc<ThreadState>, secrets: Secrets, streams: bool) -> Arc<Self> {
+    pub(super) fn new(
+        thread: Arc<ThreadState>,
+        secrets: Secrets,
+        memory: &Memory,
+        streams: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            inner: Mutex::default(),
+            inner: Mutex::new(Inner { share: Some(memory.share()), ..Inner::default() }),
             thread,
             secrets,
             streams,
@@ -117,6 +127,7 @@ impl RunState {
                 inner.secret_file = None;
             }
             Line::ItemCompleted { item, message } => {
+                inner.items_bytes += item.len();
                 inner.items.push((*item).to_owned());
                 if let Some(message) = message {
                     inner.final_response = Some((*message).to_owned());
@@ -145,6 +156,7 @@ impl RunState {
             inner.waiting += line.len();
             inner.lines.push(line);
         }
+        inner.account();
         drop(inner);
         if is_over {
             self.turn_over.cancel();
@@ -229,8 +241,9 @@ impl RunState {
         self.done.cancelled().await;
         let inner = lock(&self.inner);
         match &inner.outcome {
+            Some(Ok(())) => Ok(inner.result()),
             Some(Err(error)) => Err(error.clone()),
-            _ => Ok(inner.result()),
+            None => Err(Error::Closed("the turn was dropped".to_owned()).into()),
         }
     }
 
@@ -239,6 +252,7 @@ impl RunState {
         if !inner.lines.is_empty() {
             let lines = std::mem::take(&mut inner.lines);
             inner.waiting = 0;
+            inner.account();
             let room = inner.room.take();
             drop(inner);
             room.into_iter().for_each(std::task::Waker::wake);
@@ -253,6 +267,12 @@ impl RunState {
 }
 
 impl Inner {
+    fn account(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.set(self.waiting + self.items_bytes);
+        }
+    }
+
     /// What was collected, as JSON text.
     fn result(&self) -> String {
         let turn_usage = self.turn_usage.and_then(|usage| serde_json::to_string(&usage).ok());

@@ -42,7 +42,8 @@ impl Thread {
         surroundings: Surroundings,
     ) -> Result<impl Future<Output = Result<String, ExecError>> + Send + 'static, Error> {
         settings.check()?;
-        let state = RunState::new(Arc::clone(&self.state), self.core.secrets.clone(), false);
+        let state =
+            RunState::new(Arc::clone(&self.state), self.core.secrets.clone(), &self.core.host.memory, false);
         self.start(input, settings, cancel, surroundings, Arc::clone(&state));
         Ok(async move { state.result().await })
     }
@@ -56,7 +57,8 @@ impl Thread {
         surroundings: Surroundings,
     ) -> Result<RunReader, Error> {
         settings.check()?;
-        let state = RunState::new(Arc::clone(&self.state), self.core.secrets.clone(), true);
+        let state =
+            RunState::new(Arc::clone(&self.state), self.core.secrets.clone(), &self.core.host.memory, true);
         let (thread, token, started) = (self.clone(), cancel.clone(), Arc::clone(&state));
         let start = move || thread.start(input, settings, token, surroundings, started);
         Ok(RunReader::new(state, cancel, Box::new(start)))

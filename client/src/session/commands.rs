@@ -9,8 +9,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use crate::memory::Share;
 use crate::source::{Next, Source, Waker, Wakers};
-use crate::{Error, lock};
+use crate::{Error, Memory, lock};
 
 /// Output of one stream that came bit by bit is joined up to this size while nobody has read it.
 const LARGEST_CHUNK: usize = 64 * 1024;
@@ -30,9 +31,11 @@ pub struct Output {
     end: watch::Sender<Option<Result<i64, Error>>>,
 }
 
-#[derive(Default)]
 struct Unread {
     chunks: VecDeque<Chunk>,
+    /// How many bytes they are.
+    bytes: usize,
+    share: Share,
     wakers: Wakers,
     /// Nobody can read any more.
     discarded: bool,
@@ -69,10 +72,20 @@ struct Delta<'a> {
 }
 
 impl Commands {
-    /// A name for a command that no other on this connection has, and where its output goes.
-    pub fn open(&self) -> (String, Arc<Output>) {
+    /// A name for a command that no other on this connection has, and where its output goes, which is counted in
+    /// `memory` until it is read.
+    pub fn open(&self, memory: &Memory) -> (String, Arc<Output>) {
         let id = format!("codex-node-{}", self.named.fetch_add(1, Ordering::Relaxed) + 1);
-        let output = Arc::new(Output { inner: Mutex::default(), end: watch::Sender::new(None) });
+        let output = Arc::new(Output {
+            inner: Mutex::new(Unread {
+                chunks: VecDeque::new(),
+                bytes: 0,
+                share: memory.share(),
+                wakers: Wakers::default(),
+                discarded: false,
+            }),
+            end: watch::Sender::new(None),
+        });
         let mut outputs = lock(&self.outputs);
         outputs.retain(|_, output| output.strong_count() > 0);
         outputs.insert(id.clone(), Arc::downgrade(&output));
@@ -92,14 +105,19 @@ impl Commands {
     }
 }
 
+impl Unread {
+    fn holds(&mut self, bytes: usize) {
+        self.bytes = bytes;
+        self.share.set(bytes);
+    }
+}
+
 impl Output {
     /// Waits for the end; its exit code.
     pub async fn ended(&self) -> Result<i64, Error> {
         let mut end = self.end.subscribe();
-        match end.wait_for(Option::is_some).await {
-            Ok(end) => end.clone().unwrap_or(Ok(0)),
-            Err(_) => Err(Error::Closed("the command was dropped".to_owned())),
-        }
+        let end = end.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        end.unwrap_or_else(|| Err(Error::Closed("the command was dropped".to_owned())))
     }
 
     /// How the command ended, if it has.
@@ -125,6 +143,7 @@ impl Output {
         let mut inner = lock(&self.inner);
         inner.discarded = true;
         inner.chunks.clear();
+        inner.holds(0);
     }
 
     fn push(&self, stream: &str, data: Vec<u8>, cap_reached: bool) {
@@ -132,6 +151,8 @@ impl Output {
         if inner.discarded || self.end.borrow().is_some() {
             return;
         }
+        let bytes = inner.bytes + data.len();
+        inner.holds(bytes);
         match inner.chunks.back_mut() {
             Some(last) if last.stream == stream && last.data.len() + data.len() <= LARGEST_CHUNK => {
                 last.data.extend(data);
@@ -169,6 +190,8 @@ impl Source for Output {
             chunks.push(chunk);
         }
         if !chunks.is_empty() {
+            let left = inner.bytes - bytes;
+            inner.holds(left);
             return Next::Batch(chunks);
         }
         match &*self.end.borrow() {
@@ -200,8 +223,8 @@ mod tests {
     #[test]
     fn output_goes_to_its_command_in_order_and_is_joined_while_nobody_reads() {
         let commands = Commands::default();
-        let (first, output) = commands.open();
-        let (second, other) = commands.open();
+        let (first, output) = commands.open(&Memory::default());
+        let (second, other) = commands.open(&Memory::default());
         assert_ne!(first, second);
         assert!(commands.take(&delta(&first, "stdout", b"\xff\x00")));
         assert!(commands.take(&delta(&second, "stdout", b"other")));
@@ -220,7 +243,7 @@ mod tests {
     #[test]
     fn the_end_comes_after_what_was_written() {
         let commands = Commands::default();
-        let (id, output) = commands.open();
+        let (id, output) = commands.open(&Memory::default());
         commands.take(&delta(&id, "stdout", b"last"));
         output.finish(Ok(3));
         assert_eq!(read(&output).len(), 1);
@@ -231,7 +254,7 @@ mod tests {
     #[test]
     fn output_that_nobody_can_read_is_not_kept() {
         let commands = Commands::default();
-        let (id, output) = commands.open();
+        let (id, output) = commands.open(&Memory::default());
         output.discard();
         assert!(commands.take(&delta(&id, "stdout", b"x")));
         assert!(matches!(output.poll(None), Next::Pending));

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::event_log::{EventLog, LogEnd};
 use super::log::Entered;
-use crate::Error;
 use crate::rpc::Notification;
+use crate::{Error, Memory};
 
 /// The events of a turn's sub-agents: a log of its own. They never end or change the turn, and may outlive it.
 pub(super) struct SubAgents {
@@ -19,8 +19,8 @@ pub(super) struct SubAgents {
 }
 
 impl SubAgents {
-    pub(super) fn new(thread_id: &str, turn_id: &str, working: bool) -> Self {
-        let log = EventLog::new(thread_id, turn_id, true);
+    pub(super) fn new(thread_id: &str, turn_id: &str, working: bool, memory: &Memory) -> Self {
+        let log = EventLog::new(thread_id, turn_id, true, memory);
         // For readers that begin later, as long as the turn is known at all.
         log.hold();
         Self { log, working, turn_ended: false }

@@ -14,6 +14,8 @@ use crate::{Error, Secrets, TurnFailure};
 #[derive(Debug, Default)]
 pub(super) struct Collector {
     items: Vec<Slice>,
+    /// How many bytes the items hold.
+    bytes: usize,
     /// The last agent message of phase `final_answer`, and the last without a phase.
     final_answer: Option<Slice>,
     last_message: Option<Slice>,
@@ -197,6 +199,11 @@ impl Collector {
         open.chain(complete).collect()
     }
 
+    /// How many bytes it holds, but for a few.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether no item is complete.
     pub(super) fn has_no_items(&self) -> bool {
         self.items.is_empty()
@@ -204,6 +211,7 @@ impl Collector {
 
     fn item(&mut self, line: &Arc<str>, raw: &RawValue) -> Option<String> {
         self.items.extend(Slice::new(line, raw.get()));
+        self.bytes += line.len() + size_of::<Slice>();
         let item: Item<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
         if item.kind.and_then(string).as_deref() != Some("agentMessage") {
             return None;

@@ -83,6 +83,16 @@ impl Deltas {
         self.deltas.push(Delta { end: self.text.len(), emitted_at_ms: parts.emitted_at_ms });
     }
 
+    /// How many bytes one more takes.
+    pub(super) fn bytes_of(parts: &DeltaParts<'_>) -> usize {
+        parts.text.len() + size_of::<Delta>()
+    }
+
+    /// How many bytes it holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.text.len() + self.deltas.len() * size_of::<Delta>()
+    }
+
     /// Gives back what was set aside for more.
     pub(super) fn close(&mut self) {
         self.text.shrink_to_fit();

@@ -8,6 +8,7 @@ use super::deltas::DeltaParts;
 use super::log::{Cursor, Entered, Log, ReaderKind};
 use super::reader::EventReader;
 use super::result::Continuation;
+use crate::memory::{Memory, Share};
 use crate::rpc::Notification;
 use crate::source::Wakers;
 use crate::{Error, lock};
@@ -20,6 +21,9 @@ pub(super) struct EventLog {
     kept: AtomicBool,
     inner: Mutex<Inner>,
 }
+
+/// So much of what nobody has a handle on is kept for continuations, in all the turns of a client.
+pub(crate) const MOST_KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// How a log ended.
 #[derive(Debug, Clone)]
@@ -41,10 +45,22 @@ pub(super) struct Inner {
     pub(super) end: Option<LogEnd>,
     /// How many events came.
     events: u64,
+    /// How many of the holders are there for continuations alone.
+    keepers: usize,
+    memory: Memory,
+    share: Share,
+    share_of_kept: Share,
+}
+
+impl Inner {
+    /// Whether nobody reads, and only continuations hold the log.
+    fn is_only_kept(&self) -> bool {
+        self.holders == self.keepers && self.readers.is_empty()
+    }
 }
 
 impl EventLog {
-    pub(super) fn new(thread_id: &str, turn_id: &str, keep: bool) -> Arc<Self> {
+    pub(super) fn new(thread_id: &str, turn_id: &str, keep: bool, memory: &Memory) -> Arc<Self> {
         Arc::new(Self {
             thread_id: thread_id.to_owned(),
             turn_id: turn_id.to_owned(),
@@ -57,6 +73,10 @@ impl EventLog {
                 wakers: Wakers::default(),
                 end: None,
                 events: 0,
+                keepers: 0,
+                memory: memory.clone(),
+                share: memory.share(),
+                share_of_kept: memory.share_of_kept(),
             }),
         })
     }
@@ -72,6 +92,7 @@ impl EventLog {
         inner.events += 1;
         if let Some(log) = &mut inner.log {
             log.push(event);
+            self.account(&mut inner);
         }
         !inner.wakers.is_empty()
     }
@@ -112,6 +133,20 @@ impl EventLog {
     /// Whether what came after a number of events is still here.
     pub(super) fn has_events_after(&self, events: u64) -> bool {
         self.inner().log.as_ref().is_some_and(|log| log.cursor_after(events).is_some())
+    }
+
+    /// Holds the log for a continuation: for as long as there is room for what nobody else holds.
+    pub(super) fn keep(&self) {
+        self.hold();
+        let mut inner = self.inner();
+        inner.keepers += 1;
+        self.account(&mut inner);
+    }
+
+    /// Undoes [`Self::keep`].
+    pub(super) fn give_up(&self) {
+        self.inner().keepers -= 1;
+        self.release();
     }
 
     /// Keeps the log from now on, also while nobody reads, until [`Self::release`].
@@ -174,15 +209,83 @@ impl EventLog {
     /// Forgets what no reader can ask for any more.
     pub(super) fn trim(&self, inner: &mut Inner) {
         if inner.holders > 0 {
-            return;
+            return self.account(inner);
         }
         let slowest = inner.readers.values().copied().min_by_key(Cursor::event);
         match (slowest, &mut inner.log) {
             (Some(slowest), Some(log)) => log.trim(slowest),
-            _ => {
-                inner.log = None;
-                self.kept.store(false, Ordering::Relaxed);
-            }
+            _ => self.drop_log(inner),
         }
+        self.account(inner);
+    }
+
+    fn drop_log(&self, inner: &mut Inner) {
+        inner.log = None;
+        self.kept.store(false, Ordering::Relaxed);
+    }
+
+    /// Says how much is held, and drops what is more than is kept for continuations.
+    fn account(&self, inner: &mut Inner) {
+        let bytes = |inner: &Inner| inner.log.as_ref().map_or(0, Log::bytes);
+        if inner.keepers > 0 && inner.is_only_kept() {
+            let only_kept = bytes(inner);
+            inner.share_of_kept.set(only_kept);
+            if inner.memory.kept() > MOST_KEPT_BYTES {
+                self.drop_log(inner);
+                inner.share_of_kept.set(0);
+            }
+        } else {
+            inner.share_of_kept.set(0);
+        }
+        let held = bytes(inner);
+        inner.share.set(held);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+
+    fn say(log: &EventLog, bytes: usize) {
+        let line = format!(r#"{{"method":"m","params":{{"text":"{}"}}}}"#, "x".repeat(bytes));
+        crate::rpc::with_notification(&line, |notification| {
+            log.push(Entered { notification, delta: None, line: None, message: None });
+        });
+    }
+
+    #[test]
+    fn what_a_log_holds_is_counted_until_it_is_let_go() {
+        let memory = Memory::default();
+        let log = EventLog::new("t", "u", true, &memory);
+        log.hold();
+        say(&log, 1_000_000);
+        assert!((1_000_000..1_100_000).contains(&memory.held()), "{}", memory.held());
+        let reader = log.reader(0, ReaderKind::EveryEvent, Arc::default());
+        log.release();
+        assert!(memory.held() > 0, "somebody reads it");
+        drop(reader);
+        assert_eq!(memory.held(), 0);
+        say(&log, 1_000_000);
+        assert_eq!((memory.held(), log.is_kept()), (0, false));
+    }
+
+    #[test]
+    fn what_only_continuations_hold_is_bounded_in_all_logs_of_a_client() {
+        let memory = Memory::default().of_client();
+        let logs = [0, 1].map(|_| EventLog::new("t", "u", true, &memory));
+        for log in &logs {
+            log.hold();
+            log.keep();
+            say(log, MOST_KEPT_BYTES / 3 * 2);
+        }
+        assert_eq!(memory.kept(), 0, "somebody has handles on both");
+        logs[0].release();
+        assert!(logs[0].has_events_after(0));
+        logs[1].release();
+        assert!(!logs[1].has_events_after(0), "there is no room for a second");
+        assert!(logs[0].has_events_after(0));
+        logs[0].give_up();
+        assert_eq!((memory.kept(), memory.held()), (0, 0));
     }
 }

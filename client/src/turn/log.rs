@@ -26,6 +26,8 @@ pub(super) struct Log {
     events_before: u64,
     /// What readers of text are given.
     spoken: Spoken,
+    /// How much it holds.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,8 @@ enum Entry {
         rest: Option<Box<str>>,
         /// Whether it completes an item.
         completes: bool,
+        /// Whether the result of the turn holds the line as well.
+        is_shared: bool,
     },
     Deltas(Arc<Deltas>),
 }
@@ -130,6 +134,11 @@ impl Log {
         Cursor { entry: self.first, delta: 0, event: self.events_before }
     }
 
+    /// How many bytes it holds alone.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Events were missed here.
     pub(super) fn gap(&mut self) {
         self.spoken.gap();
@@ -151,9 +160,12 @@ impl Log {
             AGENT_MESSAGE_DELTA => self.spoken.cuts(item),
             _ => {}
         }
-        let line = line.unwrap_or_else(|| Arc::from(notification.line));
         let completes = notification.method == "item/completed";
-        self.entries.push_back(Entry::Line { line, rest, completes });
+        let is_shared = completes && line.is_some();
+        let line = line.unwrap_or_else(|| Arc::from(notification.line));
+        let entry = Entry::Line { line, rest, completes, is_shared };
+        self.bytes += entry.bytes();
+        self.entries.push_back(entry);
     }
 
     fn push_delta(&mut self, notification: &Notification<'_>, parts: &DeltaParts<'_>) {
@@ -166,14 +178,16 @@ impl Log {
             if let Some(run) = Arc::get_mut(last) {
                 if run.has_room(parts) {
                     run.push(parts);
+                    self.bytes += Deltas::bytes_of(parts);
                     return;
                 }
                 run.close();
             }
             before = Some(&**last);
         }
-        let run = Deltas::new(parts, is_spoken, before);
-        self.entries.push_back(Entry::Deltas(Arc::new(run)));
+        let entry = Entry::Deltas(Arc::new(Deltas::new(parts, is_spoken, before)));
+        self.bytes += entry.bytes();
+        self.entries.push_back(entry);
     }
 
     /// Whether there is anything after a cursor.
@@ -197,6 +211,7 @@ impl Log {
         {
             self.first += 1;
             self.events_before += entry.events();
+            self.bytes -= entry.bytes();
         }
     }
 
@@ -375,6 +390,16 @@ impl Log {
 }
 
 impl Entry {
+    /// How many bytes are held for it alone.
+    fn bytes(&self) -> usize {
+        let text = match self {
+            Self::Line { is_shared: true, rest, .. } => rest.as_ref().map_or(0, |rest| rest.len()),
+            Self::Line { line, rest, .. } => line.len() + rest.as_ref().map_or(0, |rest| rest.len()),
+            Self::Deltas(run) => run.held_bytes(),
+        };
+        text + size_of::<Self>()
+    }
+
     /// How many events of the server it holds.
     fn events(&self) -> u64 {
         match self {

@@ -14,6 +14,7 @@ mod stored;
 mod view;
 
 pub use deltas::LogText;
+pub(crate) use event_log::MOST_KEPT_BYTES;
 pub use log::{Batch, Piece, ReaderKind};
 pub use reader::EventReader;
 pub use result::{Continuation, Slice, TurnResult, TurnStatus};

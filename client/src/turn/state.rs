@@ -14,9 +14,10 @@ use super::event_log::{EventLog, LogEnd};
 use super::log::Entered;
 use super::result::{TurnResult, TurnStatus};
 use super::stored::{Proof, ending, is_numbered, missed, proof};
+use crate::memory::Share;
 use crate::routing::TurnSink;
 use crate::rpc::Notification;
-use crate::{Error, Secrets, lock};
+use crate::{Error, Memory, Secrets, lock};
 
 /// How a turn ended.
 #[derive(Debug, Clone)]
@@ -58,6 +59,7 @@ pub struct TurnState {
     /// The turn.
     pub turn_id: String,
     log: Arc<EventLog>,
+    memory: Memory,
     inner: Mutex<Inner>,
     phase: watch::Sender<Phase>,
     agents: Mutex<Option<SubAgents>>,
@@ -67,6 +69,8 @@ pub struct TurnState {
 struct Inner {
     waiting_runs: usize,
     collector: Collector,
+    /// What the collector holds.
+    share: Share,
     aborted: bool,
     /// The server has said that it is over, in words that can't be read.
     said_over: bool,
@@ -83,18 +87,26 @@ struct Inner {
 impl TurnState {
     /// A turn whose log is kept for as long as there is a [`View`] or a reader.
     pub fn new(thread_id: &str, turn_id: &str, keep_log: bool) -> Arc<Self> {
-        Self::hiding(Secrets::default(), thread_id, turn_id, keep_log)
+        Self::hiding(Secrets::default(), &Memory::default(), thread_id, turn_id, keep_log)
     }
 
-    /// The same for a turn whose errors show none of `secrets`.
-    pub fn hiding(secrets: Secrets, thread_id: &str, turn_id: &str, keep_log: bool) -> Arc<Self> {
+    /// The same for a turn whose errors show none of `secrets`; what it holds is counted in `memory`.
+    pub fn hiding(
+        secrets: Secrets,
+        memory: &Memory,
+        thread_id: &str,
+        turn_id: &str,
+        keep_log: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             thread_id: thread_id.to_owned(),
             turn_id: turn_id.to_owned(),
-            log: EventLog::new(thread_id, turn_id, keep_log),
+            log: EventLog::new(thread_id, turn_id, keep_log, memory),
+            memory: memory.clone(),
             inner: Mutex::new(Inner {
                 waiting_runs: 0,
                 collector: Collector::new(secrets),
+                share: memory.share(),
                 aborted: false,
                 said_over: false,
                 alias: None,
@@ -249,7 +261,10 @@ impl TurnState {
     fn with_agents<T>(&self, then: impl FnOnce(&mut SubAgents) -> T) -> T {
         let working = self.phase.borrow().agents;
         let mut agents = lock(&self.agents);
-        then(agents.get_or_insert_with(|| SubAgents::new(&self.thread_id, &self.turn_id, working)))
+        then(
+            agents
+                .get_or_insert_with(|| SubAgents::new(&self.thread_id, &self.turn_id, working, &self.memory)),
+        )
     }
 
     /// Somebody else works for the turn from now on, or does not any more: its silence is counted anew.
@@ -270,14 +285,14 @@ impl TurnState {
         self.wake();
     }
 
-    /// Keeps the log from now on, also while nobody looks, until [`Self::release`].
+    /// Keeps the log from now on for a continuation, also while nobody looks, until [`Self::release`].
     pub fn keep(&self) {
-        self.log.hold();
+        self.log.keep();
     }
 
     /// Undoes [`Self::keep`].
     pub fn release(&self) {
-        self.log.release();
+        self.log.give_up();
     }
 
     /// The caller has aborted the turn: however it ends now, it ends as aborted.
@@ -336,6 +351,8 @@ impl TurnSink for TurnState {
         }
         inner.last_event = Instant::now();
         let meaning = inner.collector.read(notification);
+        let bytes = inner.collector.bytes();
+        inner.share.set(bytes);
         let (line, message) = (meaning.line, meaning.message);
         let wake = self.log.push(Entered { notification, delta, line, message });
         if meaning.started {

@@ -9,7 +9,7 @@ use codex_client::api::Host;
 use codex_client::options::{ClientInfo, ClientSettings, Input};
 use codex_client::process::Surroundings;
 use codex_client::turn::TurnResult;
-use codex_client::{Codex, Error, Thread, Turn};
+use codex_client::{Codex, Error, Memory, Thread, Turn};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -79,6 +79,7 @@ impl Stage {
         for (number, client) in plan.clients.iter().enumerate() {
             let way = Way::new(Arc::clone(&server), number, plan.world);
             let host = Host {
+                memory: Memory::default(),
                 runtime: tokio::runtime::Handle::current(),
                 client_info: ClientInfo { name: "model".to_owned(), title: None, version: "1".to_owned() },
                 search_from: Vec::new(),

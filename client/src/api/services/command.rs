@@ -42,7 +42,7 @@ impl Codex {
             return Err(Error::Aborted { result: None });
         }
         let session = self.core.session()?;
-        let (id, _output) = session.commands.open();
+        let (id, _output) = session.commands.open(&self.core.memory);
         let params = Value::Object(settings.wire(argv, &id)?).to_string();
         let options = call_options(&self.core, &settings);
         let call = session.connection.request("command/exec", Some(&params), options);
@@ -69,7 +69,7 @@ impl Codex {
             return Err(Error::Aborted { result: None });
         }
         let session = self.core.session()?;
-        let (id, output) = session.commands.open();
+        let (id, output) = session.commands.open(&self.core.memory);
         let params = Value::Object(settings.wire(argv, &id)?).to_string();
         let options = call_options(&self.core, &settings);
         // It has its place before what is written to it.

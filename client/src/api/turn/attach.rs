@@ -34,7 +34,7 @@ impl Thread {
         let expected = session.router.expect(self.id(), Claim { handlers, begun_here: false });
         let resumed = self.resume_with_turns(&session).await?;
         let Some((turn_id, stored)) = resumed.running() else { return Ok(None) };
-        let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, true);
+        let state = self.core.turn_state(self.id(), &turn_id, true);
         self.shared.runs(&state);
         state.recover(Some(stored));
         session.router.found_active(self.id(), &turn_id);

@@ -245,7 +245,7 @@ impl Thread {
         } else {
             self.next_started(session, &mut started, method).await?
         };
-        let state = TurnState::hiding(self.core.secrets.clone(), self.id(), &turn_id, keep_log);
+        let state = self.core.turn_state(self.id(), &turn_id, keep_log);
         self.shared.runs(&state);
         if is_followed {
             expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
