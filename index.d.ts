@@ -522,14 +522,20 @@ export declare class BinaryNotFoundError extends CodexError {
 
 /**
  * Codex could not be started (`code: 'SPAWN_FAILED'`), a server elsewhere could not be connected to
- * (`'CONNECT_FAILED'`), or the connection to it was lost and did not come back (`'CONNECTION_LOST'`).
+ * (`'CONNECT_FAILED'`), the connection to it was lost and did not come back (`'CONNECTION_LOST'`), or what the server says
+ * of itself was asked for before it was there (`'NOT_CONNECTED'`).
  */
 export declare class TransportError extends CodexError {
   /** HTTP status of the server's refusal: 401 for a wrong or missing token. Null where it did not even answer. */
   readonly status?: number | null
+  /** The executable, where one was found and could not be started, or is no codex. */
+  readonly path?: string
 }
 
-/** The codex process ended while it was needed. `code: 'SERVER_EXITED'` */
+/**
+ * The codex process ended while it was needed. `code: 'SERVER_EXITED'`, or `'CONFIG_LOAD'` where it did not start as its
+ * configuration does not load.
+ */
 export declare class ServerExitedError extends TransportError {
   /** Its exit code, where it exited by itself. */
   readonly exitCode: number | null
@@ -537,6 +543,8 @@ export declare class ServerExitedError extends TransportError {
   readonly signal: string | null
   /** The last lines it wrote to stderr. */
   readonly stderr: string
+  /** The executable. */
+  readonly path: string
 }
 
 /** The client was closed. `code: 'CLOSED'` */
@@ -559,6 +567,8 @@ export declare class TimeoutError extends CodexError {
   /** The wire method that was not answered. */
   readonly method: string | null
   readonly timeoutMs: number
+  /** The executable, where codex did not start in time. */
+  readonly path?: string
 }
 
 /** A request may or may not have taken effect; it is never sent again by this package. `code: 'INDETERMINATE'` */
@@ -583,14 +593,17 @@ export declare class InvalidRequestError extends JsonRpcError {}
 
 /**
  * There is no thread of that id: never, not any more, or not where the call looks (one that is archived, or was never on
- * disk). That of `codex-node/exec` has `threadId` alone of its fields. `code: 'THREAD_NOT_FOUND'`
+ * disk). In `codex-node/exec`, which has no wire, `method` is `exec resume` and `rpcCode` what app-server says. `code: 'THREAD_NOT_FOUND'`
  */
 export declare class ThreadNotFoundError extends InvalidRequestError {
   /** What was asked for; null where the server refused it without naming it, as what is no id at all. */
   readonly threadId: string | null
 }
 
-/** The configuration could not be loaded: `config.toml`, or the option `config`. `code: 'CONFIG_LOAD'` */
+/**
+ * The configuration could not be loaded: `config.toml`, or the option `config`. `code: 'CONFIG_LOAD'`, which a
+ * `ServerExitedError` has where codex does not even start with it.
+ */
 export declare class ConfigLoadError extends InvalidRequestError {}
 
 /** This codex does not know the method. `code: 'METHOD_NOT_FOUND'` */
@@ -669,6 +682,7 @@ export declare class UnsupportedVersionError extends CodexError {
   readonly found: string
   /** The oldest that is supported. */
   readonly minimum: string
+  /** The executable. */
   readonly path: string
 }
 

@@ -36,7 +36,7 @@ describe('account', { concurrency: true, timeout: 60_000 }, () => {
     const auth = join(home.codexHome, 'auth.json')
     const updates = codex.notifications({ methods: ['account/updated'] })
     assert.equal((await account.read()).account, null)
-    await account.loginApiKey('sk-test-1234')
+    await account.loginApiKey('sk-test-1234\n')
     assert.deepEqual((await updates.next()).value?.params, { authMode: 'apikey', planType: null })
     assert.equal(JSON.parse(readFileSync(auth, 'utf8')).OPENAI_API_KEY, 'sk-test-1234')
     assert.equal((await account.read({ refreshToken: false })).requiresOpenaiAuth, false)

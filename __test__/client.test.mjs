@@ -587,7 +587,14 @@ describe('errors', { concurrency: true }, () => {
       [
         () => codex.request('test/die', {}),
         ServerExitedError,
-        { code: 'SERVER_EXITED', retryable: false, exitCode: 5, signal: null, stderr: '' },
+        {
+          code: 'SERVER_EXITED',
+          retryable: false,
+          exitCode: 5,
+          signal: null,
+          stderr: '',
+          path: rigPath,
+        },
       ],
       [
         () => old.codex.connect(),

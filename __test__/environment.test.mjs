@@ -134,6 +134,38 @@ describe('the environment', { concurrency: 4, timeout: 60_000 }, () => {
     assert.equal(request.headers.authorization, 'Bearer token-of-the-worker')
   })
 
+  for (const place of places) {
+    test(`S9: token and proxy of a server elsewhere are those of the call, in ${place}`, async (t) => {
+      const server = createServer()
+      t.after(() => server.close())
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+      const upgraded = once(server, 'upgrade')
+      const proxied = once(server, 'connect')
+      runProgram(
+        t,
+        place,
+        `process.env.CODEX_APP_SERVER_TOKEN = 'token-of-before'
+        const near = new Codex({ url: data.url })
+        const far = new Codex({ url: 'ws://codex.example.com:4500', allowInsecure: true })
+        process.env.CODEX_APP_SERVER_TOKEN = 'token-of-the-call'
+        process.env.HTTP_PROXY = data.proxy
+        const connecting = [near, far].map((codex) => codex.connect().catch(() => {}))
+        process.env.CODEX_APP_SERVER_TOKEN = 'token-of-after'
+        process.env.HTTP_PROXY = 'http://127.0.0.1:9'
+        await Promise.all(connecting)`,
+        { url: `ws://127.0.0.1:${port}`, proxy: `http://127.0.0.1:${port}`, env: {} },
+      )
+      const [request, socket] = await upgraded
+      socket.destroy()
+      assert.equal(request.headers.authorization, 'Bearer token-of-the-call')
+      const [asked, tunnel] = await proxied
+      tunnel.destroy()
+      assert.equal(asked.url, 'codex.example.com:4500')
+    })
+  }
+
   test('S9: undefined in env takes an inherited variable away', async (t) => {
     for (const name of ['UNSET', 'KEPT']) process.env[`${name}_OF_TEST`] = 'inherited'
     t.after(() => {

@@ -1,7 +1,7 @@
 // `codex-node/exec`: how codex is found, and how each option reaches it.
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -168,6 +168,7 @@ describe('the environment of codex exec', { concurrency: true, timeout: 120_000 
   test('apiKey is CODEX_API_KEY, over what env has; an empty one is none', async (t) => {
     for (const [apiKey, expected] of /** @type {const} */ ([
       ['sk-mine', 'sk-mine'],
+      ['sk-mine\n', 'sk-mine'],
       ['', 'sk-of-env'],
       [undefined, 'sk-of-env'],
     ])) {
@@ -220,7 +221,7 @@ describe('the arguments of codex exec', { concurrency: true, timeout: 120_000 },
 
   test('all at once, in the order that the CLI needs', async (t) => {
     const folder = temporaryFolder(t)
-    const { codex, starts } = scriptedExec(t, says.turn(), {
+    const { codex, starts } = scriptedExec(t, says.turn('Hi', 'thread-9'), {
       config: { a: 1, b: { c: true } },
       configOverrides: ['raw="value"', 'a=2'],
       baseUrl: 'http://127.0.0.1:1/v1',
@@ -236,7 +237,9 @@ describe('the arguments of codex exec', { concurrency: true, timeout: 120_000 },
       webSearchMode: 'cached',
       approvalPolicy: 'never',
     })
-    const images = ['1.png', '2.png'].map((path) => /** @type {const} */ ({ type: 'local_image', path }))
+    const paths = ['1.png', '2.png'].map((name) => join(folder, name))
+    for (const path of paths) writeFileSync(path, 'pixels')
+    const images = paths.map((path) => /** @type {const} */ ({ type: 'local_image', path }))
     await thread.run([{ type: 'text', text: 'Hi' }, ...images], {
       outputSchema: { type: 'object' },
       cyberAccessProgram: 'standard',
@@ -254,7 +257,7 @@ describe('the arguments of codex exec', { concurrency: true, timeout: 120_000 },
       ...['--config', 'model_reasoning_effort="high"'],
       ...['--config', 'sandbox_workspace_write.network_access=false'],
       ...['--config', 'web_search="cached"', '--config', 'approval_policy="never"'],
-      ...['resume', 'thread-9', '--image', '1.png', '--image', '2.png'],
+      ...['resume', 'thread-9', ...paths.flatMap((path) => ['--image', path])],
     ])
   })
 

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, test } from 'node:test'
 import * as sdk from '@openai/codex-sdk'
 import * as exec from 'codex-node/exec'
@@ -32,6 +32,7 @@ async function record(t, given) {
   const folder = temporaryFolder(t)
   const codexHome = join(folder, 'home')
   mkdirSync(codexHome)
+  const input = Array.isArray(given.input) ? given.input.map((item) => placed(item, folder)) : given.input
   const recordings = []
   for (const [name, { Codex }] of Object.entries({ sdk, exec })) {
     const file = join(folder, `${name}.json`)
@@ -49,12 +50,25 @@ async function record(t, given) {
       given.resume === undefined
         ? codex.startThread(given.thread)
         : codex.resumeThread(given.resume, given.thread)
-    await thread.run(given.input ?? 'Hello', given.turn)
+    await thread.run(input ?? 'Hello', given.turn)
     const { RECORD_TO: _, ...seen } = JSON.parse(readFileSync(file, 'utf8')).env
     recordings.push({ ...JSON.parse(readFileSync(file, 'utf8')), env: seen })
   }
   const [theirs, ours] = recordings
   return { theirs, ours }
+}
+
+/**
+ * An item whose image is there.
+ *
+ * @param {any} item
+ * @param {string} folder
+ */
+function placed(item, folder) {
+  if (item.type !== 'local_image' || existsSync(item.path)) return item
+  const path = join(folder, basename(item.path))
+  writeFileSync(path, 'pixels')
+  return { ...item, path }
 }
 
 /** @param {any} recording what must be the same: all but the name of the temporary file, and who says hello */

@@ -34,6 +34,33 @@ describe('threads of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
     })
   }
 
+  test('of a thread that codex began by mistake nothing is left', async (t) => {
+    const { codex, env, inWorkspace } = await realExec(t)
+    await codex.startThread(inWorkspace).run('one')
+    const sessions = join(String(env.CODEX_HOME), 'sessions')
+    const stored = () => readdirSync(sessions, { recursive: true }).filter((name) => /jsonl$/.test(`${name}`))
+    const before = stored()
+    assert.equal(before.length, 1)
+    const error = await rejection(codex.resumeThread('nope', inWorkspace).run('Hi'), ThreadNotFoundError)
+    assert.deepEqual(
+      [error.rpcCode, error.data, error.method, error.codexVersion],
+      [-32600, null, 'exec resume', null],
+    )
+    assert.deepEqual(stored(), before)
+  })
+
+  test('another id than the one that was asked for rejects, whatever it looks like', async (t) => {
+    for (const [asked, given] of [
+      ['nope', 'thread-1'],
+      ['nope', '3f2504e0-4f89-41d3-9a0c-0305e82c3301'],
+      [OLD, 'thread-1'],
+    ]) {
+      const { codex } = scriptedExec(t, [...says.begin(given), forever])
+      const error = await rejection(codex.resumeThread(`${asked}`).run('Hi'), ThreadNotFoundError)
+      assert.equal(error.threadId, asked)
+    }
+  })
+
   test('another thread than the one of the id rejects before its first event', async (t) => {
     const { codex, log } = scriptedExec(t, [...says.begin(OTHER), forever])
     const { events } = await codex.resumeThread(OLD).runStreamed('Hi')
@@ -85,7 +112,13 @@ describe('threads of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
       threadSource: '--s',
       additionalDirectories: ['-a', '--b'],
     })
-    await thread.run([{ type: 'local_image', path: '-i.png' }])
+    const folder = temporaryFolder(t)
+    writeFileSync(join(folder, '-i.png'), 'pixels')
+    const { cwd } = process
+    process.cwd = () => folder
+    const run = thread.run([{ type: 'local_image', path: '-i.png' }])
+    process.cwd = cwd
+    await run
     assert.deepEqual(starts()[0].argv.slice(2), [
       '--config=-a=1',
       '--model=-m',

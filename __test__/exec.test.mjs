@@ -7,7 +7,7 @@ import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { Codex } from '../exec/index.mjs'
-import { CodexError, OutputValidationError, TurnFailedError } from '../index.mjs'
+import { OutputValidationError, TurnFailedError } from '../index.mjs'
 import {
   addFile,
   command,
@@ -289,7 +289,7 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
     ])
     assert.deepEqual(images(), [`data:image/png;base64,${png.toString('base64')}`])
     const missing = thread.run([{ type: 'local_image', path: `${path},missing` }])
-    assert.match((await rejection(missing, CodexError)).message, /a, b\.png,missing.* comma/)
+    assert.match((await rejection(missing, TypeError)).message, /^input\[0\]\.path: .*a, b\.png,missing/)
   })
 })
 

@@ -9,11 +9,13 @@ import {
   InvalidRequestError,
   JsonRpcError,
   ProtocolError,
+  ServerExitedError,
   ThreadNotFoundError,
   TransportError,
 } from '../index.mjs'
 import { rejection } from './support/outcomes.mjs'
 import { real } from './support/real.mjs'
+import { realExec } from './support/real-exec.mjs'
 import { rig } from './support/rig.mjs'
 
 const nobody = '00000000-0000-7000-8000-000000000000'
@@ -53,6 +55,29 @@ describe('reasons', { concurrency: true, timeout: 60_000 }, () => {
     const error = await rejection(codex.startThread(), ConfigLoadError)
     assert.equal(error.code, 'CONFIG_LOAD')
     assert.match(error.message, /config\.toml/)
+  })
+
+  test('a configuration with which codex does not start has the same code', async (t) => {
+    const { codex, home } = await real(t)
+    // It was there once, and is fatal now.
+    writeFileSync(join(String(home.env.CODEX_HOME), 'config.toml'), 'approval_policy = "untrusted"\n')
+    const { codex: exec, env } = await realExec(t)
+    writeFileSync(join(String(env.CODEX_HOME), 'config.toml'), 'model = 5\n')
+    const wrong = await real(t, { config: { sandbox_mode: 'nope' } })
+    for (const call of [
+      () => codex.connect(),
+      () => exec.startThread({ skipGitRepoCheck: true }).run('Hi'),
+      () => wrong.codex.connect(),
+    ]) {
+      const error = await rejection(call(), ServerExitedError)
+      assert.deepEqual([error.code, error.exitCode], ['CONFIG_LOAD', 1])
+      assert.equal(typeof error.path, 'string')
+    }
+  })
+
+  test('what is asked for before the handshake is no failed start', async (t) => {
+    const { codex } = rig(t)
+    assert.throws(() => codex.metadata, { name: 'TransportError', code: 'NOT_CONNECTED' })
   })
 
   test("an answer that can't be read is no failed start", async (t) => {

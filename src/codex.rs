@@ -76,8 +76,8 @@ impl Codex {
     #[napi(getter, ts_return_type = "Metadata")]
     pub fn metadata<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
         let Some(metadata) = self.codex.metadata() else {
-            let why = "there is no metadata before the handshake; await connect() first".to_owned();
-            return Err(to_js(env, &Error::Spawn(why)));
+            let why = "there is no metadata before the handshake; await connect() first";
+            return Err(to_js(env, &Error::NotConnected(why)));
         };
         let text =
             serde_json::to_string(&*metadata).map_err(|error| napi::Error::from_reason(error.to_string()))?;

@@ -48,7 +48,7 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
         Error::InvalidArgument(_) => ("TypeError", Value::Null),
         Error::BinaryNotFound { tried, .. } => ("BinaryNotFoundError", json!({ "tried": tried })),
         Error::Start { path, .. } => ("TransportError", json!({ "path": path })),
-        Error::Spawn(_) | Error::Lost(_) => ("TransportError", Value::Null),
+        Error::Spawn(_) | Error::Lost(_) | Error::NotConnected(_) => ("TransportError", Value::Null),
         Error::Protocol { method, .. } => ("ProtocolError", json!({ "method": method })),
         Error::File { path, .. } => ("FileError", json!({ "path": path })),
         Error::Connect { status, .. } => ("TransportError", json!({ "status": status })),
@@ -59,7 +59,11 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
         ),
         Error::Closed(_) => ("ClosedError", Value::Null),
         Error::Timeout { method, timeout_ms, path, .. } => {
-            ("TimeoutError", json!({ "method": method, "timeoutMs": timeout_ms, "path": path }))
+            let mut fields = json!({ "method": method, "timeoutMs": timeout_ms });
+            if let Some(path) = path {
+                fields["path"] = path.as_str().into();
+            }
+            ("TimeoutError", fields)
         }
         Error::Indeterminate { method, .. } => ("IndeterminateError", json!({ "method": method })),
         Error::Rpc(error) => {

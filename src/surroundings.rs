@@ -66,6 +66,8 @@ impl Program for JsProgram {
 fn read(taken: Result<String>) -> std::result::Result<Surroundings, Error> {
     match taken {
         Ok(json) => Surroundings::read(&json),
-        Err(error) => Err(Error::Spawn(format!("process.env could not be read: {}", error.reason))),
+        Err(error) => {
+            Err(Error::InvalidArgument(format!("process.env: could not be read: {}", error.reason)))
+        }
     }
 }

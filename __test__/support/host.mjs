@@ -14,10 +14,9 @@ const index = new URL('../../index.mjs', import.meta.url).href
  * @param {import('node:test').TestContext} t
  * @param {string} program
  * @param {object} data
- * @param {{ file?: string, cwd?: string, ignoring?: string }} [how] `file` is written and is the program then;
- *   `ignoring` is a signal that whoever starts the program has it ignore
+ * @param {{ file?: string, cwd?: string }} [how] `file` is written and is the program then
  */
-export function startHost(t, program, data, { file, cwd, ignoring } = {}) {
+export function startHost(t, program, data, { file, cwd } = {}) {
   const code = `
     import { Codex } from ${JSON.stringify(index)}
     const data = JSON.parse(process.env.DATA_OF_TEST)
@@ -27,9 +26,7 @@ export function startHost(t, program, data, { file, cwd, ignoring } = {}) {
     ${program}`
   if (file !== undefined) writeFileSync(file, code)
   const what = file === undefined ? ['--input-type=module', '--eval', code] : [file]
-  const shell = ['-c', `trap '' ${ignoring}; exec "$0" "$@"`, process.execPath]
-  const [starter, first] = ignoring === undefined ? [process.execPath, []] : ['/bin/sh', shell]
-  const child = spawn(starter, [...first, ...what], {
+  const child = spawn(process.execPath, what, {
     cwd,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // Not among the arguments: tests look there for secrets.

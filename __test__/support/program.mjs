@@ -16,15 +16,14 @@ export const places = /** @type {const} */ (['the main thread', 'a worker'])
  * @param {typeof places[number]} place
  * @param {string} body
  * @param {{ env?: Record<string, string> } & Record<string, unknown>} data `env` is what a worker has; it shares none
- * @param {Parameters<typeof startHost>[3]} [how]
  */
-export function runProgram(t, place, body, data, how) {
+export function runProgram(t, place, body, data) {
   const program = `(async (data, tell) => {
     const { Codex, serve } = await import(${JSON.stringify(index)})
     const { Codex: ExecCodex } = await import(${JSON.stringify(exec)})
     ${body}
   })`
-  if (place === 'the main thread') return startHost(t, `await ${program}(data, tell)`, data, how)
+  if (place === 'the main thread') return startHost(t, `await ${program}(data, tell)`, data)
   const worker = `
     const { parentPort, workerData } = require('node:worker_threads');
     ${program}(workerData, (value) => parentPort.postMessage(value))`
@@ -34,6 +33,5 @@ export function runProgram(t, place, body, data, how) {
     const options = { eval: true, execArgv: [], workerData: data, env: data.env ?? process.env }
     new Worker(${JSON.stringify(worker)}, options).on('message', tell)`,
     data,
-    how,
   )
 }

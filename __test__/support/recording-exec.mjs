@@ -22,7 +22,10 @@ if (basename(process.argv[1] ?? '') === 'exec') {
   writeFileSync(/** @type {string} */ (process.env.RECORD_TO), JSON.stringify(record))
   const usage = { input_tokens: 1, cached_input_tokens: 0, output_tokens: 1, reasoning_output_tokens: 0 }
   const events = [
-    { type: 'thread.started', thread_id: 'thread-1' },
+    {
+      type: 'thread.started',
+      thread_id: argv.includes('resume') ? argv[argv.indexOf('resume') + 1] : 'thread-1',
+    },
     { type: 'turn.started' },
     { type: 'turn.completed', usage },
   ]

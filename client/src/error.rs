@@ -70,7 +70,12 @@ pub enum Error {
         stderr: String,
         /// The program.
         path: String,
+        /// Whether it says that its configuration does not load.
+        blames_config: bool,
     },
+    /// There was no handshake yet.
+    #[error("{0}")]
+    NotConnected(&'static str),
     /// The client was closed.
     #[error("{0}")]
     Closed(String),
@@ -176,6 +181,11 @@ pub enum RpcErrorKind {
     ServerBusy,
 }
 
+impl RpcErrorKind {
+    /// The code of what the server refuses.
+    pub const INVALID_REQUEST: i64 = -32600;
+}
+
 /// A JSON-RPC error answer.
 #[derive(Debug)]
 pub struct RpcError {
@@ -254,7 +264,9 @@ impl Error {
             Self::File { .. } => "FILE_ERROR",
             Self::Connect { .. } => "CONNECT_FAILED",
             Self::Lost(_) => "CONNECTION_LOST",
+            Self::ServerExited { blames_config: true, .. } => "CONFIG_LOAD",
             Self::ServerExited { .. } => "SERVER_EXITED",
+            Self::NotConnected(_) => "NOT_CONNECTED",
             Self::Closed(_) => "CLOSED",
             Self::Timeout { .. } => "TIMEOUT",
             Self::Indeterminate { .. } => "INDETERMINATE",

@@ -50,8 +50,9 @@ pub fn signed_bearer_token(settings: &SignedTokenSettings) -> Result<String, Err
         sub: settings.subject.as_deref(),
     };
     let key = EncodingKey::from_secret(secret.as_bytes());
-    encode(&Header::default(), &claims, &key)
-        .map_err(|error| Error::Spawn(format!("the token could not be signed: {error}")))
+    encode(&Header::default(), &claims, &key).map_err(|error| {
+        Error::InvalidArgument(format!("options.secret: the token could not be signed: {error}"))
+    })
 }
 
 #[cfg(test)]

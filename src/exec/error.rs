@@ -1,3 +1,4 @@
+use codex_client::RpcErrorKind;
 use codex_client::exec::ExecError;
 use serde_json::{Value, json};
 
@@ -12,7 +13,14 @@ impl Describe for ExecError {
             }
             Self::Aborted { result } => ("AbortError", json!({}), Some(result.as_deref().unwrap_or("null"))),
             Self::ThreadNotFound { thread_id, .. } => {
-                ("ThreadNotFoundError", json!({ "threadId": thread_id }), None)
+                let fields = json!({
+                    "threadId": thread_id,
+                    "rpcCode": RpcErrorKind::INVALID_REQUEST,
+                    "data": null,
+                    "method": "exec resume",
+                    "codexVersion": null,
+                });
+                ("ThreadNotFoundError", fields, None)
             }
             Self::Unread(_) => ("CodexError", json!({}), None),
         };

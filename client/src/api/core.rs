@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -19,7 +19,9 @@ use crate::options::{ClientInfo, ClientSettings, Place};
 use crate::process::Program;
 use crate::requests::{Dispatcher, Handlers};
 use crate::rpc::{CallOptions, RawAnswer, only_reads};
-use crate::session::{ByteTransport, Endpoint, Events, Plan, Restore, Services, Session, retry_overload};
+use crate::session::{
+    ByteTransport, Endpoint, Events, Plan, Remote, Restore, Services, Session, retry_overload,
+};
 use crate::transport::TokenSource;
 use crate::turn::{MOST_KEPT_BYTES, TurnState};
 use crate::{Error, Memory, Secrets, lock};
@@ -100,7 +102,7 @@ impl Core {
                 };
                 settings
                     .dial(surroundings, host.token.clone())?
-                    .map_or(Endpoint::Process, |dial| Endpoint::Dial(Box::new(dial)))
+                    .map_or(Endpoint::Process, |dial| Endpoint::Dial(Remote::new(dial, host.token.clone())))
             }
         };
         let mut sources = endpoint.secret_sources();
@@ -204,8 +206,13 @@ impl Core {
     }
 
     /// Where the codex is that paths are sent to.
-    pub(crate) fn place(&self) -> Place {
-        if self.plan.endpoint.is_process() { Place::Here } else { Place::Elsewhere }
+    pub(crate) fn place(&self) -> Place<'_> {
+        if self.plan.endpoint.is_process() { Place::Here(&*self.program) } else { Place::Elsewhere }
+    }
+
+    /// A path as the program that makes the calls means it.
+    pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
+        self.program.absolute(path)
     }
 
     /// The session, if one lives.

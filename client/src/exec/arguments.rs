@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::options::{ExecThreadSettings, given};
 use crate::config::{argument_pair, toml_text};
+use crate::process::Surroundings;
 
 /// What the argument list of one turn is made of.
 pub(super) struct Arguments<'a> {
@@ -22,6 +23,8 @@ pub(super) struct Arguments<'a> {
     pub(super) output_schema: Option<&'a Path>,
     pub(super) cyber_access_program: Option<&'a str>,
     pub(super) images: &'a [PathBuf],
+    /// Whose paths they are.
+    pub(super) surroundings: &'a Surroundings,
 }
 
 impl Arguments<'_> {
@@ -95,9 +98,7 @@ impl Arguments<'_> {
     fn as_the_caller_means(&self, folder: &str) -> OsString {
         let path = Path::new(folder);
         match given(&self.thread.working_directory) {
-            Some(_) if !path.has_root() => {
-                std::path::absolute(path).map_or_else(|_| folder.into(), PathBuf::into_os_string)
-            }
+            Some(_) if !path.has_root() => self.surroundings.absolute(path).into_os_string(),
             _ => folder.into(),
         }
     }

@@ -95,8 +95,23 @@ impl ExecTurnSettings {
 pub struct ExecInput {
     /// The text, for stdin.
     pub prompt: String,
-    /// Paths of images.
-    pub images: Vec<String>,
+    /// The images.
+    pub images: Vec<Image>,
+}
+
+/// An image of an input.
+#[derive(Debug)]
+pub struct Image {
+    /// Where the file is.
+    pub path: String,
+    /// Which item of the input it was.
+    at: usize,
+}
+
+impl Image {
+    pub(super) fn missing(&self) -> Error {
+        Error::InvalidArgument(format!("input[{}].path: there is no file {}", self.at, self.path))
+    }
 }
 
 impl ExecInput {
@@ -115,10 +130,10 @@ impl ExecInput {
         }
         let items: Vec<Item> = parse_argument(json, "input", ACCEPTS)?;
         let (mut texts, mut images) = (Vec::new(), Vec::new());
-        for item in items {
+        for (at, item) in items.into_iter().enumerate() {
             match item {
                 Item::Text { text } => texts.push(text),
-                Item::LocalImage { path } => images.push(path),
+                Item::LocalImage { path } => images.push(Image { path, at }),
             }
         }
         Ok(Self { prompt: texts.join("\n\n"), images })
@@ -138,7 +153,9 @@ mod tests {
     fn texts_are_joined_by_a_blank_line_and_images_kept_apart() {
         let json = r#"[{"type":"text","text":"a"},{"type":"local_image","path":"i.png"},{"type":"text","text":"b"}]"#;
         let input = ExecInput::parse(Some(json)).unwrap();
-        assert_eq!((input.prompt.as_str(), input.images), ("a\n\nb", vec!["i.png".to_owned()]));
+        assert_eq!(input.prompt, "a\n\nb");
+        let images: Vec<_> = input.images.iter().map(|image| (image.path.as_str(), image.at)).collect();
+        assert_eq!(images, [("i.png", 1)]);
     }
 
     #[test]

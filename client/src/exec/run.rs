@@ -1,6 +1,7 @@
 //! One turn: one `codex exec`.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +15,10 @@ use super::arguments::Arguments;
 use super::core::Core;
 use super::error::ExecError;
 use super::files::{self, RunFile, RunFolder};
-use super::options::{ExecInput, ExecThreadSettings, ExecTurnSettings, given};
+use super::options::{ExecInput, ExecThreadSettings, ExecTurnSettings, Image, given};
 use super::pipes::{Lines, Output, write};
 use super::state::RunState;
+use super::thread_id;
 use super::thread_state::{Place, ThreadState};
 use crate::Error;
 use crate::process::{
@@ -106,10 +108,13 @@ impl Run {
                 }
             }
         }
-        if let Some(error) = self.state.not_found() {
+        if let Some((error, instead)) = self.state.not_found() {
             // Before it does anything for a thread that nobody asked for.
             running.process.kill().await;
             running.reading.abort();
+            if let Some(home) = self.core.environment(&self.surroundings).codex_home() {
+                thread_id::remove_stored(&self.surroundings.absolute(&home), &instead);
+            }
             return Err(error);
         }
         running.settle(permit).await;
@@ -154,7 +159,8 @@ impl Run {
             environment.set(ORIGINATOR_VARIABLE.as_ref(), ORIGINATOR.into());
         }
         if let Some(key) = given(&settings.api_key) {
-            environment.set("CODEX_API_KEY".as_ref(), key.into());
+            // What was read from a file ends in a newline.
+            environment.set("CODEX_API_KEY".as_ref(), key.trim().into());
         }
         let codex_path = given(&settings.codex_path_override)
             .map(|path| ("codexPathOverride", path))
@@ -186,6 +192,7 @@ impl Run {
             output_schema: schema.as_deref(),
             cyber_access_program: given(&self.turn.cyber_access_program),
             images: &images,
+            surroundings: &self.surroundings,
         };
         let paths: Vec<PathBuf> = secrets
             .as_ref()
@@ -227,9 +234,18 @@ impl Run {
 
     /// The paths of the images. Those with a comma, which codex takes for the end of a path, are copied.
     fn images(&self, folder: &mut RunFolder) -> Result<Vec<PathBuf>, Error> {
-        let path = |path: &String| match path.contains(',') {
-            true => folder.copy(Path::new(path), "codex-image-"),
-            false => Ok(path.into()),
+        let path = |image: &Image| {
+            let path = self.surroundings.absolute(Path::new(&image.path));
+            // codex would tell the model, and go on.
+            if is_missing(&path) {
+                return Err(image.missing());
+            }
+            match image.path.contains(',') {
+                true => folder.copy(&path, "codex-image-"),
+                // It may be taken from the folder that codex is to work in.
+                false if given(&self.settings.working_directory).is_some() => Ok(path),
+                false => Ok((&image.path).into()),
+            }
         };
         self.input.images.iter().map(path).collect()
     }
@@ -243,7 +259,7 @@ impl Run {
         }
         let Some(home) = environment.codex_home() else {
             return Err(Error::Spawn(format!(
-                "options.config holds what is secret or long, which codex gets by a file in its home, and options.env \
+                "options.config: holds what is secret or long, which codex gets by a file in its home, and options.env \
                  says no home; set CODEX_HOME or {HOME} there"
             )));
         };
@@ -294,6 +310,14 @@ impl Drop for Running {
     }
 }
 
+/// Whether there is no file; what can't be known is not said here.
+fn is_missing(path: &Path) -> bool {
+    match path.metadata() {
+        Ok(metadata) => metadata.is_dir(),
+        Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    }
+}
+
 fn exited(exit: &Exit) -> Error {
     let how = match (&exit.signal, exit.code) {
         (Some(signal), _) => format!("was ended by signal {signal}"),
@@ -310,5 +334,6 @@ fn exited(exit: &Exit) -> Error {
         signal: exit.signal.clone(),
         stderr: exit.stderr.clone(),
         path: exit.path.clone(),
+        blames_config: exit.blames_config(),
     }
 }

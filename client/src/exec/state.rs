@@ -163,8 +163,8 @@ impl RunState {
         }
     }
 
-    /// The error for a thread that is not there: codex began another, which nobody asked for.
-    pub(super) fn not_found(&self) -> Option<ExecError> {
+    /// The error for a thread that is not there, and the id of the other that codex began, which nobody asked for.
+    pub(super) fn not_found(&self) -> Option<(ExecError, String)> {
         let inner = lock(&self.inner);
         let asked = inner.asked.as_ref()?;
         asked.instead.as_ref().map(|instead| {
@@ -172,7 +172,7 @@ impl RunState {
             let message = format!(
                 "there is no thread {id}; codex began the new one {instead} instead, and was ended at once"
             );
-            ExecError::ThreadNotFound { message, thread_id: id.clone() }
+            (ExecError::ThreadNotFound { message, thread_id: id.clone() }, instead.clone())
         })
     }
 

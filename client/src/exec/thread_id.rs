@@ -1,6 +1,7 @@
 //! Whether codex went on with the thread that was asked for. It takes names, too, and begins a new thread where it
 //! knows none.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How much earlier than it was asked for a new thread may seem to have begun.
@@ -8,11 +9,10 @@ const TOLERANCE: Duration = Duration::from_secs(1);
 
 /// Whether `given` is another thread than `asked`, which was asked for at `at`, and no older one of that name.
 pub(super) fn is_new(asked: &str, given: &str, at: SystemTime) -> bool {
-    // What is no UUID is no id of codex.
-    if !is_uuid(given) || given.eq_ignore_ascii_case(asked) {
+    if given.eq_ignore_ascii_case(asked) {
         return false;
     }
-    is_uuid(asked) || began(given).is_some_and(|began| began + TOLERANCE >= at)
+    is_uuid(asked) || began(given).is_none_or(|began| began + TOLERANCE >= at)
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -31,12 +31,56 @@ fn began(uuid: &str) -> Option<SystemTime> {
     (uuid.as_bytes().get(14) == Some(&b'7')).then(|| UNIX_EPOCH + Duration::from_millis(milliseconds))
 }
 
+/// Removes what codex has stored of a thread that it began by mistake: `sessions/YEAR/MONTH/DAY/rollout-...-ID.jsonl`.
+pub(super) fn remove_stored(home: &Path, id: &str) {
+    // The newest folders come last, and it has just begun. Around midnight it may be of the day before.
+    const MOST_FOLDERS: usize = 2;
+    if !is_uuid(id) {
+        return;
+    }
+    let end = format!("-{id}.jsonl");
+    let mut days = vec![home.join("sessions")];
+    for _ in 0..3 {
+        days = days.iter().flat_map(|folder| last(folder, MOST_FOLDERS)).collect();
+    }
+    for file in days.iter().flat_map(|day| entries(day)) {
+        if file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&end)) {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn last(folder: &Path, most: usize) -> Vec<PathBuf> {
+    let mut folders = entries(folder);
+    folders.sort();
+    folders.split_off(folders.len().saturating_sub(most))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const OLD: &str = "01a22686-8b3c-7d62-b71d-09857cc416e4";
     const NEW: &str = "01a22686-8dad-7f71-8af8-afdf96b0f067";
+
+    #[test]
+    fn of_a_thread_that_began_by_mistake_nothing_is_left_and_all_else_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let day = home.path().join("sessions/2026/11/29");
+        std::fs::create_dir_all(home.path().join("sessions/2025/12/31")).unwrap();
+        std::fs::create_dir_all(&day).unwrap();
+        for id in [OLD, NEW] {
+            std::fs::write(day.join(format!("rollout-2026-11-29T10-00-00-{id}.jsonl")), "").unwrap();
+        }
+        remove_stored(home.path(), NEW);
+        remove_stored(home.path(), "");
+        let left = entries(&day);
+        assert!(left.len() == 1 && left[0].to_string_lossy().contains(OLD), "{left:?}");
+    }
 
     #[test]
     fn another_thread_than_the_one_that_was_asked_for_is_new() {
@@ -46,6 +90,6 @@ mod tests {
         assert!(is_new("nope", NEW, between));
         assert!(!is_new("a name", OLD, later), "the thread of that name");
         assert!(!is_new(OLD, &OLD.to_uppercase(), between));
-        assert!(!is_new("thread-9", "thread-1", between), "none of codex");
+        assert!(is_new("thread-9", "thread-1", later), "none whose age could be known");
     }
 }

@@ -71,11 +71,11 @@ impl ThreadState {
         inner.join();
     }
 
-    /// The next place in the queue of the thread, in a home of codex.
+    /// The next place in the queue of the thread, in a home of codex, whose path is absolute.
     pub(super) fn place(&self, home: Option<&Path>) -> Place {
         let mut inner = lock(&self.inner);
-        let home = home.map(|home| home.canonicalize().or_else(|_| std::path::absolute(home)));
-        inner.home = home.and_then(Result::ok).unwrap_or_default();
+        let home = home.map(|home| home.canonicalize().unwrap_or_else(|_| home.to_owned()));
+        inner.home = home.unwrap_or_default();
         inner.join();
         let turns = Arc::clone(&inner.conversation.turns);
         drop(inner);

@@ -9,23 +9,23 @@ use super::{
     Input, SandboxPolicy, ThreadQuery, ThreadSettings, TurnSettings,
 };
 use crate::Error;
+use crate::process::Program;
 
 /// Where the codex is that paths are sent to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Started here: it shares the files, and may run in another folder.
-    Here,
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// Started here by this program: it shares the files, and may run in another folder.
+    Here(&'a dyn Program),
     /// Behind a URL or a transport: its files are its own.
     Elsewhere,
 }
 
-impl Place {
-    /// A path as codex is to have it.
+impl Place<'_> {
+    /// A path as codex is to have it. The program is asked for its folder only where that counts.
     fn put(self, path: &mut String) {
-        if self == Self::Here
+        if let Self::Here(program) = self
             && is_relative(path)
-            && let Ok(absolute) = std::path::absolute(&*path)
-            && let Some(absolute) = absolute.to_str()
+            && let Some(absolute) = program.absolute(Path::new(path)).to_str()
         {
             *path = absolute.to_owned();
         }
@@ -34,7 +34,7 @@ impl Place {
     /// The same for one that codex takes only where it is absolute.
     fn put_absolute(self, name: &str, path: &mut String) -> Result<(), Error> {
         self.put(path);
-        if self == Self::Elsewhere && is_relative(path) {
+        if matches!(self, Self::Elsewhere) && is_relative(path) {
             return Err(Error::InvalidArgument(format!(
                 "{name}: `{path}` is not absolute, and the server runs elsewhere, where this program's folders are not \
                  known; give the whole path that it has there"
@@ -58,7 +58,7 @@ impl Place {
     }
 }
 
-fn put_policy(place: Place, policy: &mut Option<Option<SandboxPolicy>>) -> Result<(), Error> {
+fn put_policy(place: Place<'_>, policy: &mut Option<Option<SandboxPolicy>>) -> Result<(), Error> {
     if let Some(Some(SandboxPolicy::WorkspaceWrite { writable_roots, .. })) = policy {
         place.put_all("options.sandboxPolicy.writableRoots", writable_roots)?;
     }
@@ -74,11 +74,11 @@ fn is_relative(path: &str) -> bool {
 /// Options or an input with paths in them.
 pub(crate) trait Placed: Sized {
     /// The same with its paths as codex is to have them.
-    fn placed(self, place: Place) -> Result<Self, Error>;
+    fn placed(self, place: Place<'_>) -> Result<Self, Error>;
 }
 
 impl Placed for ThreadSettings {
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.cwd);
         place.put_all("options.additionalDirectories", &mut self.additional_directories)?;
         Ok(self)
@@ -86,7 +86,7 @@ impl Placed for ThreadSettings {
 }
 
 impl Placed for TurnSettings {
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.cwd);
         put_policy(place, &mut self.sandbox_policy)?;
         Ok(self)
@@ -94,7 +94,7 @@ impl Placed for TurnSettings {
 }
 
 impl Placed for DefaultSettings {
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.cwd);
         put_policy(place, &mut self.sandbox_policy)?;
         Ok(self)
@@ -102,7 +102,7 @@ impl Placed for DefaultSettings {
 }
 
 impl Placed for ThreadQuery {
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         match &mut self.cwd {
             Some(Some(Folders::One(folder))) => place.put(folder),
             Some(Some(Folders::Several(folders))) => folders.iter_mut().for_each(|folder| place.put(folder)),
@@ -113,7 +113,7 @@ impl Placed for ThreadQuery {
 }
 
 impl Placed for CommandSettings {
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.cwd);
         put_policy(place, &mut self.sandbox_policy)?;
         Ok(self)
@@ -121,21 +121,21 @@ impl Placed for CommandSettings {
 }
 
 impl Placed for ConfigReadSettings {
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.cwd);
         Ok(self)
     }
 }
 
 impl Placed for ConfigWriteSettings {
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.file_path);
         Ok(self)
     }
 }
 
 impl Placed for ConfigBatchSettings {
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.file_path);
         Ok(self)
     }
@@ -143,7 +143,7 @@ impl Placed for ConfigBatchSettings {
 
 impl Placed for Input {
     /// A file that codex is to read and that is not there is an error here: codex would tell the model, and go on.
-    fn placed(mut self, place: Place) -> Result<Self, Error> {
+    fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         let Self::User(items) = &mut self else { return Ok(self) };
         for (at, item) in items.iter_mut().enumerate() {
             let kind = item.get("type").and_then(Value::as_str).unwrap_or_default();
@@ -153,7 +153,7 @@ impl Placed for Input {
             if !path.contains("://") {
                 place.put(path);
             }
-            if is_file && place == Place::Here && !Path::new(&*path).is_file() {
+            if is_file && matches!(place, Place::Here(_)) && !Path::new(&*path).is_file() {
                 return Err(Error::InvalidArgument(format!("input[{at}].path: there is no file {path}")));
             }
         }
@@ -166,7 +166,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::process::Surroundings;
 
+    #[expect(clippy::disallowed_methods, reason = "a test has no caller whose folder it could take")]
     fn here(path: &str) -> String {
         std::path::absolute(path).unwrap().to_string_lossy().into_owned()
     }
@@ -183,10 +185,10 @@ mod tests {
             additional_directories: Some(vec!["beside".to_owned(), "/elsewhere".to_owned()]),
             ..ThreadSettings::default()
         };
-        let placed = settings.clone().placed(Place::Here).unwrap();
+        let placed = settings.clone().placed(Place::Here(&Surroundings::default())).unwrap();
         assert_eq!(placed.cwd, Some(Some(here("sub"))));
         assert_eq!(placed.additional_directories, Some(vec![here("beside"), "/elsewhere".to_owned()]));
-        let placed = policy(&["sub"]).placed(Place::Here).unwrap();
+        let placed = policy(&["sub"]).placed(Place::Here(&Surroundings::default())).unwrap();
         assert_eq!(json!(placed.sandbox_policy), json!(policy(&[&here("sub")]).sandbox_policy));
     }
 
@@ -210,13 +212,16 @@ mod tests {
         let file = json!({ "type": "localImage", "path": "Cargo.toml" });
         let skill = json!({ "type": "skill", "name": "s", "path": "skills/s" });
         let app = json!({ "type": "mention", "name": "a", "path": "app://a" });
-        let Ok(Input::User(items)) = input(json!([file, skill, app])).placed(Place::Here) else {
+        let Ok(Input::User(items)) =
+            input(json!([file, skill, app])).placed(Place::Here(&Surroundings::default()))
+        else {
             panic!("refused")
         };
         let paths: Vec<&str> = items.iter().filter_map(|item| item["path"].as_str()).collect();
         assert_eq!(paths, [&*here("Cargo.toml"), &*here("skills/s"), "app://a"]);
         let missing = json!([{ "type": "text", "text": "x" }, { "type": "localAudio", "path": "none.wav" }]);
-        let error = input(missing.clone()).placed(Place::Here).unwrap_err().to_string();
+        let error =
+            input(missing.clone()).placed(Place::Here(&Surroundings::default())).unwrap_err().to_string();
         assert_eq!(error, format!("input[1].path: there is no file {}", here("none.wav")));
         assert!(input(missing).placed(Place::Elsewhere).is_ok());
     }

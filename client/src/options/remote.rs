@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +25,15 @@ impl ClientSettings {
     ) -> Result<Option<Dial>, Error> {
         self.check_remote(source.is_some())?;
         let Some(url) = &self.url else { return Ok(None) };
-        let environment = surroundings()?.environment;
-        let address = Address::parse(url, || environment.codex_home())?;
+        let surroundings = surroundings()?;
+        let environment = &surroundings.environment;
+        let address = match Address::parse(url, || environment.codex_home())? {
+            Address::Unix(path) => Address::Unix(surroundings.absolute(&path)),
+            address => address,
+        };
         let headers = self.header_list()?;
         let has_authorization = headers.iter().any(|(name, _)| name == "authorization");
-        let bearer = self.bearer(&environment, source, has_authorization)?;
+        let bearer = self.bearer(environment, source, has_authorization)?;
         let named = headers.iter().find(|(name, value)| is_credential(name, value));
         if (bearer.is_some() || named.is_some()) && address.is_exposed() && self.allow_insecure != Some(true)
         {
@@ -51,7 +54,7 @@ impl ClientSettings {
             address,
             bearer,
             headers,
-            trust: Trust::of(self.ca_file.as_ref().map(PathBuf::from), get),
+            trust: Trust::of(self.ca_file.as_deref(), get, |path| surroundings.absolute(path)),
             proxies: Proxies::of(get),
             most_message_bytes: self.most_message_bytes(),
         }))

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::descendants::{descendants, kill, kill_tree};
-use super::stderr::StderrTail;
+use super::stderr::{StderrTail, blames_config};
 use super::{Environment, Executable, limits};
 use crate::{Error, Secrets, lock};
 
@@ -61,6 +61,13 @@ pub struct Exit {
     pub stderr: String,
     /// The program.
     pub path: String,
+}
+
+impl Exit {
+    /// Whether it ended because its configuration does not load.
+    pub fn blames_config(&self) -> bool {
+        self.code.is_some_and(|code| code != 0) && blames_config(&self.stderr)
+    }
 }
 
 /// A running child. When the last clone is dropped it is ended as by [`Process::end`].

@@ -10,6 +10,20 @@ const TAIL_BYTES: usize = 16 * 1024;
 /// How much of the tail goes into an error message.
 const MESSAGE_LINES: usize = 20;
 
+/// Whether a codex that has ended says that its configuration does not load.
+pub(super) fn blames_config(stderr: &str) -> bool {
+    let lines: Vec<&str> = stderr.lines().collect();
+    lines.iter().enumerate().any(|(at, line)| {
+        let Some(why) = line.strip_prefix("Error") else { return false };
+        // A value that is wrong is shown with where it stands.
+        let is_located = lines.get(at + 1).is_some_and(|next| next.starts_with("in `"));
+        why.starts_with(" loading config")
+            || why.ends_with("is no longer supported; remove this setting")
+            || (why.starts_with(": Model provider `") && why.ends_with("` not found"))
+            || (why.starts_with(": ") && is_located)
+    })
+}
+
 /// The last of what a child wrote to stderr.
 #[derive(Default)]
 pub(super) struct StderrTail {
@@ -98,6 +112,23 @@ fn log(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_that_does_not_load_is_known_by_what_codex_says() {
+        for stderr in [
+            "WARNING: x\nError loading config.toml:\n/home/config.toml:1:16: unclosed array, expected `]`",
+            "Error: approval_policy = \"untrusted\" is no longer supported; remove this setting\n\nStack backtrace:",
+            "Error: unknown variant `wrong`, expected one of `read-only`\nin `sandbox_mode`\n\n",
+            "Error: Model provider `nope` not found\n",
+        ] {
+            assert!(blames_config(stderr), "{stderr}");
+        }
+        for stderr in
+            ["", "Error: no rollout found for thread id x", "Error: boom\nin a panic", "config.toml"]
+        {
+            assert!(!blames_config(stderr), "{stderr}");
+        }
+    }
 
     const SECRET: &str = "k33p-this-to-yourself";
 

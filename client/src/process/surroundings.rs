@@ -4,6 +4,7 @@ use std::future::{Future, ready};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
+use futures_util::FutureExt;
 use serde::Deserialize;
 
 use super::Environment;
@@ -25,6 +26,13 @@ pub type Taking = Pin<Box<dyn Future<Output = Result<Surroundings, Error>> + Sen
 pub trait Program: Send + Sync {
     /// How it is now: at once on the thread that makes calls, else as soon as that thread comes to it.
     fn surroundings(&self) -> Taking;
+
+    /// A path as the program means it now. Asked on the thread that makes calls; elsewhere it goes by the folder of the
+    /// process.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        let taken = self.surroundings().now_or_never();
+        taken.and_then(Result::ok).unwrap_or_default().absolute(path)
+    }
 }
 
 /// A program that stays as it is.
@@ -43,7 +51,7 @@ impl Surroundings {
             folder: Option<PathBuf>,
         }
         let taken: Taken = serde_json::from_str(json)
-            .map_err(|error| Error::Spawn(format!("process.env could not be read: {error}")))?;
+            .map_err(|error| Error::InvalidArgument(format!("process.env: could not be read: {error}")))?;
         let variables = taken.variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         Ok(Self { environment: variables.collect(), folder: taken.folder })
     }
@@ -59,6 +67,10 @@ impl Surroundings {
     }
 
     /// A path as the program means it.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the folder of the process counts where the program names none"
+    )]
     pub fn absolute(&self, path: &Path) -> PathBuf {
         let path = match &self.folder {
             Some(folder) => folder.join(path),

@@ -19,7 +19,9 @@ use super::metadata::Metadata;
 use crate::options::{ClientInfo, ClientSettings};
 use crate::process::{ExitWatch, Process, SpawnOptions, Spawned, Surroundings};
 use crate::rpc::{CallOptions, Connection};
-use crate::transport::{Answered, Bounds, Dial, TooMuch, run_carried_lines, run_lines, run_websocket};
+use crate::transport::{
+    Answered, Bounds, Dial, TokenSource, TooMuch, run_carried_lines, run_lines, run_websocket,
+};
 use crate::{Error, SecretSources, Secrets, lock};
 
 /// How long what a dead server had written is read.
@@ -48,9 +50,32 @@ pub(crate) enum Endpoint {
     /// It starts one.
     Process,
     /// By websocket.
-    Dial(Box<Dial>),
+    Dial(Remote),
     /// Over bytes that somebody else carries.
     Bytes(Arc<dyn ByteTransport>),
+}
+
+/// A server that is dialled. What the environment says of the way counts as it is at the call that connects.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    /// The way at the time when the client was made, when what can't work was refused.
+    first: Box<Dial>,
+    /// What gives a token, in the place of one.
+    token: Option<Arc<dyn TokenSource>>,
+}
+
+impl Remote {
+    pub(crate) fn new(first: Dial, token: Option<Arc<dyn TokenSource>>) -> Self {
+        Self { first: Box::new(first), token }
+    }
+
+    /// The way now.
+    fn dial(&self, plan: &Plan, surroundings: &Surroundings) -> Result<Dial, Error> {
+        let dial = plan.settings.dial(|| Ok(surroundings.clone()), self.token.clone())?;
+        let dial = dial.unwrap_or_else(|| Dial::clone(&self.first));
+        plan.secrets.learn(dial.credentials().map(str::to_owned));
+        Ok(dial)
+    }
 }
 
 /// Carries messages over one line, and gives why it ended.
@@ -81,7 +106,7 @@ impl Endpoint {
     /// What must not show in logs and errors.
     pub(crate) fn secret_sources(&self) -> SecretSources<'_> {
         match self {
-            Self::Dial(dial) => dial.secret_sources(),
+            Self::Dial(remote) => remote.first.secret_sources(),
             Self::Process | Self::Bytes(_) => SecretSources::default(),
         }
     }
@@ -104,7 +129,7 @@ impl Endpoint {
     fn name(&self) -> String {
         match self {
             Self::Process => "codex".to_owned(),
-            Self::Dial(dial) => dial.address.to_string(),
+            Self::Dial(remote) => remote.first.address.to_string(),
             Self::Bytes(_) => "the server behind options.transport".to_owned(),
         }
     }
@@ -140,15 +165,17 @@ impl Plan {
     pub(crate) async fn connect(&self, link: &Link) -> Result<(Metadata, LineTask), Error> {
         let timeout = self.settings.connect_timeout();
         let deadline = Instant::now() + timeout;
-        let token = match &self.endpoint {
-            Endpoint::Dial(dial) => {
+        let way = match &self.endpoint {
+            Endpoint::Dial(remote) => {
+                let dial = remote.dial(self, &link.surroundings)?;
                 let token = tokio::time::timeout_at(deadline, dial.token(&self.secrets)).await;
-                token.unwrap_or_else(|_| Err(no_token(timeout)))?
+                Way::Socket(Box::new(dial), token.unwrap_or_else(|_| Err(no_token(timeout)))?)
             }
-            Endpoint::Process | Endpoint::Bytes(_) => None,
+            Endpoint::Process => Way::Process,
+            Endpoint::Bytes(transport) => Way::Bytes(transport),
         };
         let connecting = async {
-            let (mut line, name) = self.open(link, token).await?;
+            let (mut line, name) = self.open(link, way).await?;
             let metadata = tokio::select! {
                 shaken = self.shake_hands(&link.connection, &name) => shaken?,
                 why = &mut line => return Err(self.dropped(ended(why))),
@@ -160,15 +187,15 @@ impl Plan {
     }
 
     /// Gives the line, and what the server is called in messages.
-    async fn open(&self, link: &Link, token: Option<HeaderValue>) -> Result<(LineTask, String), Error> {
+    async fn open(&self, link: &Link, way: Way<'_>) -> Result<(LineTask, String), Error> {
         let (outgoing, to_send) = mpsc::unbounded_channel();
         let answered = Answered::default();
         let most_message_bytes = self.settings.most_message_bytes();
         let bounds = Bounds { most_message_bytes, answered: answered.clone() };
         let (inbound, closing) = (Arc::clone(&link.connection), link.closing.clone());
         let mut name = self.name();
-        let line = match &self.endpoint {
-            Endpoint::Process => {
+        let line = match way {
+            Way::Process => {
                 let (executable, environment) =
                     locate(&self.settings, &link.surroundings, &self.search_from)?;
                 name = executable.path.display().to_string();
@@ -184,12 +211,12 @@ impl Plan {
                 let lines = run_lines(stdin, stdout, to_send, ending.clone(), bounds, inbound);
                 tokio::spawn(until_exit(exit, ending, lines, name.clone()).in_current_span())
             }
-            Endpoint::Dial(dial) => {
+            Way::Socket(dial, token) => {
                 let socket = dial.open(token, &answered, &self.secrets).await?;
                 let frames = run_websocket(socket, to_send, closing, self.settings.keep_alive(), inbound);
                 tokio::spawn(async move { Error::Lost(frames.await) }.in_current_span())
             }
-            Endpoint::Bytes(transport) => {
+            Way::Bytes(transport) => {
                 let (reader, writer) = transport.open()?;
                 let run = async move {
                     Error::Lost(
@@ -242,6 +269,13 @@ impl Plan {
         };
         Error::Timeout { message, method: Some("initialize".to_owned()), timeout_ms, path }
     }
+}
+
+/// One way to the server.
+enum Way<'a> {
+    Process,
+    Socket(Box<Dial>, Option<HeaderValue>),
+    Bytes(&'a Arc<dyn ByteTransport>),
 }
 
 /// What is said of a token source that has given nothing in time.

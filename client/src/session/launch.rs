@@ -42,6 +42,7 @@ pub(crate) fn arguments(plan: &Plan) -> Vec<OsString> {
 }
 
 pub(crate) fn exited(exit: Exit) -> Error {
+    let blames_config = exit.blames_config();
     let Exit { code, signal, stderr, path } = exit;
     let how = match (code, &signal) {
         (Some(code), _) => format!("exited with code {code}"),
@@ -49,7 +50,7 @@ pub(crate) fn exited(exit: Exit) -> Error {
         (None, None) => "ended".to_owned(),
     };
     let message = with_stderr(format!("codex at {path} {how}"), &stderr);
-    Error::ServerExited { message, code, signal, stderr, path }
+    Error::ServerExited { message, code, signal, stderr, path, blames_config }
 }
 
 pub(crate) fn with_stderr(message: String, stderr: &str) -> String {

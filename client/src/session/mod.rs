@@ -18,7 +18,7 @@ pub use events::{ConnectionEvent, Observer};
 pub use logins::{LoginEnd, Logins};
 pub use metadata::Metadata;
 
-pub(crate) use endpoint::{Endpoint, Plan};
+pub(crate) use endpoint::{Endpoint, Plan, Remote};
 pub(crate) use events::Events;
 pub(crate) use launch::{exited, locate, with_stderr};
 pub(crate) use overload::retry_overload;

@@ -121,15 +121,20 @@ impl Dial {
 
     /// What must not show in logs and errors, as far as it is known before a connection.
     pub(crate) fn secret_sources(&self) -> SecretSources<'_> {
+        SecretSources {
+            headers: self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).collect(),
+            credentials: self.credentials().collect(),
+            ..SecretSources::default()
+        }
+    }
+
+    /// The token, where it is known, and the passwords of proxies.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &str> {
         let token = match &self.bearer {
             Some(Bearer::Given(token)) => Some(token.as_str()),
             Some(Bearer::Asked(_)) | None => None,
         };
-        SecretSources {
-            headers: self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).collect(),
-            credentials: token.into_iter().chain(self.proxies.passwords()).collect(),
-            ..SecretSources::default()
-        }
+        token.into_iter().chain(self.proxies.passwords())
     }
 
     async fn stream(&self, signs: &Arc<Signs>, answered: &Answered) -> Result<Stream, Error> {

@@ -34,16 +34,21 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// What the variables that `get` gives say, with `ca_file` beside it.
-    pub fn of(ca_file: Option<PathBuf>, get: impl Fn(&str) -> Option<String>) -> Self {
+    /// What the variables that `get` gives say, with `ca_file` beside it. `absolute` says where their paths begin.
+    pub fn of(
+        ca_file: Option<&str>,
+        get: impl Fn(&str) -> Option<String>,
+        absolute: impl Fn(&Path) -> PathBuf,
+    ) -> Self {
         let get = |name| get(name).filter(|value| !value.is_empty());
+        let file = |name| get(name).map(|file| absolute(Path::new(&file)));
         let folders = get("SSL_CERT_DIR").unwrap_or_default();
         let folders = std::env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty());
         Self {
-            ca_file,
-            extra_file: get("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
-            cert_file: get("SSL_CERT_FILE").map(PathBuf::from),
-            cert_dirs: folders.collect(),
+            ca_file: ca_file.map(|file| absolute(Path::new(file))),
+            extra_file: file("NODE_EXTRA_CA_CERTS"),
+            cert_file: file("SSL_CERT_FILE"),
+            cert_dirs: folders.map(|folder| absolute(&folder)).collect(),
         }
     }
 
@@ -109,8 +114,30 @@ fn system() -> CertificateResult {
     found
 }
 
-/// The store of the system. It asks the environment first, behind a lock that setting it takes as well.
-#[cfg(not(all(unix, not(target_os = "macos"))))]
+/// The keychains: what the user has set goes before what the administrator has, and that before the system's.
+#[cfg(target_os = "macos")]
+fn system() -> CertificateResult {
+    use security_framework::trust_settings::{Domain, TrustSettings, TrustSettingsForCertificate as Trusted};
+    let mut known = std::collections::BTreeMap::new();
+    for domain in [Domain::User, Domain::Admin, Domain::System] {
+        let settings = TrustSettings::new(domain);
+        // Where nobody has set anything that is an error, too.
+        let Ok(certificates) = settings.iter() else { continue };
+        for certificate in certificates {
+            let Ok(trusted) = settings.tls_trust_settings_for_certificate(&certificate) else { continue };
+            // One without a word on it is trusted.
+            known.entry(certificate.to_der()).or_insert(trusted.unwrap_or(Trusted::TrustRoot));
+        }
+    }
+    let mut found = CertificateResult::default();
+    let trusted = |trusted: &Trusted| matches!(trusted, Trusted::TrustRoot | Trusted::TrustAsRoot);
+    let roots = known.into_iter().filter(|(_, how)| trusted(how)).map(|(der, _)| der.into());
+    found.certs.extend(roots);
+    found
+}
+
+/// The store of the system. It asks the environment first, which nothing can change meanwhile on Windows.
+#[cfg(windows)]
 fn system() -> CertificateResult {
     rustls_native_certs::load_native_certs()
 }

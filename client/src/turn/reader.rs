@@ -1,5 +1,6 @@
 //! A cursor over a log.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::event_log::EventLog;
@@ -16,6 +17,8 @@ pub struct EventReader {
     kind: ReaderKind,
     /// From where to where the last batch went.
     batch: Mutex<(Cursor, Cursor)>,
+    /// Whether it has come to its end.
+    is_over: AtomicBool,
 }
 
 impl EventReader {
@@ -26,7 +29,7 @@ impl EventReader {
         kind: ReaderKind,
         start: Cursor,
     ) -> Self {
-        Self { log, stalled, id, kind, batch: Mutex::new((start, start)) }
+        Self { log, stalled, id, kind, batch: Mutex::new((start, start)), is_over: AtomicBool::new(false) }
     }
 
     /// Leaves; what only this reader kept alive is freed. False if it had left before.
@@ -40,6 +43,11 @@ impl EventReader {
         // Whoever waits on this reader must learn that there is nothing to wait for.
         self.log.wake();
         true
+    }
+
+    /// Whether everything was given.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 
     /// Where the reader stands whose user has handled this many of the last batch.
@@ -95,6 +103,7 @@ impl Source for EventReader {
             return Next::Batch(batch);
         }
         if let Some(end) = &inner.end {
+            self.is_over.store(true, Ordering::Relaxed);
             return match &end.error {
                 Some(error) if !end.is_told || self.hides_failure() => Next::Failed(error.clone()),
                 _ => Next::End,

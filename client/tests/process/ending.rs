@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use codex_client::Error;
-use codex_client::process::{Executable, FindOptions, Process, find_codex};
+use codex_client::process::{Executable, FindOptions, Process, Surroundings, find_codex};
 use serde_json::{Value, json};
 
 use crate::rig::{Child, LONG, folder, link, options, within};
@@ -112,7 +112,7 @@ async fn a_program_that_cannot_be_started_is_named() {
     std::fs::write(&path, "text").unwrap();
     let mut options = options(&json!({}));
     options.executable = Executable { path: path.clone(), path_folder: None };
-    let Err(Error::Spawn(message)) = Process::spawn(options) else { panic!("it is no program") };
+    let Err(Error::Start { message, .. }) = Process::spawn(options) else { panic!("it is no program") };
     assert!(message.contains(path.to_str().unwrap()), "{message}");
 }
 
@@ -126,6 +126,7 @@ async fn p9_paths_with_spaces_and_other_letters_work() {
     let mut options = options(&json!({ "start": [{ "line": { "cwd": "$cwd" } }] }));
     options.executable = find_codex(&FindOptions {
         codex_path: Some(("codexPath", &path)),
+        surroundings: &Surroundings::default(),
         environment: &options.environment,
         search_from: &[],
     })

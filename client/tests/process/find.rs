@@ -276,6 +276,17 @@ fn a_small_script_that_starts_something_else_is_taken_as_it_is() {
 }
 
 #[test]
+fn a_script_that_does_more_than_start_the_launcher_is_taken_as_it_is() {
+    let place = Place::new();
+    let (launcher, native) = place.installed("prefix");
+    let start = format!("exec node '{}' \"$@\"\n", launcher.display());
+    let script = place.shim("wrapper", &format!("#!/bin/sh\nexport RUST_LOG=debug\n{start}"));
+    assert_eq!(place.find(&by_option(&script)).unwrap(), plain(script));
+    let script = place.shim("starter", &format!("#!/bin/sh\n# Nothing else.\n\n{start}"));
+    assert_eq!(place.find(&by_option(&script)).unwrap(), native);
+}
+
+#[test]
 fn p3_of_an_archive_its_unpacked_twin_is_used() {
     let place = Place::new();
     place.file("app.asar", "an archive");

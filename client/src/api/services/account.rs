@@ -53,7 +53,9 @@ impl Codex {
 
     /// Logs in with an API key. Wire: `account/login/start`.
     pub async fn login_api_key(&self, key: &str) -> Result<(), Error> {
-        if key.trim().is_empty() {
+        // What was read from a file ends in a newline.
+        let key = key.trim();
+        if key.is_empty() {
             return Err(Error::InvalidArgument("key is empty; it must be an API key".to_owned()));
         }
         self.core.secrets.learn([key.to_owned()]);

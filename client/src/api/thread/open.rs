@@ -1,6 +1,6 @@
 //! How a thread is opened: started, resumed, forked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -110,8 +110,9 @@ impl Codex {
             self.core.place().known("options.cwd", folder)?;
         }
         let given = given.or_else(|| self.core.settings.cwd.clone());
+        let folder = Path::new(given.as_deref().unwrap_or("."));
         let query = ThreadQuery {
-            cwd: Some(Some(Folders::Several(names_of(Path::new(given.as_deref().unwrap_or(".")))))),
+            cwd: Some(Some(Folders::Several(names_of(self.core.absolute(folder))))),
             limit: Some(Some(1)),
             sort_key: Some(Some(ThreadSortKey::UpdatedAt)),
             sort_direction: Some(Some(SortDirection::Desc)),
@@ -211,8 +212,7 @@ impl Thread {
 }
 
 /// The names that a folder may have been given by: the server compares them as text.
-fn names_of(folder: &Path) -> Vec<String> {
-    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+fn names_of(absolute: PathBuf) -> Vec<String> {
     let mut names = vec![absolute.to_string_lossy().into_owned()];
     if let Ok(real) = absolute.canonicalize() {
         let real = real.to_string_lossy();

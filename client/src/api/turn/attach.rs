@@ -86,7 +86,10 @@ impl Thread {
             }
         };
         let answer = tokio::time::timeout(options.timeout, resume).await.unwrap_or_else(|_| {
-            Err(Error::Spawn(format!("thread {} has begun a turn but is not on disk", self.id())))
+            let timeout_ms = u64::try_from(options.timeout.as_millis()).unwrap_or(u64::MAX);
+            let message =
+                format!("thread {} has begun a turn but was not on disk within {timeout_ms} ms", self.id());
+            Err(Error::Timeout { message, method: Some("thread/resume".to_owned()), timeout_ms, path: None })
         })?;
         self.shared.restored(session.number, &answer, heard);
         let ask = |method, params: String| session.connection.request(method, Some(&params), options);

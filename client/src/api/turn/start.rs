@@ -59,7 +59,7 @@ impl Work {
         }
     }
 
-    fn placed(self, place: Place) -> Result<Self, Error> {
+    fn placed(self, place: Place<'_>) -> Result<Self, Error> {
         Ok(match self {
             Self::Input(input, settings) => {
                 Self::Input(input.placed(place)?, Box::new(settings.placed(place)?))

@@ -160,6 +160,12 @@ impl TurnReader {
 
     /// Leaves. If nobody else reads the turn or waits for it, it is interrupted, unless it is to be left running.
     pub async fn leave(&self, leave_running: bool) -> Result<(), Error> {
+        if !self.reader.is_over()
+            && let Some(core) = self.core.upgrade()
+        {
+            // Whoever broke off may ask where it stood.
+            core.keep(&self.state);
+        }
         let last = self.reader.close() && self.state.is_abandoned();
         if last && !leave_running && self.state.end().is_none() {
             return interrupt(&self.connection, &self.state).await;
