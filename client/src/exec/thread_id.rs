@@ -61,6 +61,7 @@ fn last(folder: &Path, most: usize) -> Vec<PathBuf> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has no caller whose folder it could take")]
 mod tests {
     use super::*;
 

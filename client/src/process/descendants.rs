@@ -114,6 +114,7 @@ mod tests {
     use super::*;
 
     /// A child, and the process id of a grandchild.
+    #[expect(clippy::disallowed_methods, reason = "a test is a process of its own")]
     fn family() -> (Child, u32) {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 600 & echo $!; wait"]).stdout(Stdio::piped());

@@ -15,6 +15,7 @@ use tokio::process::{ChildStdin, ChildStdout};
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// The executable, which lies where cargo put this test; built where it is missing.
+#[allow(clippy::disallowed_methods, reason = "nobody sets variables here")]
 pub(crate) fn executable() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
