@@ -1,6 +1,7 @@
 'use strict'
 
 // The classes are native, but for the one that a program makes: it says to which evaluation of this package it belongs.
+const { doctor } = require('./glue/doctor.js')
 const { classes } = require('./glue/errors.js')
 const native = require('./glue/native.js')
 const { exportThread, importThread } = require('./glue/rollout.js')
@@ -10,10 +11,20 @@ const { defineTool } = require('./glue/tools.js')
 
 /** A client, which belongs to this evaluation of the package. */
 class Codex extends native.Codex {
-  /** @param {unknown} [options] */
+  /** @type {Record<string, any>} */
+  #options
+
+  /** @param {any} [options] */
   constructor(options) {
     super(options, evaluation.id)
+    this.#options = { ...options }
     own(this)
+  }
+
+  /** @param {{ signal?: AbortSignal }} [options] */
+  async doctor(options = {}) {
+    const client = () => new Codex({ ...this.#options, logger: undefined, handlers: undefined })
+    return doctor(this, this.#options, client, options)
   }
 }
 // Its own, so that whoever looks at it or replaces one finds them here.

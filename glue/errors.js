@@ -1,6 +1,7 @@
 'use strict'
 
 const { inspect, types } = require('node:util')
+const { hintOf } = require('./hints.js')
 
 /**
  * Every error of this package.
@@ -16,6 +17,11 @@ class CodexError extends Error {
     const { cause, ...own } = fields
     super(message, cause === undefined ? undefined : { cause })
     Object.assign(this, own)
+  }
+
+  /** What to do about it, where there is more to say than the message does. */
+  get hint() {
+    return hintOf(/** @type {any} */ (this).code)
   }
 
   /**
