@@ -355,7 +355,7 @@ export type ReadThreadOptions = ReadSettings
 export type StreamOptions = ReaderSettings
 
 /** Options of `Turn.steps`. */
-export type StepOptions = Omit<ReaderSettings, 'coalesce'>
+export type StepOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
 
 /** Options of `Turn.interrupt`. */
 export type InterruptOptions = InterruptSettings
@@ -387,7 +387,7 @@ export interface CancelledTurn {
 }
 
 /** Options of `Turn.text`. */
-export type TextOptions = Omit<ReaderSettings, 'coalesce'>
+export type TextOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
 
 /** Options of `serverRequests`, and of `notifications`. */
 export interface ObserverOptions {
@@ -424,7 +424,13 @@ export interface Metadata {
 }
 
 /** A notification that belongs to a turn, told apart by `method`. A newer codex may send others: they come as they are. */
-export type TurnEvent = Protocol.Notification
+export type TurnEvent = Protocol.Notification & {
+  /**
+   * How many events of the turn there are up to this one: the same for all readers of the turn, and for
+   * `stream({ after })`. Of joined deltas it is the number of the last.
+   */
+  readonly seq: number
+}
 
 /** What came of a turn; `Parsed` is what its `outputSchema` makes of the final message. */
 export interface TurnResult<Parsed = unknown> {
@@ -1395,6 +1401,12 @@ export interface ReaderSettings {
    * @default true
    */
   coalesce?: boolean
+  /**
+   * The number of an event, its `seq`, which is the last that is known: the reader begins after it.
+   *
+   * @default 0: with the turn's first event
+   */
+  after?: number
   /**
    * Whether the turn goes on when the reader leaves before its end and nobody else follows it.
    *
@@ -2403,6 +2415,9 @@ export declare class Turn<Parsed = unknown> {
    * While the reader is behind, adjacent text deltas of one item are joined into one event. With
    * `{coalesce: false}` each comes as the server sent it.
    *
+   * Each has a number, `seq`, the same for all readers: of joined ones, that of the last. `{after: seq}` begins
+   * behind the event of that number, also where another reader got it, and after the turn has ended.
+   *
    * Leaving the loop early interrupts the turn, unless somebody else reads it or waits for its result, or
    * `{leaveRunning: true}` was given.
    */
@@ -2436,6 +2451,11 @@ export declare class Turn<Parsed = unknown> {
    * when this object is gone. A reader has a `continuation()` of its own.
    */
   continuation(): TurnContinuation
+  /**
+   * How many bytes of memory the events take that are kept for readers, as long as this object is: in proportion to
+   * their text.
+   */
+  get keptBytes(): number
   /**
    * Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
    *

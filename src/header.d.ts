@@ -355,7 +355,7 @@ export type ReadThreadOptions = ReadSettings
 export type StreamOptions = ReaderSettings
 
 /** Options of `Turn.steps`. */
-export type StepOptions = Omit<ReaderSettings, 'coalesce'>
+export type StepOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
 
 /** Options of `Turn.interrupt`. */
 export type InterruptOptions = InterruptSettings
@@ -387,7 +387,7 @@ export interface CancelledTurn {
 }
 
 /** Options of `Turn.text`. */
-export type TextOptions = Omit<ReaderSettings, 'coalesce'>
+export type TextOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
 
 /** Options of `serverRequests`, and of `notifications`. */
 export interface ObserverOptions {
@@ -424,7 +424,13 @@ export interface Metadata {
 }
 
 /** A notification that belongs to a turn, told apart by `method`. A newer codex may send others: they come as they are. */
-export type TurnEvent = Protocol.Notification
+export type TurnEvent = Protocol.Notification & {
+  /**
+   * How many events of the turn there are up to this one: the same for all readers of the turn, and for
+   * `stream({ after })`. Of joined deltas it is the number of the last.
+   */
+  readonly seq: number
+}
 
 /** What came of a turn; `Parsed` is what its `outputSchema` makes of the final message. */
 export interface TurnResult<Parsed = unknown> {

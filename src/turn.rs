@@ -35,6 +35,10 @@ impl ObjectFinalize for Turn {
     }
 }
 
+fn only_stream(env: &Env, option: &str) -> napi::Error {
+    to_js(env, &codex_client::Error::InvalidArgument(format!("options.{option}: only stream() takes it")))
+}
+
 /// What a reader of a turn gives.
 #[derive(Clone, Copy)]
 enum What {
@@ -61,6 +65,9 @@ impl Turn {
     ///
     /// While the reader is behind, adjacent text deltas of one item are joined into one event. With
     /// `{coalesce: false}` each comes as the server sent it.
+    ///
+    /// Each has a number, `seq`, the same for all readers: of joined ones, that of the last. `{after: seq}` begins
+    /// behind the event of that number, also where another reader got it, and after the turn has ended.
     ///
     /// Leaving the loop early interrupts the turn, unless somebody else reads it or waits for its result, or
     /// `{leaveRunning: true}` was given.
@@ -129,6 +136,13 @@ impl Turn {
         Hooks::of(env)?.continuation(env, this.object.to_unknown(), none)
     }
 
+    /// How many bytes of memory the events take that are kept for readers, as long as this object is: in proportion to
+    /// their text.
+    #[napi(getter)]
+    pub fn kept_bytes(&self) -> f64 {
+        self.turn.kept_bytes() as f64
+    }
+
     /// Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
     ///
     /// @throws {TurnFailedError} the turn ended with status `failed`; it carries the partial result
@@ -194,12 +208,16 @@ impl Turn {
             (What::Events, _) => ReaderKind::JoinedEvents,
             (What::Text, None) => ReaderKind::Text,
             (What::Steps, None) => ReaderKind::Steps,
-            (What::Text | What::Steps, Some(_)) => {
-                let why = "options.coalesce: only stream() takes it";
-                return Err(to_js(env, &codex_client::Error::InvalidArgument(why.to_owned())));
-            }
+            (What::Text | What::Steps, Some(_)) => return Err(only_stream(env, "coalesce")),
         };
-        let reader = turn_reader_object(env, self.turn.reader(kind))?;
+        let reader = match (what, settings.after) {
+            (_, None) => self.turn.reader(kind),
+            (What::Events, Some(seq)) => {
+                self.turn.reader_after(kind, seq).map_err(|error| to_js(env, &error))?
+            }
+            (What::Text | What::Steps, Some(_)) => return Err(only_stream(env, "after")),
+        };
+        let reader = turn_reader_object(env, reader)?;
         let mut how = Object::new(env)?;
         how.set_named_property("text", kind == ReaderKind::Text)?;
         how.set_named_property("leaveRunning", settings.leave_running.unwrap_or(false))?;
