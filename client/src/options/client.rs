@@ -4,12 +4,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Variables, present, variables};
+use super::wire_fields::{INITIALIZE, INITIALIZE_CAPABILITIES};
+use super::{HandedOn, Variables, present, variables};
 use crate::Error;
 
 /// How a client finds, starts and speaks to codex.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ClientSettings {
     /// Where a server runs that is to be used, in place of one that is started: `ws://HOST:PORT`, `wss://HOST`,
@@ -151,6 +152,50 @@ pub struct ClientSettings {
     /// @default 'info'
     #[serde(deserialize_with = "present")]
     pub log_level: Option<LogLevel>,
+    /// What else the protocol has for `initialize`.
+    #[serde(skip)]
+    #[cfg_attr(test, ts(skip))]
+    pub handed_on: HandedOn,
+}
+
+super::hands_on!(ClientSettings, &[INITIALIZE], &[]);
+
+impl ClientSettings {
+    /// The capabilities that the client tells in the handshake.
+    pub(crate) fn capabilities(&self) -> Map<String, Value> {
+        let mut capabilities = Map::new();
+        capabilities.insert("experimentalApi".to_owned(), self.experimental_api.unwrap_or(true).into());
+        let methods = self.opt_out_notification_methods.clone().unwrap_or_default();
+        capabilities.insert("optOutNotificationMethods".to_owned(), methods.into());
+        let given = [&self.handed_on.fields, &self.handed_on.extra].map(|fields| fields.get("capabilities"));
+        for (name, value) in given.into_iter().flatten().filter_map(Value::as_object).flatten() {
+            capabilities.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        capabilities
+    }
+
+    /// Refuses capabilities that are none, and those that have an option of their own.
+    fn check_capabilities(&self) -> Result<(), Error> {
+        let Some(given) = self.handed_on.fields.get("capabilities") else { return Ok(()) };
+        let wrong = |place: &str, why: String| Err(Error::InvalidArgument(format!("options.{place}: {why}")));
+        let Value::Object(given) = given else {
+            return wrong("capabilities", "must be an object of capabilities of the protocol".to_owned());
+        };
+        for name in given.keys().map(String::as_str) {
+            let place = format!("capabilities.{name}");
+            if matches!(name, "experimentalApi" | "optOutNotificationMethods") {
+                return wrong(
+                    &place,
+                    format!("is an option of its own; give `{name}` beside `capabilities`"),
+                );
+            }
+            if !INITIALIZE_CAPABILITIES.contains(&name) {
+                let why = "is no capability of this codex; one of a newer codex goes into `extra`";
+                return wrong(&place, format!("{why}: {{capabilities: {{{name}: ...}}}}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Who a client is.
@@ -212,6 +257,7 @@ impl ClientSettings {
         if self.max_in_flight.is_some_and(|most| !(1..=MOST_IN_FLIGHT).contains(&most)) {
             return wrong("maxInFlight", "must be from 1 to 128");
         }
+        self.check_capabilities()?;
         super::not_empty(&[
             ("url", self.url.as_deref()),
             ("token", self.token.as_deref()),

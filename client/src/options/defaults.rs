@@ -1,16 +1,17 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::wire_fields::THREAD_SETTINGS_UPDATE;
 use super::{
-    ApprovalMode, ApprovalPolicy, ApprovalsReviewer, Maybe, Personality, ReasoningSummary, SandboxMode,
-    SandboxPolicy, ThreadSettings, TurnSettings, exclusive, present,
+    ApprovalMode, ApprovalPolicy, ApprovalsReviewer, HandedOn, Maybe, Personality, ReasoningSummary,
+    SandboxMode, SandboxPolicy, ThreadSettings, TurnSettings, exclusive, present,
 };
 use crate::Error;
 
 /// Settings for the later turns of a thread. What is left out stays as it is, and so does what is null, but for the
 /// service tier: null is the default one.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DefaultSettings {
     /// Model name.
@@ -46,7 +47,18 @@ pub struct DefaultSettings {
     /// Service tier of the model provider.
     #[serde(deserialize_with = "present")]
     pub service_tier: Maybe<String>,
+    /// How the agent works with the user: `plan` has it make a plan and change nothing, `default` is as always. In full it
+    /// has a model, an effort and instructions of its own.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "Protocol.ModeKind | Protocol.CollaborationMode | null"))]
+    pub collaboration_mode: Maybe<Value>,
+    /// What else the protocol has for `thread/settings/update`.
+    #[serde(skip)]
+    #[cfg_attr(test, ts(skip))]
+    pub handed_on: HandedOn,
 }
+
+super::hands_on!(DefaultSettings, &[THREAD_SETTINGS_UPDATE], &["threadId"]);
 
 impl DefaultSettings {
     /// The parameters of `thread/settings/update` beside the thread.
@@ -56,10 +68,16 @@ impl DefaultSettings {
             ("approvalMode", self.approval_mode.is_some()),
             ("approvalsReviewer", self.approvals_reviewer.is_some()),
         )?;
+        for (name, given) in
+            [("sandbox", self.sandbox.is_some()), ("sandboxPolicy", self.sandbox_policy.is_some())]
+        {
+            exclusive("options", (name, given), ("permissions", self.handed_on.has("permissions")))?;
+        }
         let turn = self.as_turn();
         turn.check()?;
         let mut wire = turn.wire(thread);
         super::thread::put(&mut wire, "approvalsReviewer", &self.approvals_reviewer);
+        self.handed_on.put(&mut wire, THREAD_SETTINGS_UPDATE);
         Ok(wire)
     }
 
@@ -75,6 +93,7 @@ impl DefaultSettings {
             approval_policy: self.approval_policy.clone(),
             personality: self.personality,
             service_tier: self.service_tier.clone(),
+            collaboration_mode: self.collaboration_mode.clone(),
             ..TurnSettings::default()
         }
     }

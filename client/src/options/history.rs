@@ -2,12 +2,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::thread::wire_enum;
-use super::{Maybe, present};
+use super::wire_fields::THREAD_LIST;
+use super::{HandedOn, Maybe, present};
 use crate::Error;
 
 /// Which stored threads are listed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ThreadQuery {
     /// Whether the archived threads are listed instead of the others.
@@ -51,7 +52,13 @@ pub struct ThreadQuery {
     /// Only threads whose title holds this text.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub search_term: Maybe<String>,
+    /// What else the protocol has for `thread/list`.
+    #[serde(skip)]
+    #[cfg_attr(test, ts(skip))]
+    pub handed_on: HandedOn,
 }
+
+super::hands_on!(ThreadQuery, &[THREAD_LIST], &[]);
 
 /// Which turns of a thread are listed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -192,7 +199,9 @@ impl ThreadQuery {
     /// The parameters of `thread/list`.
     pub(crate) fn wire(&self) -> Result<Map<String, Value>, Error> {
         check_limit(&self.limit)?;
-        fields(self)
+        let mut wire = object(Self::serialize(self, serde_json::value::Serializer))?;
+        self.handed_on.put(&mut wire, THREAD_LIST);
+        Ok(wire)
     }
 }
 
@@ -226,7 +235,11 @@ fn check_limit(limit: &Maybe<u32>) -> Result<(), Error> {
 
 /// Options whose fields are those of the wire.
 pub(crate) fn fields<T: Serialize>(options: &T) -> Result<Map<String, Value>, Error> {
-    match serde_json::to_value(options) {
+    object(serde_json::to_value(options))
+}
+
+fn object(options: Result<Value, serde_json::Error>) -> Result<Map<String, Value>, Error> {
+    match options {
         Ok(Value::Object(fields)) => Ok(fields),
         other => Err(Error::InvalidArgument(format!("options: can't be sent: {other:?}"))),
     }

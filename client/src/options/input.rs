@@ -90,6 +90,11 @@ const KINDS: &str = "a string, or one or more items of type text, image, localIm
                      or one of type external";
 
 impl Input {
+    /// No word: codex goes on with what it has.
+    pub(crate) fn nothing() -> Self {
+        Self::User(Vec::new())
+    }
+
     /// The error for no input at all.
     pub fn missing() -> Error {
         Error::InvalidArgument(format!("input is missing; it takes {KINDS}"))

@@ -38,6 +38,7 @@ impl ThreadSettings {
             network_access: self.network_access,
             web_search: self.web_search,
             tools: self.tools,
+            handed_on: self.handed_on.of_opening(),
             ..Self::default()
         }
     }
@@ -59,6 +60,7 @@ impl ThreadSettings {
             network_access: self.network_access.or(opened.network_access),
             web_search: self.web_search.or(opened.web_search),
             tools: self.tools.or(opened.tools),
+            handed_on: self.handed_on.or(opened.handed_on),
             ..self
         }
     }

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod defaults;
 mod goal;
+mod handed_on;
 mod history;
 mod input;
 mod lasting;
@@ -21,18 +22,23 @@ mod thread;
 mod turn;
 #[cfg(test)]
 mod types;
+mod unknown;
 mod variables;
+mod wire_fields;
 
 pub use account::{AccountSettings, LoginWaitSettings};
 pub use argument::parse_argument;
 pub use calls::{
-    InterruptSettings, NotificationSettings, ObserverSettings, ReadSettings, ReaderSettings, RequestSettings,
+    CloseSettings, InterruptSettings, NotificationSettings, ObserverSettings, ReadSettings, ReaderSettings,
+    RequestSettings, SteerSettings, TextSettings,
 };
 pub use client::{ClientInfo, ClientSettings, LogLevel};
 pub use command::{CommandSettings, TerminalSize};
 pub use config::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings, MergeStrategy};
 pub use defaults::DefaultSettings;
 pub use goal::{GoalSettings, GoalStatus};
+pub use handed_on::HandedOn;
+pub(crate) use handed_on::hands_on;
 pub(crate) use history::fields;
 pub use history::{
     Folders, ItemQuery, ModelQuery, SortDirection, ThreadQuery, ThreadSortKey, ThreadSourceKind,
@@ -50,12 +56,14 @@ pub use thread::{
     WebSearch,
 };
 pub use turn::{ReasoningSummary, SandboxPolicy, TurnSettings};
+pub use unknown::Call;
 pub(crate) use variables::{Variables, nullable_variables, variables, wire_variables};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::Error;
+use unknown::unknown_name;
 
 /// A field of the wire that may be left out (`None`), null, or a value.
 pub type Maybe<T> = Option<Option<T>>;
@@ -72,6 +80,16 @@ pub fn parse_beside<T: DeserializeOwned + Default>(
     what: &str,
     beside: &[&str],
 ) -> Result<T, Error> {
+    parse_for(Call::Other, json, what, beside)
+}
+
+/// The same for a call that takes less than the type of its options has.
+pub fn parse_for<T: DeserializeOwned + Default>(
+    call: Call,
+    json: Option<&str>,
+    what: &str,
+    beside: &[&str],
+) -> Result<T, Error> {
     let Some(json) = json else { return Ok(T::default()) };
     // A struct could be read from an array as well, which nobody means.
     if !json.trim_start().starts_with('{') {
@@ -83,15 +101,17 @@ pub fn parse_beside<T: DeserializeOwned + Default>(
     }
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let place = if path == "." { what.to_owned() } else { format!("{what}.{path}") };
+        let mut path = error.path().to_string();
         let mut why = no_word::<T>(json, error.path()).unwrap_or_else(|| in_words(error.inner()));
         if SECRET.iter().any(|name| path.starts_with(name)) {
             why = without_string(why);
         }
-        if why.starts_with(&format!("unknown field `{path}`")) {
-            why.extend(beside.iter().map(|name| format!(", `{name}`")));
+        if let Some((name, told)) = unknown_name(&why, call, beside)
+            && (path == "." || path == name)
+        {
+            (path, why) = (name, told);
         }
+        let place = if path == "." { what.to_owned() } else { format!("{what}.{path}") };
         Error::InvalidArgument(format!("{place}: {why}"))
     })
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     CommandSettings, ConfigBatchSettings, ConfigReadSettings, ConfigWriteSettings, DefaultSettings, Folders,
-    Input, SandboxPolicy, ThreadQuery, ThreadSettings, TurnSettings,
+    HandedOn, Input, SandboxPolicy, ThreadQuery, ThreadSettings, TurnSettings,
 };
 use crate::Error;
 use crate::process::Program;
@@ -77,9 +77,22 @@ pub(crate) trait Placed: Sized {
     fn placed(self, place: Place<'_>) -> Result<Self, Error>;
 }
 
+/// The roots among what is handed on: codex takes absolute ones alone.
+fn put_roots(place: Place, handed_on: &mut HandedOn) -> Result<(), Error> {
+    const ROOTS: &str = "runtimeWorkspaceRoots";
+    let Some(Value::Array(roots)) = handed_on.fields.get_mut(ROOTS) else { return Ok(()) };
+    for (at, root) in roots.iter_mut().enumerate() {
+        if let Value::String(path) = root {
+            place.put_absolute(&format!("options.{ROOTS}[{at}]"), path)?;
+        }
+    }
+    Ok(())
+}
+
 impl Placed for ThreadSettings {
     fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.cwd);
+        put_roots(place, &mut self.handed_on)?;
         place.put_all("options.additionalDirectories", &mut self.additional_directories)?;
         Ok(self)
     }
@@ -88,6 +101,7 @@ impl Placed for ThreadSettings {
 impl Placed for TurnSettings {
     fn placed(mut self, place: Place<'_>) -> Result<Self, Error> {
         place.put_maybe(&mut self.cwd);
+        put_roots(place, &mut self.handed_on)?;
         put_policy(place, &mut self.sandbox_policy)?;
         Ok(self)
     }

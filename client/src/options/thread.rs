@@ -1,12 +1,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Maybe, exclusive, not_empty, present};
+use super::wire_fields::{THREAD_FORK, THREAD_RESUME, THREAD_START};
+use super::{HandedOn, Maybe, exclusive, not_empty, present};
 use crate::Error;
 
 /// Settings of a thread. What is left out keeps codex's own default (start) or what the thread has (resume).
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ThreadSettings {
     /// Model name.
@@ -86,7 +87,15 @@ pub struct ThreadSettings {
     #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(skip))]
     pub tools: Option<Vec<ToolSpec>>,
+    /// What else the protocol has for the method that opens the thread.
+    #[serde(skip)]
+    #[cfg_attr(test, ts(skip))]
+    pub handed_on: HandedOn,
 }
+
+/// Which thread it is, and what has an option of another name: `includeTurns`.
+const WITHHELD: &[&str] = &["threadId", "excludeTurns"];
+super::hands_on!(ThreadSettings, &[THREAD_START, THREAD_RESUME, THREAD_FORK], WITHHELD);
 
 /// What the model is told of a tool that the client runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -210,6 +219,39 @@ pub(crate) enum Opening {
     Fork,
 }
 
+impl Opening {
+    /// All that its method takes.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Start => THREAD_START,
+            Self::Resume => THREAD_RESUME,
+            Self::Fork => THREAD_FORK,
+        }
+    }
+
+    /// Whether it takes an option that the others may have.
+    pub(super) fn takes(self, name: &str) -> bool {
+        let refused: &[&str] = match self {
+            Self::Start => &["includeTurns", "lastTurnId"],
+            Self::Resume => &["ephemeral", "serviceName", "lastTurnId"],
+            Self::Fork => &["personality", "serviceName"],
+        };
+        let is_of = |opening: Self| opening.fields().contains(&name);
+        let is_elsewhere = [Self::Start, Self::Resume, Self::Fork].into_iter().any(is_of);
+        // What no method has under this name is an option of this crate's own.
+        !refused.contains(&name) && (is_of(self) || !is_elsewhere)
+    }
+
+    fn refuses(self, name: &str) -> Error {
+        let call = match self {
+            Self::Start => "startThread",
+            Self::Resume => "resumeThread",
+            Self::Fork => "forkThread",
+        };
+        Error::InvalidArgument(format!("options.{name}: {call} does not take it"))
+    }
+}
+
 impl ThreadSettings {
     pub(crate) fn check(&self, opening: Opening) -> Result<(), Error> {
         exclusive(
@@ -236,13 +278,22 @@ impl ThreadSettings {
             }
         };
         if let Some((name, _)) = misplaced.iter().find(|(_, given)| *given) {
-            let call = match opening {
-                Opening::Start => "startThread",
-                Opening::Resume => "resumeThread",
-                Opening::Fork => "forkThread",
-            };
-            return Err(Error::InvalidArgument(format!("options.{name}: {call} does not take it")));
+            return Err(opening.refuses(name));
         }
+        let fields = opening.fields();
+        if let Some(name) = self.handed_on.fields.keys().find(|name| !fields.contains(&name.as_str())) {
+            return Err(opening.refuses(name));
+        }
+        exclusive(
+            "options",
+            ("sandbox", self.sandbox.is_some()),
+            ("permissions", self.handed_on.has("permissions")),
+        )?;
+        exclusive(
+            "options",
+            ("tools", self.tools.is_some()),
+            ("dynamicTools", self.handed_on.has("dynamicTools")),
+        )?;
         not_empty(&[
             ("model", self.model.as_ref().and_then(Option::as_deref)),
             ("modelProvider", self.model_provider.as_ref().and_then(Option::as_deref)),
@@ -313,6 +364,7 @@ impl ThreadSettings {
         if !config.is_empty() {
             wire.insert("config".to_owned(), Value::Object(config));
         }
+        self.handed_on.put(&mut wire, opening.fields());
         wire
     }
 }

@@ -4,15 +4,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::thread::{put, wire_enum};
+use super::wire_fields::TURN_START;
 use super::{
-    ApprovalMode, ApprovalPolicy, ApprovalsReviewer, Maybe, Personality, SandboxMode, ThreadSettings,
-    exclusive, not_empty, present,
+    ApprovalMode, ApprovalPolicy, ApprovalsReviewer, HandedOn, Maybe, Personality, SandboxMode,
+    ThreadSettings, exclusive, not_empty, present,
 };
 use crate::Error;
 
 /// Settings of one turn. Those that are settings of the thread too hold for its later turns as well.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct TurnSettings {
     /// How long the turn may be silent before it rejects with `TurnInactiveError`, in milliseconds.
@@ -66,7 +67,24 @@ pub struct TurnSettings {
     /// What started the turn, for analytics. Sent as `turnTrigger`.
     #[serde(deserialize_with = "present")]
     pub source: Maybe<String>,
+    /// A name of the program's own for the input: it comes back as `clientId` of the `userMessage` item, and
+    /// `thread.outcomeOf()` tells by it what has become of the input. For this turn alone.
+    #[serde(deserialize_with = "present")]
+    pub client_user_message_id: Maybe<String>,
+    /// How the agent works with the user, for this turn and later ones: `plan` has it make a plan and change nothing
+    /// (`result.plan`), `default` is as always. In full it has a model, an effort and instructions of its own.
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "Protocol.ModeKind | Protocol.CollaborationMode | null"))]
+    pub collaboration_mode: Maybe<Value>,
+    /// What else the protocol has for `turn/start`.
+    #[serde(skip)]
+    #[cfg_attr(test, ts(skip))]
+    pub handed_on: HandedOn,
 }
+
+/// What a turn is, and what has an option of another name: `outputSchema`, and the item of type `external`.
+const WITHHELD: &[&str] = &["threadId", "input", "toolOutput"];
+super::hands_on!(TurnSettings, &[TURN_START], WITHHELD);
 
 wire_enum! {
     /// How the model sums up its reasoning.
@@ -167,6 +185,20 @@ impl SandboxPolicy {
     }
 }
 
+/// Refuses a word that is no mode, and what is neither a word nor a mode in full.
+fn check_mode(mode: &Maybe<Value>) -> Result<(), Error> {
+    let accepted = match mode {
+        None | Some(None) => true,
+        Some(Some(Value::String(word))) => matches!(word.as_str(), "plan" | "default"),
+        Some(Some(mode)) => mode["mode"].is_string(),
+    };
+    if accepted {
+        return Ok(());
+    }
+    let why = "options.collaborationMode: must be 'plan', 'default' or {mode, settings}";
+    Err(Error::InvalidArgument(why.to_owned()))
+}
+
 impl TurnSettings {
     pub(crate) fn check(&self) -> Result<(), Error> {
         exclusive(
@@ -184,6 +216,17 @@ impl TurnSettings {
             ("sandbox", self.sandbox.is_some()),
             ("sandboxPolicy", self.sandbox_policy.is_some()),
         )?;
+        for (name, given) in
+            [("sandbox", self.sandbox.is_some()), ("sandboxPolicy", self.sandbox_policy.is_some())]
+        {
+            exclusive("options", (name, given), ("permissions", self.handed_on.has("permissions")))?;
+        }
+        exclusive(
+            "options",
+            ("source", self.source.is_some()),
+            ("turnTrigger", self.handed_on.has("turnTrigger")),
+        )?;
+        check_mode(&self.collaboration_mode)?;
         if self.inactivity_timeout_ms == Some(0) {
             let why = "options.inactivityTimeoutMs: must be at least 1 (milliseconds)";
             return Err(Error::InvalidArgument(why.to_owned()));
@@ -196,6 +239,7 @@ impl TurnSettings {
             ("model", self.model.as_ref().and_then(Option::as_deref)),
             ("cwd", self.cwd.as_ref().and_then(Option::as_deref)),
             ("effort", self.effort.as_ref().and_then(Option::as_deref)),
+            ("clientUserMessageId", self.client_user_message_id.as_ref().and_then(Option::as_deref)),
         ])
     }
 
@@ -217,6 +261,8 @@ impl TurnSettings {
         put(&mut wire, "serviceTier", &self.service_tier);
         put(&mut wire, "serviceTierForTurn", &self.service_tier_for_turn);
         put(&mut wire, "turnTrigger", &self.source);
+        put(&mut wire, "collaborationMode", &self.collaboration_mode);
+        put(&mut wire, "clientUserMessageId", &self.client_user_message_id);
         if let Some(schema) = &self.output_schema {
             wire.insert("outputSchema".to_owned(), schema.clone());
         }
@@ -227,6 +273,7 @@ impl TurnSettings {
         if let Some(policy) = policy {
             wire.insert("sandboxPolicy".to_owned(), json!(policy));
         }
+        self.handed_on.put(&mut wire, TURN_START);
         wire
     }
 }

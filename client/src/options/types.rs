@@ -71,6 +71,9 @@ fn render() -> String {
     add::<CommandSettings>(&mut file);
     add::<TerminalSize>(&mut file);
     add::<InterruptSettings>(&mut file);
+    add::<TextSettings>(&mut file);
+    add::<SteerSettings>(&mut file);
+    add::<CloseSettings>(&mut file);
     add::<ServeSettings>(&mut file);
     add::<SignedTokenSettings>(&mut file);
     file
@@ -123,7 +126,12 @@ fn object(text: &str, indent: &str) -> String {
         };
         let (name, kind) = field.trim().split_once(": ").expect("name: type");
         let name = name.replace('\'', "");
-        let kind = union(&split(kind, '|'), &deeper, name.len());
+        let mut kinds = split(kind, '|');
+        // With `exactOptionalPropertyTypes` what may be left out may not be undefined, unless that is said.
+        if name.ends_with('?') && !kinds.contains(&"undefined") {
+            kinds.push("undefined");
+        }
+        let kind = union(&kinds, &deeper, name.len());
         lines.push_str(&format!("{}{deeper}{name}:{kind}\n", doc(comment, &deeper)));
     }
     lines + indent + "}"

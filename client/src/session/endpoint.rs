@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -145,14 +145,12 @@ impl Plan {
         secrets: Secrets,
         search_from: Vec<PathBuf>,
     ) -> Self {
-        let initialize = json!({
-            "clientInfo": settings.client_info.as_ref().unwrap_or(client_info),
-            "capabilities": {
-                "experimentalApi": settings.experimental_api.unwrap_or(true),
-                "optOutNotificationMethods": settings.opt_out_notification_methods.clone().unwrap_or_default(),
-            },
-        });
-        let initialize = initialize.to_string();
+        let mut initialize = Map::new();
+        initialize
+            .insert("clientInfo".to_owned(), json!(settings.client_info.as_ref().unwrap_or(client_info)));
+        initialize.insert("capabilities".to_owned(), settings.capabilities().into());
+        settings.handed_on.put(&mut initialize, &[]);
+        let initialize = Value::Object(initialize).to_string();
         Self { endpoint, settings: settings.clone(), config, secrets, search_from, initialize }
     }
 

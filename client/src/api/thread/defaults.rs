@@ -16,7 +16,8 @@ impl Thread {
     /// Changes settings for later turns; the running one keeps its own. Wire: `thread/settings/update`.
     pub async fn update_defaults(&self, settings: DefaultSettings) -> Result<(), Error> {
         let settings = settings.placed(self.core.place())?;
-        let given = settings.wire(&self.shared.options())?;
+        let mut given = settings.wire(&self.shared.options())?;
+        self.shared.in_force(|in_force| in_force.spell_mode(&mut given));
         let session = self.core.session()?;
         session.ready().await?;
         self.ensure_loaded(&session).await?;

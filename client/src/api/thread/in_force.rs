@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use serde::Deserialize;
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::load::as_loaded;
 use super::narrow::{is_within, narrower};
@@ -24,7 +24,11 @@ const LASTING: &[(&str, &str)] = &[
     ("approvalsReviewer", "approvalsReviewer"),
     ("personality", "personality"),
     ("serviceTier", "serviceTier"),
+    ("collaborationMode", "collaborationMode"),
+    ("disabledPluginIds", "disabledPluginIds"),
 ];
+/// What lasts, and no method that opens a thread has a parameter for.
+const UNSAID: &[&str] = &["collaborationMode", "disabledPluginIds"];
 /// What says how far the agent may go.
 const LIMITS: &[&str] = &["sandboxPolicy", "approvalPolicy", "approvalsReviewer"];
 /// The sandbox by the name of a profile, where it was chosen so.
@@ -124,6 +128,16 @@ impl InForce {
         }
     }
 
+    /// The server has loaded the thread anew: what could not be said then is to be told.
+    pub(crate) fn reloaded(&mut self) {
+        self.hear();
+        for name in UNSAID {
+            if self.known(name).is_some_and(is_chosen) {
+                self.unsaid(name);
+            }
+        }
+    }
+
     /// Takes the answer that loaded the thread again, or followed it again where it was loaded. What the server allows
     /// beyond what was in force is owed: it is to be told.
     pub(crate) fn restored(&mut self, answer: &Map<String, Value>, since: u64) {
@@ -145,6 +159,12 @@ impl InForce {
     /// Takes options that were accepted; `since` is [`Self::heard`] of before they were sent.
     pub(crate) fn accepted(&mut self, given: &Map<String, Value>, since: u64) {
         self.hear();
+        if let Some(profile) = given.get("permissions").filter(|profile| profile.is_string()) {
+            // What it allows the server tells.
+            self.told.insert(PROFILE.to_owned(), json!({ "id": profile }));
+            self.told.remove("sandboxPolicy");
+            self.is_told("sandboxPolicy");
+        }
         for (name, value) in lasting(given) {
             let crossed = self.told.get(name).filter(|_| self.heard != since && LIMITS.contains(&name));
             // Of two changes that have crossed it is told next which came last: until then the narrower holds.
@@ -187,6 +207,22 @@ impl InForce {
         self.owed.iter().filter_map(field).collect()
     }
 
+    /// Spells out a mode that was given as a word: the wire has it with its model.
+    pub(crate) fn spell_mode(&mut self, given: &mut Map<String, Value>) {
+        let Some(Value::String(word)) = given.get("collaborationMode") else { return };
+        self.hear();
+        let field =
+            |name: &str| given.get(name).filter(|value| !value.is_null()).or_else(|| self.known(name));
+        let settings = json!({
+            "model": field("model"),
+            "reasoning_effort": field("effort"),
+            // Those that codex has for the mode.
+            "developer_instructions": null,
+        });
+        let mode = json!({ "mode": word, "settings": settings });
+        given.insert("collaborationMode".to_owned(), mode);
+    }
+
     /// What later turns have.
     pub(crate) fn shown(&mut self) -> Map<String, Value> {
         self.hear();
@@ -194,6 +230,7 @@ impl InForce {
             |name: &str| if self.owed.contains(name) { self.asks.get(name) } else { self.told.get(name) };
         LASTING
             .iter()
+            .filter(|(name, _)| !UNSAID.contains(name) || value(name).is_some_and(is_chosen))
             .map(|(name, _)| ((*name).to_owned(), value(name).cloned().unwrap_or_default()))
             .collect()
     }
@@ -270,6 +307,14 @@ fn is_short_of(name: &str, told: &Value, wanted: &Value) -> bool {
     }
     let is_substitute = name == "sandboxPolicy" && *told == as_loaded(wanted);
     is_substitute || !is_within(name, told, wanted)
+}
+
+/// Whether one of [`UNSAID`] is another than codex begins with.
+fn is_chosen(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => !list.is_empty(),
+        mode => mode["mode"].as_str().is_some_and(|mode| mode != "default"),
+    }
 }
 
 fn is_same_kind(asked: &Value, told: &Value) -> bool {

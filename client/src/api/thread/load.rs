@@ -86,6 +86,11 @@ impl InForce {
             self.told.remove("effort");
             self.is_told("effort");
         }
+        if options.handed_on.has("permissions") {
+            self.told.remove("sandboxPolicy");
+            self.told.remove(PROFILE);
+            self.is_told("sandboxPolicy");
+        }
         for (name, value) in options.lasting().into_iter().filter(|(_, value)| !value.is_null()) {
             self.is_told(&name);
             match name.as_str() {
