@@ -1,9 +1,14 @@
 'use strict'
 
-const { untilAborted } = require('./abort.js')
+const { abortMessage, untilAborted } = require('./abort.js')
+const { beginningOf } = require('./beginning.js')
 const { callerOf, withCaller } = require('./caller.js')
 const { classes } = require('./errors.js')
 const { argumentError, checkObject, checkSignal } = require('./json.js')
+const native = require('./native.js')
+const { called } = require('./setup.js')
+
+const proceedTurn = called(native.proceedTurn)
 
 /** A longer timer fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -19,49 +24,123 @@ function isRetryableError(error) {
 }
 
 /**
- * @template T
- * @param {() => T | Promise<T>} operation
- * @param {{ maxAttempts?: number, initialDelayMs?: number, maxDelayMs?: number, jitter?: number,
- *   signal?: AbortSignal }} [options]
- * @returns {Promise<T>}
+ * @typedef {object} RetryOptions
+ * @property {number} [maxAttempts]
+ * @property {number} [initialDelayMs]
+ * @property {number} [maxDelayMs]
+ * @property {number} [maxRetryAfterMs]
+ * @property {number} [jitter]
+ * @property {AbortSignal} [signal]
+ * @property {(retry: { attempt: number, error: unknown, delayMs: number }) => void} [onRetry]
+ * @property {(turn: any) => void} [onTurn]
+ *
+ * What is tried: the first time, and again. `again` is told what the last attempt failed with.
+ * @typedef {{ first: () => unknown, again: (error: unknown) => (() => unknown) | undefined }} Attempts
+ */
+
+/**
+ * @param {unknown} operation a function, or a turn
+ * @param {RetryOptions} [options]
+ * @returns {Promise<any>}
  */
 function retryOnOverload(operation, options = {}) {
   return attempts(operation, options, callerOf(retryOnOverload))
 }
 
 /**
- * @template T
- * @param {() => T | Promise<T>} operation
+ * @param {unknown} operation
  * @param {object} options
  * @param {import('./caller.js').Caller} caller
- * @returns {Promise<T>}
  */
 async function attempts(operation, options, caller) {
-  if (typeof operation !== 'function') throw argumentError('operation: must be a function')
-  const { maxAttempts, initialDelayMs, maxDelayMs, jitter, signal } = checked(options)
+  const settings = checked(options)
+  const { maxAttempts, maxRetryAfterMs, signal, onRetry, onTurn } = settings
+  const { first, again } = ways(operation, onTurn)
+  let next = first
   for (let attempt = 1; ; attempt++) {
     if (signal?.aborted) throw aborted(signal, caller)
     try {
-      return await operation()
+      return await next()
     } catch (error) {
-      if (attempt >= maxAttempts || !isRetryableError(error)) throw error
-      const delay = Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1))
-      await wait(delay * (1 + jitter * (2 * Math.random() - 1)), signal, caller)
+      const after = /** @type {any} */ (error)?.retryAfterMs ?? 0
+      const way = attempt >= maxAttempts || after > maxRetryAfterMs ? undefined : again(error)
+      if (way === undefined) throw error
+      const delayMs = Math.max(delayOf(attempt, settings), after)
+      onRetry?.({ attempt, error, delayMs })
+      await wait(delayMs, signal, caller)
+      next = way
     }
   }
+}
+
+/**
+ * @param {number} attempt
+ * @param {{ initialDelayMs: number, maxDelayMs: number, jitter: number }} settings
+ */
+function delayOf(attempt, { initialDelayMs, maxDelayMs, jitter }) {
+  return Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1)) * (1 + jitter * (2 * Math.random() - 1))
+}
+
+/**
+ * How an operation is tried, and tried again. One that gives a turn is over with that, and a turn that has failed is gone
+ * on with: asked anew, it would do again what it has done.
+ *
+ * @param {unknown} operation
+ * @param {((turn: any) => void) | undefined} onTurn
+ * @returns {Attempts}
+ */
+function ways(operation, onTurn) {
+  /** @type {any} */
+  let turn
+  /** @param {any} given */
+  const ended = (given) => {
+    if (!(given instanceof native.Turn)) return given
+    turn = given
+    onTurn?.(turn)
+    return given.run()
+  }
+  if (typeof operation !== 'function' && !(operation instanceof native.Turn)) {
+    throw argumentError('operation: must be a function or a turn')
+  }
+  const first = async () => ended(typeof operation === 'function' ? await operation() : operation)
+  const proceed = async () => ended(await proceedTurn(turn, beginningOf(turn)))
+  return {
+    first,
+    again(error) {
+      if (turn !== undefined && isTransient(error)) return proceed
+      if (!isRetryableError(error)) return undefined
+      // What could not even begin may be tried as it was.
+      return turn === undefined ? first : proceed
+    },
+  }
+}
+
+/** @param {unknown} error */
+function isTransient(error) {
+  return error instanceof classes.TurnFailedError && /** @type {any} */ (error).transient === true
 }
 
 /** @param {Record<string, any>} options */
 function checked(options) {
   checkObject(options, 'options')
-  const defaults = { maxAttempts: 3, initialDelayMs: 250, maxDelayMs: 2000, jitter: 0.2 }
-  const { signal, ...given } = options
+  const defaults = {
+    maxAttempts: 3,
+    initialDelayMs: 250,
+    maxDelayMs: 2000,
+    maxRetryAfterMs: 60_000,
+    jitter: 0.2,
+  }
+  const { signal, onRetry, onTurn, ...given } = options
   if (signal !== undefined) checkSignal(signal, 'options')
+  for (const [name, value] of Object.entries({ onRetry, onTurn })) {
+    if (value !== undefined && typeof value !== 'function') {
+      throw argumentError(`options.${name}: must be a function`)
+    }
+  }
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(defaults, name)) {
-      throw argumentError(
-        `options.${name}: unknown option; there are ${Object.keys(defaults).join(', ')}, signal`,
-      )
+      const all = 'maxAttempts, initialDelayMs, maxDelayMs, jitter, signal, maxRetryAfterMs, onRetry, onTurn'
+      throw argumentError(`options.${name}: unknown option; there are ${all}`)
     }
     const least = name === 'maxAttempts' ? 1 : 0
     const most = name === 'jitter' ? 1 : LONGEST_TIMER_MS
@@ -70,7 +149,7 @@ function checked(options) {
       throw argumentError(`options.${name}: must be a number from ${least} to ${most}`)
     }
   }
-  return { ...defaults, ...given, signal: /** @type {AbortSignal | undefined} */ (signal) }
+  return { ...defaults, ...given, signal: /** @type {AbortSignal | undefined} */ (signal), onRetry, onTurn }
 }
 
 /**
@@ -100,7 +179,8 @@ async function wait(ms, signal, caller) {
  */
 function aborted(signal, caller) {
   const fields = { code: 'ABORT_ERR', retryable: false, result: null, cause: signal.reason }
-  return withCaller(new classes.AbortError('the operation was aborted', fields), caller)
+  const message = abortMessage('the operation was aborted', signal.reason)
+  return withCaller(new classes.AbortError(message, fields), caller)
 }
 
 module.exports = { isRetryableError, retryOnOverload }

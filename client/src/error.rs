@@ -158,6 +158,14 @@ pub enum Error {
     },
 }
 
+/// Whether an error says that another process has the thread open: codex lets one write to it.
+pub(crate) fn is_in_use(message: &str) -> bool {
+    message.contains("already has an active writer")
+}
+
+/// What to do about that.
+pub(crate) const IN_USE: &str = "another codex process has it open, and one may write to a thread. Close it there                                  (`thread.close()`, or the end of that process), or have both use one server                                  (`serve()`); it can be read and forked meanwhile";
+
 /// What a JSON-RPC error means, told from its code and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RpcErrorKind {
@@ -167,6 +175,8 @@ pub enum RpcErrorKind {
     InvalidRequest,
     /// There is no such thread: never, not any more, or not where the method looks for it.
     ThreadNotFound,
+    /// Another codex process has the thread open.
+    ThreadInUse,
     /// The configuration could not be loaded.
     ConfigLoad,
     /// This codex does not know the method.
@@ -204,11 +214,10 @@ pub struct RpcError {
 }
 
 impl RpcError {
-    /// The thread that is not there, where the server names it: the last word of its message.
+    /// The thread that is not there or is in use, where the server names it: the last word of its message, else the first
+    /// that is an id.
     pub fn thread_id(&self) -> Option<&str> {
-        let word = self.message.rsplit(' ').next()?;
-        let is_id = word.len() == 36 && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        is_id.then_some(word)
+        id_in(self.message.rsplit(' ').next()?).or_else(|| self.message.split(' ').find_map(id_in))
     }
 
     /// Why the configuration could not be written: `config_write_error_code` of the data.
@@ -219,6 +228,12 @@ impl RpcError {
         }
         serde_json::from_str::<Data>(self.data.as_deref()?).ok()?.config_write_error_code
     }
+}
+
+/// A word that is the id of a thread.
+fn id_in(word: &str) -> Option<&str> {
+    let is_id = word.len() == 36 && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    is_id.then_some(word)
 }
 
 /// How a turn failed.
@@ -232,8 +247,12 @@ pub struct TurnFailure {
     pub additional_details: Option<String>,
     /// HTTP status of the model provider, where there was one.
     pub http_status: Option<u16>,
-    /// Whether the same input may succeed later.
+    /// Whether the failure is of a kind that passes: the turn may be gone on with later.
+    pub transient: bool,
+    /// Whether the same input may succeed later, and nothing of the turn has had an effect.
     pub retryable: bool,
+    /// After how long the provider wants to be asked again, where it says so.
+    pub retry_after: Option<Duration>,
     /// What was collected of the turn.
     pub result: Arc<TurnResult>,
 }
@@ -274,6 +293,7 @@ impl Error {
                 RpcErrorKind::Other => "JSON_RPC_ERROR",
                 RpcErrorKind::InvalidRequest => "INVALID_REQUEST",
                 RpcErrorKind::ThreadNotFound => "THREAD_NOT_FOUND",
+                RpcErrorKind::ThreadInUse => "THREAD_IN_USE",
                 RpcErrorKind::ConfigLoad => "CONFIG_LOAD",
                 RpcErrorKind::MethodNotFound => "METHOD_NOT_FOUND",
                 RpcErrorKind::InvalidParams => "INVALID_PARAMS",
@@ -292,10 +312,21 @@ impl Error {
         }
     }
 
+    /// After how long the same may be tried again, in the server's own word.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TurnFailed(failure) => failure.retry_after,
+            Self::Connect { retry, .. } => retry.filter(|after| !after.is_zero()),
+            _ => None,
+        }
+    }
+
     /// Whether the same call may succeed when it is made again, without having taken effect twice.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Rpc(error) => error.kind == RpcErrorKind::ServerBusy,
+            Self::Rpc(error) => {
+                matches!(error.kind, RpcErrorKind::ServerBusy | RpcErrorKind::ThreadInUse)
+            }
             Self::TurnFailed(failure) => failure.retryable,
             // It was not even asked.
             Self::Connect { retry, .. } => retry.is_some(),

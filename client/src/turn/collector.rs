@@ -6,9 +6,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::deltas::well_formed;
+use super::failure::failure;
 use super::result::{Slice, TurnResult, TurnStatus};
+#[cfg(test)]
+use crate::TurnFailure;
 use crate::rpc::Notification;
-use crate::{Error, Secrets, TurnFailure};
+use crate::{Error, Secrets};
 
 /// Gathers a turn's result from its notifications; `turn/completed` itself holds only a summary.
 #[derive(Debug, Default)]
@@ -19,12 +22,17 @@ pub(super) struct Collector {
     /// The last agent message of phase `final_answer`, and the last without a phase.
     final_answer: Option<Slice>,
     last_message: Option<Slice>,
+    /// The plan that was completed last.
+    plan: Option<Slice>,
     usage: Option<Slice>,
     /// The changes of file-change items that are not complete: their approval requests do not hold them.
     file_changes: HashMap<String, Slice>,
     fatal: Option<Box<RawValue>>,
     /// The items that have begun and are not complete.
     open: HashSet<Box<str>>,
+    /// Those of them that may have an effect, and whether one of those that are complete had.
+    acting: HashSet<Box<str>>,
+    has_acted: bool,
     /// What no error may show: providers quote what they were sent.
     secrets: Secrets,
 }
@@ -64,6 +72,12 @@ struct Completed<'a> {
 }
 
 #[derive(Deserialize)]
+struct Started<'a> {
+    #[serde(borrow)]
+    item: Item<'a>,
+}
+
+#[derive(Deserialize)]
 struct FileChange<'a> {
     id: String,
     #[serde(borrow)]
@@ -85,6 +99,8 @@ struct Item<'a> {
     phase: Option<&'a RawValue>,
     #[serde(borrow)]
     text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -111,14 +127,6 @@ pub(super) struct WireTurn {
     duration_ms: Option<Box<RawValue>>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct WireError {
-    message: Option<Box<RawValue>>,
-    codex_error_info: Option<Box<RawValue>>,
-    additional_details: Option<Box<RawValue>>,
-}
-
 impl Collector {
     pub(super) fn new(secrets: Secrets) -> Self {
         Self { secrets, ..Self::default() }
@@ -132,6 +140,10 @@ impl Collector {
             "item/started" => {
                 if let Some(item) = notification.ids.item.as_deref() {
                     self.open.insert(item.into());
+                    if params::<Started<'_>>(notification.line).is_some_and(|started| started.item.may_act())
+                    {
+                        self.acting.insert(item.into());
+                    }
                 }
                 if !notification.line.contains("\"fileChange\"") {
                     return meaning;
@@ -149,6 +161,7 @@ impl Collector {
                 if let Some(item) = notification.ids.item.as_deref() {
                     self.file_changes.remove(item);
                     self.open.remove(item);
+                    self.acting.remove(item);
                 }
                 let line: Arc<str> = notification.line.into();
                 if let Some(completed) = params::<Completed<'_>>(&line) {
@@ -213,11 +226,18 @@ impl Collector {
         self.items.extend(Slice::new(line, raw.get()));
         self.bytes += line.len() + size_of::<Slice>();
         let item: Item<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
-        if item.kind.and_then(string).as_deref() != Some("agentMessage") {
+        self.has_acted |= item.may_act();
+        let kind = item.kind.and_then(string);
+        let is_plan = kind.as_deref() == Some("plan");
+        if !is_plan && kind.as_deref() != Some("agentMessage") {
             return None;
         }
         let text = item.text.filter(|text| text.get().starts_with('"'))?;
         let slice = Slice::new(line, text.get());
+        if is_plan {
+            self.plan = slice;
+            return None;
+        }
         match item.phase.and_then(string).as_deref() {
             Some("final_answer") => self.final_answer = slice,
             None => self.last_message = slice,
@@ -235,6 +255,7 @@ impl Collector {
             status,
             final_response: self.final_answer.clone().or_else(|| self.last_message.clone()),
             items: self.items.clone(),
+            plan: self.plan.clone(),
             usage: self.usage.clone(),
             started_at: None,
             completed_at: None,
@@ -265,7 +286,7 @@ impl Collector {
 
     fn failure(&self, error: Option<&RawValue>, result: TurnResult) -> Error {
         let error = error.map(|error| self.secrets.strike(error.get().to_owned()));
-        failure(error.as_deref(), self.hidden(result))
+        failure(error.as_deref(), self.hidden(result), self.has_acted || !self.acting.is_empty())
     }
 
     /// A result as an error holds it.
@@ -290,6 +311,29 @@ impl WireTurn {
     }
 }
 
+impl Item<'_> {
+    /// Whether it may have had an effect, as a command, a change or a call has. One that was declined had none; one that
+    /// nobody knows may have.
+    fn may_act(&self) -> bool {
+        const WORDS: [&str; 12] = [
+            "userMessage",
+            "hookPrompt",
+            "agentMessage",
+            "functionCallOutput",
+            "plan",
+            "reasoning",
+            "webSearch",
+            "imageView",
+            "enteredReviewMode",
+            "exitedReviewMode",
+            "contextCompaction",
+            "sleep",
+        ];
+        let is_word = self.kind.and_then(string).is_some_and(|kind| WORDS.contains(&&*kind));
+        !is_word && self.status.and_then(string).as_deref() != Some("declined")
+    }
+}
+
 fn item_id(item: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Identified {
@@ -311,51 +355,6 @@ pub(super) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     } else {
         Some(Cow::Borrowed(plain))
     }
-}
-
-fn failure(error: Option<&str>, result: TurnResult) -> Error {
-    let wire: WireError = error.and_then(|error| serde_json::from_str(error).ok()).unwrap_or_default();
-    let text = |raw: Option<Box<RawValue>>| raw.as_deref().and_then(string).map(Cow::into_owned);
-    let message = text(wire.message).unwrap_or_default();
-    let info = wire.codex_error_info.filter(|info| info.get() != "null").map(|info| info.get().to_owned());
-    let kind =
-        info.as_deref().map(|info| serde_json::from_str::<serde_json::Value>(info).unwrap_or_default());
-    let name = kind.as_ref().and_then(|kind| match kind {
-        serde_json::Value::String(name) => Some(name.as_str()),
-        serde_json::Value::Object(object) => object.keys().next().map(String::as_str),
-        _ => None,
-    });
-    let http_status = kind
-        .as_ref()
-        .and_then(|kind| kind.as_object()?.values().next()?.get("httpStatusCode")?.as_u64())
-        .and_then(|status| u16::try_from(status).ok());
-    let retryable = match name {
-        Some(
-            "serverOverloaded"
-            | "internalServerError"
-            | "rateLimitExceeded"
-            | "flexUnavailable"
-            | "policyCapacityUnavailable"
-            | "responseStreamConnectionFailed"
-            | "responseStreamDisconnected",
-        ) => true,
-        Some("httpConnectionFailed" | "responseTooManyFailedAttempts") => {
-            http_status.is_none_or(|status| status == 408 || status == 429 || status >= 500)
-        }
-        _ => message.starts_with("stream disconnected before completion"),
-    };
-    let message = match message.is_empty() {
-        true => "the turn failed and the server gave no reason".to_owned(),
-        false => message,
-    };
-    Error::TurnFailed(Arc::new(TurnFailure {
-        message,
-        codex_error_info: info,
-        additional_details: text(wire.additional_details),
-        http_status,
-        retryable,
-        result: Arc::new(result),
-    }))
 }
 
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub struct TurnResult {
     pub final_response: Option<Slice>,
     /// The completed items in order, as JSON.
     pub items: Vec<Slice>,
+    /// The plan that the agent proposed last, as a JSON string.
+    pub plan: Option<Slice>,
     /// The last token usage of the turn, as JSON.
     pub usage: Option<Slice>,
     /// When it started, in seconds since 1970, as JSON.
@@ -92,7 +94,7 @@ pub struct TurnResult {
 impl TurnResult {
     /// The same with secrets struck out, for errors, which end in logs.
     pub(super) fn hiding(mut self, secrets: &Secrets) -> Self {
-        for slice in self.items.iter_mut().chain(&mut self.final_response) {
+        for slice in self.items.iter_mut().chain(&mut self.final_response).chain(&mut self.plan) {
             if let Cow::Owned(struck) = secrets.strike_json(slice.json()) {
                 *slice = Slice { range: 0..struck.len(), line: struck.into() };
             }
@@ -112,13 +114,14 @@ impl TurnResult {
         let items: Vec<&str> = self.items.iter().map(Slice::json).collect();
         format!(
             concat!(
-                r#"{{"threadId":{},"turnId":{},"status":{},"finalResponse":{},"items":[{}],"usage":{},"#,
+                r#"{{"threadId":{},"turnId":{},"status":{},"finalResponse":{},{}"items":[{}],"usage":{},"#,
                 r#""startedAt":{},"completedAt":{},"durationMs":{}}}"#
             ),
             serde_json::Value::from(self.thread_id.as_str()),
             serde_json::Value::from(self.turn_id.as_str()),
             serde_json::Value::from(self.status.word()),
             text(&self.final_response),
+            self.plan.as_ref().map_or_else(String::new, |plan| format!(r#""plan":{},"#, plan.json())),
             items.join(","),
             text(&self.usage),
             number(&self.started_at),

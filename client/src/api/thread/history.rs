@@ -85,7 +85,7 @@ impl Thread {
         }
     }
 
-    fn pages(&self, method: &'static str, mut params: Map<String, Value>) -> Result<Pages, Error> {
+    pub(super) fn pages(&self, method: &'static str, mut params: Map<String, Value>) -> Result<Pages, Error> {
         params.insert("threadId".to_owned(), self.id().into());
         Ok(Pages::new(Arc::clone(&self.core), method, params))
     }

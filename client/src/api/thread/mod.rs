@@ -7,6 +7,7 @@ pub(crate) mod in_force;
 mod load;
 mod narrow;
 mod open;
+mod outcome;
 pub(crate) mod restore;
 pub(crate) mod resumed;
 pub(crate) mod state;

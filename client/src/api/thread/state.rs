@@ -22,6 +22,8 @@ pub(crate) struct ThreadState {
     pub(super) usage: Mutex<Option<String>>,
     /// The turn of this client that was started last.
     running: Mutex<Weak<TurnState>>,
+    /// Which of this client's turns took the inputs that have a name: the server writes them down a moment later.
+    inputs: Mutex<Vec<(String, Weak<TurnState>)>>,
     /// Kept here for as long as the thread is: the dispatcher does not keep them.
     handlers: Mutex<Option<Arc<dyn Handlers>>>,
 }
@@ -50,6 +52,7 @@ impl ThreadState {
             known: Mutex::default(),
             usage: Mutex::default(),
             running: Mutex::default(),
+            inputs: Mutex::default(),
             handlers: Mutex::default(),
         }
     }
@@ -74,6 +77,7 @@ impl ThreadState {
                 if opening == Opening::Fork {
                     known.in_force.unsaid("personality");
                 }
+                known.in_force.reloaded();
                 known.in_force.restored(&answer, heard);
             }
             _ => {
@@ -94,6 +98,9 @@ impl ThreadState {
     /// Learns from the answer that loaded the thread in a session, or followed it again in that.
     pub(crate) fn restored(&self, session: u64, answer: &RawValue, heard: u64) {
         let mut known = lock(&self.known);
+        if known.session != session {
+            known.in_force.reloaded();
+        }
         known.session = session;
         known.in_force.restored(&InForce::in_answer(answer), heard);
     }
@@ -150,6 +157,20 @@ impl ThreadState {
 
     pub(crate) fn runs(&self, state: &Arc<TurnState>) {
         *lock(&self.running) = Arc::downgrade(state);
+    }
+
+    /// A turn has taken the input of this name.
+    pub(crate) fn takes_input(&self, name: &str, state: &Arc<TurnState>) {
+        let mut inputs = lock(&self.inputs);
+        inputs.retain(|(_, turn)| turn.upgrade().is_some_and(|turn| turn.end().is_none()));
+        inputs.push((name.to_owned(), Arc::downgrade(state)));
+    }
+
+    /// The running turn of this client that took the input of this name.
+    pub(super) fn turn_of_input(&self, name: &str) -> Option<Arc<TurnState>> {
+        let inputs = lock(&self.inputs);
+        let turn = inputs.iter().find(|(input, _)| input == name)?.1.upgrade()?;
+        turn.end().is_none().then_some(turn)
     }
 
     /// The turn of this client that runs.
