@@ -44,12 +44,15 @@ async function ask(what, signal) {
 
 /** @param {import('codex-node').ApprovalRequest} request */
 function describe(request) {
-  const { reason } = request.params
-  const because = reason ? `, because: ${reason}` : ''
-  if (request.method === 'item/commandExecution/requestApproval') {
-    return `The agent wants to run ${request.params.command}${because}`
+  const because = request.reason ? `, because: ${request.reason}` : ''
+  switch (request.kind) {
+    case 'command':
+      return `The agent wants to run ${request.command}${because}`
+    case 'mcpToolCall':
+      return `The agent wants to call ${request.tool} of ${request.server}${because}`
+    case 'fileChange': {
+      const paths = request.changes?.map(({ path }) => path).join(', ')
+      return `The agent wants to change ${paths || 'files'}${because}`
+    }
   }
-  // What is to be changed comes with the request.
-  const changes = 'changes' in request ? (request.changes ?? []) : []
-  return `The agent wants to change ${changes.map(({ path }) => path).join(', ') || 'files'}${because}`
 }

@@ -31,6 +31,9 @@ fn approval(method: &str, given: Value) -> Result<Value, String> {
     const COMMAND: &str = "'accept', 'acceptForSession', 'decline', 'cancel', \
                            {acceptWithExecpolicyAmendment: string[]} or {applyNetworkPolicyAmendment: {host, action}}";
     const FILES: &str = "'accept', 'acceptForSession', 'decline' or 'cancel'";
+    if method == "mcpServer/elicitation/request" {
+        return mcp_approval(&given);
+    }
     let legacy = !method.starts_with("item/");
     let command = matches!(method, "item/commandExecution/requestApproval" | "execCommandApproval");
     let decision = match &given {
@@ -49,6 +52,16 @@ fn approval(method: &str, given: Value) -> Result<Value, String> {
         _ => return refuse(&given, if command { COMMAND } else { FILES }),
     };
     Ok(json!({ "decision": decision }))
+}
+
+/// Whether a tool of an MCP server may be called, which is asked as an elicitation.
+fn mcp_approval(given: &Value) -> Result<Value, String> {
+    let (action, meta) = match given.as_str() {
+        Some(word @ ("accept" | "decline" | "cancel")) => (word, Value::Null),
+        Some("acceptForSession") => ("accept", json!({ "persist": "session" })),
+        _ => return refuse(given, "'accept', 'acceptForSession', 'decline' or 'cancel'"),
+    };
+    Ok(json!({ "action": action, "content": null, "_meta": meta }))
 }
 
 /// The amendment that was given alone or as the wire has it.
@@ -149,9 +162,7 @@ fn tool_call(given: Value) -> Value {
     let (items, success) = match given {
         Value::Null => (text(String::new()), true),
         Value::String(words) => (text(words), true),
-        Value::Array(items) if !items.is_empty() && items.iter().all(|item| content_item(item).is_some()) => {
-            (items.iter().filter_map(content_item).collect(), true)
-        }
+        Value::Array(items) if is_content(&items) => (items.iter().map(content_or_text).collect(), true),
         Value::Object(ref object) if object.get("contentItems").is_some_and(Value::is_array) => {
             let success = object.get("success").and_then(Value::as_bool).unwrap_or(true);
             (object.get("contentItems").cloned().unwrap_or_default(), success)
@@ -166,6 +177,24 @@ fn tool_call(given: Value) -> Value {
         other => (text(other.to_string()), true),
     };
     json!({ "contentItems": items, "success": success })
+}
+
+/// Whether a list is content and no data: words and content items, or whatever there is about an image or a sound. The bytes
+/// of those are nothing that the model could read.
+fn is_content(items: &[Value]) -> bool {
+    let of_type = |item: &Value| content_item(item)?.get("type")?.as_str().map(str::to_owned);
+    let kinds: Vec<_> = items.iter().map(of_type).collect();
+    let is_seen = |kind: &Option<String>| kind.as_deref().is_some_and(|kind| kind != "inputText");
+    kinds.iter().any(is_seen)
+        || (kinds.iter().any(Option::is_some)
+            && items.iter().zip(&kinds).all(|(item, kind)| kind.is_some() || item.is_string()))
+}
+
+fn content_or_text(item: &Value) -> Value {
+    content_item(item).unwrap_or_else(|| {
+        let text = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+        json!({ "type": "inputText", "text": text })
+    })
 }
 
 /// The content of a result in the shape that MCP gives those of tools; none of what only looks like it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
+use super::approval::{normal_form, request};
 use super::decline::decline;
 use crate::routing::TurnSink;
 use crate::rpc::ServerRequest;
@@ -74,21 +75,22 @@ impl Asked {
     }
 
     /// The request as its handler sees it.
-    pub(super) fn for_handler(&self, turn: Option<&Arc<dyn TurnSink>>) -> String {
-        let mut parts = vec![
-            format!(r#""id":{}"#, self.request.id.get()),
-            format!(r#""method":{}"#, json!(self.request.method)),
-        ];
-        if let Some(kind) = self.kind() {
-            parts.push(format!(r#""kind":"{kind}""#));
-        }
-        if self.request.method == "item/fileChange/requestApproval" {
-            let ids = self.thread.as_ref().zip(self.item.as_ref());
-            let changes = ids.and_then(|(thread, item)| turn?.file_changes(thread, item));
-            parts.push(format!(r#""changes":{}"#, changes.as_deref().unwrap_or("null")));
-        }
-        parts.push(format!(r#""params":{}"#, self.params.get()));
-        format!("{{{}}}", parts.join(","))
+    pub(super) fn for_handler(&self, turn: Option<&Arc<dyn TurnSink>>, turn_id: Option<&str>) -> String {
+        let kind = self.kind();
+        let ids = self.thread.as_ref().zip(self.item.as_ref()).filter(|_| kind == Some("fileChange"));
+        let changes = ids.and_then(|(thread, item)| turn?.file_changes(thread, item));
+        let form = kind.and_then(|kind| normal_form(self, kind, turn_id, changes));
+        request(self, kind, form)
+    }
+
+    /// Its parameters.
+    pub(super) fn params(&self) -> &RawValue {
+        &self.params
+    }
+
+    /// Whether it asks if a tool of an MCP server may be called.
+    pub(super) fn is_mcp_approval(&self) -> bool {
+        self.kind() == Some("mcpToolCall")
     }
 
     /// What one handler's requests are told apart by.

@@ -96,7 +96,10 @@ impl Dispatcher {
         let nearest = |kind| first(kind, &|handlers| handlers.has(kind));
         let tool =
             asked.tool().and_then(|tool| first(HandlerKind::Tool, &|handlers| handlers.has_tool(&tool)));
+        // Who approves commands and changes approves calls of tools, too, unless somebody is there for what MCP servers ask.
+        let approval = || if asked.is_mcp_approval() { nearest(HandlerKind::Approval) } else { None };
         tool.or_else(|| HandlerKind::of(&asked.request.method).and_then(nearest))
+            .or_else(approval)
             .or_else(|| nearest(HandlerKind::Any))
     }
 }
@@ -107,8 +110,9 @@ impl Found {
         let method = asked.request.method.as_str();
         let turn = whose.owner.as_ref().and_then(|owner| owner.sink());
         let context = whose.owner.as_ref().and_then(|owner| owner.context());
-        let given =
-            self.handlers.call(self.kind, asked.for_handler(turn.as_ref()), context, cancel.clone()).await;
+        let turn_id = whose.owner.as_ref().and_then(|owner| owner.turn());
+        let request = asked.for_handler(turn.as_ref(), turn_id.as_deref());
+        let given = self.handlers.call(self.kind, request, context, cancel.clone()).await;
         let answer = given.and_then(|given| {
             let given = serde_json::from_str(&given).map_err(|error| error.to_string())?;
             wire_answer(self.kind, method, given)

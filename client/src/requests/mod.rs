@@ -2,6 +2,7 @@
 //! is its own, and leaves to others what is theirs.
 
 mod answer;
+mod approval;
 mod asked;
 mod decline;
 mod dispatcher;

@@ -204,7 +204,15 @@ impl OpenRequests {
             let until = (ours || found.is_some()).then(|| begun + patience);
             if until.is_some_and(|until| until <= Instant::now()) {
                 let Some(found) = found else {
-                    tracing::info!(method, "declining a request from codex: there is no answer to it");
+                    let thread = asked.thread.as_deref();
+                    // The time is told all the same.
+                    if method != "currentTime/read" {
+                        tracing::warn!(
+                            method,
+                            thread,
+                            "a request from codex is declined: there is no handler for it"
+                        );
+                    }
                     return Answered::Declined { error: failed };
                 };
                 let occupied = whose.owner.as_ref().map(|owner| owner.occupy());
