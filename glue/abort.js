@@ -1,5 +1,6 @@
 'use strict'
 
+const { types } = require('node:util')
 const native = require('./native.js')
 
 /**
@@ -129,6 +130,7 @@ async function ofTurn(promise, turn) {
  */
 function withReason(error, signal) {
   if (error?.code === 'ABORT_ERR' && signal?.aborted && error.cause === undefined) {
+    nameReason(error, signal.reason)
     Object.defineProperty(error, 'cause', {
       value: signal.reason,
       configurable: true,
@@ -140,6 +142,31 @@ function withReason(error, signal) {
 }
 
 /**
+ * Says in an error's message why the signal was aborted.
+ *
+ * @param {Error} error
+ * @param {unknown} reason
+ */
+function nameReason(error, reason) {
+  const before = error.message
+  error.message = abortMessage(before, reason)
+  if (error.stack !== undefined) error.stack = error.stack.replace(before, () => error.message)
+}
+
+/**
+ * @param {string} message
+ * @param {unknown} reason
+ */
+function abortMessage(message, reason) {
+  const isError = types.isNativeError(reason) || reason instanceof DOMException
+  const { message: text } = isError ? /** @type {Error} */ (reason) : { message: reason }
+  if (typeof text !== 'string' || text === '') return message
+  // The platform's own words: alone they say nothing, but for a timeout.
+  if (/^th(is|e) operation was aborted\.?$/i.test(text)) return message
+  return /^th(is|e) operation was aborted/i.test(text) ? text : `${message}: ${text}`
+}
+
+/**
  * @param {any} value
  * @returns {((running: any, then: () => void) => void) | undefined} tells of the end of what still runs
  */
@@ -148,4 +175,4 @@ function endOf(value) {
   return value instanceof native.CommandProcess ? native.commandEnded : undefined
 }
 
-module.exports = { abortable, ofTurn, onAbort, ties, untilAborted, withReason }
+module.exports = { abortMessage, abortable, ofTurn, onAbort, ties, untilAborted, withReason }

@@ -14,9 +14,13 @@ class CodexError extends Error {
    * @param {Record<string, unknown>} [fields]
    */
   constructor(message, fields = {}) {
-    const { cause, ...own } = fields
+    const { cause, result, ...own } = fields
     super(message, cause === undefined ? undefined : { cause })
     Object.assign(this, own)
+    if (result !== undefined) {
+      // Beside what is shown: a logged error would hold all that the turn has done.
+      Object.defineProperty(this, 'result', { value: result, configurable: true, writable: true })
+    }
   }
 
   /** What to do about it, where there is more to say than the message does. */
@@ -45,6 +49,7 @@ class IndeterminateError extends CodexError {}
 class JsonRpcError extends CodexError {}
 class InvalidRequestError extends JsonRpcError {}
 class ThreadNotFoundError extends InvalidRequestError {}
+class ThreadInUseError extends InvalidRequestError {}
 class ConfigLoadError extends InvalidRequestError {}
 class MethodNotFoundError extends JsonRpcError {}
 class InvalidParamsError extends JsonRpcError {}
@@ -73,6 +78,7 @@ const classes = {
   JsonRpcError,
   InvalidRequestError,
   ThreadNotFoundError,
+  ThreadInUseError,
   ConfigLoadError,
   MethodNotFoundError,
   InvalidParamsError,

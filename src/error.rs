@@ -31,6 +31,10 @@ fn describe(error: &Error) -> String {
     description.insert("message".to_owned(), error.to_string().into());
     description.insert("code".to_owned(), error.code().into());
     description.insert("retryable".to_owned(), error.is_retryable().into());
+    if let Some(after) = error.retry_after() {
+        description
+            .insert("retryAfterMs".to_owned(), json!(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
+    }
     if let Value::Object(fields) = fields {
         description.extend(fields);
     }
@@ -72,7 +76,8 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
                 "method": error.method,
                 "codexVersion": error.codex_version,
             });
-            if error.kind == codex_client::RpcErrorKind::ThreadNotFound {
+            use codex_client::RpcErrorKind::{ThreadInUse, ThreadNotFound};
+            if matches!(error.kind, ThreadInUse | ThreadNotFound) {
                 fields["threadId"] = error.thread_id().into();
             }
             if let Some(code) = error.config_error_code() {
@@ -87,6 +92,7 @@ fn class_and_fields(error: &Error) -> (&'static str, Value) {
                 "turnId": failure.result.turn_id,
                 "additionalDetails": failure.additional_details,
                 "httpStatus": failure.http_status,
+                "transient": failure.transient,
             }),
         ),
         Error::TurnInactive { continuation, idle_ms } => {
@@ -127,6 +133,7 @@ fn rpc_class(kind: codex_client::RpcErrorKind) -> &'static str {
         Kind::Other => "JsonRpcError",
         Kind::InvalidRequest => "InvalidRequestError",
         Kind::ThreadNotFound => "ThreadNotFoundError",
+        Kind::ThreadInUse => "ThreadInUseError",
         Kind::ConfigLoad => "ConfigLoadError",
         Kind::MethodNotFound => "MethodNotFoundError",
         Kind::InvalidParams => "InvalidParamsError",

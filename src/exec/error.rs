@@ -22,13 +22,16 @@ impl Describe for ExecError {
                 });
                 ("ThreadNotFoundError", fields, None)
             }
+            Self::ThreadInUse { thread_id, .. } => {
+                ("ThreadInUseError", json!({ "threadId": thread_id }), None)
+            }
             Self::Unread(_) => ("CodexError", json!({}), None),
         };
         let mut description = fields;
         description["class"] = class.into();
         description["message"] = self.to_string().into();
         description["code"] = self.code().into();
-        description["retryable"] = Value::Bool(false);
+        description["retryable"] = Value::Bool(matches!(self, Self::ThreadInUse { .. }));
         let mut text = description.to_string();
         // What is JSON already is put in as it is.
         if let Some(result) = result {

@@ -32,6 +32,14 @@ pub enum ExecError {
         /// The id that was asked for.
         thread_id: String,
     },
+    /// Another codex process has the thread open.
+    #[error("{message}")]
+    ThreadInUse {
+        /// Which, and what to do.
+        message: String,
+        /// The id that was asked for.
+        thread_id: String,
+    },
     /// The result was asked for, but the events were not read to their end.
     #[error("{0}")]
     Unread(&'static str),
@@ -45,6 +53,7 @@ impl ExecError {
             Self::TurnFailed { .. } => "TURN_FAILED",
             Self::Aborted { .. } => "ABORT_ERR",
             Self::ThreadNotFound { .. } => "THREAD_NOT_FOUND",
+            Self::ThreadInUse { .. } => "THREAD_IN_USE",
             Self::Unread(_) => "EVENTS_NOT_READ",
         }
     }

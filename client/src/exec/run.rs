@@ -21,6 +21,7 @@ use super::state::RunState;
 use super::thread_id;
 use super::thread_state::{Place, ThreadState};
 use crate::Error;
+use crate::error::{IN_USE, is_in_use};
 use crate::process::{
     Environment, Exit, HOME, Launch, Lifeline, Process, SpawnOptions, Spawned, Surroundings,
 };
@@ -147,6 +148,10 @@ impl Run {
             Some(thread_id) if exit.stderr.contains(NO_THREAD) => {
                 let message = format!("there is no thread {thread_id} in this home of codex");
                 ExecError::ThreadNotFound { message, thread_id }
+            }
+            Some(thread_id) if is_in_use(&exit.stderr) => {
+                let message = format!("thread {thread_id} can't be resumed: {IN_USE}");
+                ExecError::ThreadInUse { message, thread_id }
             }
             _ => exited(exit).into(),
         }

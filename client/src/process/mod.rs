@@ -9,6 +9,7 @@ mod lifeline;
 mod limits;
 mod stderr;
 mod surroundings;
+mod words;
 
 pub use child::{Exit, ExitWatch, Process, SpawnOptions, Spawned, end_all};
 pub use environment::Environment;
@@ -17,3 +18,4 @@ pub use find::{Executable, FindOptions, find_codex};
 pub(crate) use launch::Launch;
 pub(crate) use lifeline::Lifeline;
 pub use surroundings::{Program, Surroundings, Taking};
+pub(crate) use words::readable;

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::error::{IN_USE, is_in_use};
 use crate::{Error, RpcError, RpcErrorKind};
 
 /// An answer: the result as JSON text, or why there is none.
@@ -59,6 +60,7 @@ pub(super) fn rpc_error(raw: &str, method: &str, codex_version: Option<String>) 
         -32600 if unknown_method => RpcErrorKind::MethodNotFound,
         -32600 if message.starts_with("Invalid request: ") => RpcErrorKind::InvalidParams,
         -32600 if is_missing_thread(method, &message) => RpcErrorKind::ThreadNotFound,
+        -32600 if is_in_use(&message) => RpcErrorKind::ThreadInUse,
         -32600 if message.starts_with("failed to load configuration") => RpcErrorKind::ConfigLoad,
         -32600 => RpcErrorKind::InvalidRequest,
         -32601 => RpcErrorKind::MethodNotFound,
@@ -74,6 +76,9 @@ pub(super) fn rpc_error(raw: &str, method: &str, codex_version: Option<String>) 
         let end = (0..=LONGEST_MESSAGE).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
         message.truncate(end);
         message.push_str(" ...");
+    }
+    if kind == RpcErrorKind::ThreadInUse {
+        message = format!("{message}: {IN_USE}");
     }
     let mut error = RpcError {
         kind,

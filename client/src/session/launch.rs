@@ -9,7 +9,7 @@ use super::endpoint::Plan;
 use crate::Error;
 use crate::config::argument_pair;
 use crate::options::ClientSettings;
-use crate::process::{Environment, Executable, Exit, Launch, Surroundings};
+use crate::process::{Environment, Executable, Exit, Launch, Surroundings, readable};
 
 /// Finds codex and checks where it is to run: the server itself would only exit.
 pub(crate) fn locate(
@@ -54,5 +54,6 @@ pub(crate) fn exited(exit: Exit) -> Error {
 }
 
 pub(crate) fn with_stderr(message: String, stderr: &str) -> String {
-    if stderr.is_empty() { message } else { format!("{message}; the last it wrote to stderr:\n{stderr}") }
+    let told = readable(stderr);
+    if told.is_empty() { message } else { format!("{message}; the last it wrote to stderr:\n{told}") }
 }
