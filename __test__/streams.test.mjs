@@ -111,7 +111,7 @@ describe('readers of a turn', inTime, () => {
       'delta' in event.params ? [event.params.delta] : [],
     )
     assert.deepEqual(texts, ['12', '3', '4', 'think', '5', '6', '7'])
-    assert.equal((await collect(turn.text())).join(''), '1234567')
+    assert.equal((await collect(turn.text())).join(''), '12\n\n3\n\n4567')
   })
 
   test('several calls of next() are answered in their order', async (t) => {
@@ -291,7 +291,7 @@ describe('text()', inTime, () => {
       },
     })
     const turn = await (await codex.startThread()).turn('go')
-    assert.equal((await collect(turn.text())).join(''), 'One. Two.')
+    assert.equal((await collect(turn.text())).join(''), 'One. \n\nTwo.')
   })
 
   test('holds nothing but what the assistant said', async (t) => {
@@ -426,7 +426,7 @@ describe('a model that fails, with the real codex', inTime, () => {
     }),
     rawEvent({ type: 'response.output_text.delta', item_id: 'm', content_index: 0, delta: 'half' }),
   ]
-  /** @type {[string, import('../testing/index.js').Step, unknown, number | null, boolean, RegExp][]} */
+  /** @type {[string, import('../testing/index.js').ScriptStep, unknown, number | null, boolean, RegExp][]} */
   const cases = [
     ['500', httpError(500), 'internalServerError', null, true, /./],
     [

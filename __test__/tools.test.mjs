@@ -183,6 +183,29 @@ describe('tools', { concurrency: 4, timeout: 90_000 }, () => {
         { type: 'input_image', image_url: `data:image/png;base64,${png.toString('base64')}` },
       ],
     ],
+    'words and an image': [
+      ['a pixel', { type: 'image', data: new Uint8Array(png), mimeType: 'image/png' }, { of: 'data' }, 5],
+      [
+        { type: 'input_text', text: 'a pixel' },
+        { type: 'input_image', image_url: `data:image/png;base64,${png.toString('base64')}` },
+        { type: 'input_text', text: '{"of":"data"}' },
+        { type: 'input_text', text: '5' },
+      ],
+    ],
+    'words and a content item': [
+      ['one', { type: 'text', text: 'two' }],
+      [
+        { type: 'input_text', text: 'one' },
+        { type: 'input_text', text: 'two' },
+      ],
+    ],
+    'an array of data that looks like content': [
+      [
+        { type: 'text', text: 'a' },
+        { type: 'row', n: 1 },
+      ],
+      '[{"type":"text","text":"a"},{"type":"row","n":1}]',
+    ],
     'an image by its URL': [
       { type: 'image', url: new URL(`data:image/png;base64,${png.toString('base64')}`) },
       [

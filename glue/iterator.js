@@ -1,7 +1,7 @@
 'use strict'
 
 // Taken here: programs under test put clocks of their own in place of the global ones.
-const { setImmediate } = require('node:timers')
+const { clearTimeout, setImmediate, setTimeout } = require('node:timers')
 const clock = performance.now.bind(performance)
 const { types } = require('node:util')
 const { ties, withReason } = require('./abort.js')
@@ -10,7 +10,7 @@ const { CALLED, withCaller } = require('./caller.js')
 
 /**
  * What the native side gives at once: JSON of one event or of several, text, or deltas of one item.
- * @typedef {string | { template: string, text: string, ends: ArrayLike<number>, at: ArrayLike<number>, seq: number }} Piece
+ * @typedef {string | { template: string, text: string, ends: ArrayLike<number>, at: ArrayLike<number> }} Piece
  *
  * @typedef {object} NativeReader
  * @property {() => Piece[] | Promise<Piece[] | undefined> | undefined | null} nextBatch
@@ -86,16 +86,23 @@ class BatchIterator {
   /** How many of the last batch were handed out. */
   #taken = 0
   #done = false
+  /** How long it is at least from one piece of text to the next, in milliseconds. */
+  #everyMs
+  /** When the last was given. */
+  #gaveAt = Number.NEGATIVE_INFINITY
+  /** Ends a pause between pieces. @type {(() => void) | undefined} */
+  #endPause
   /** @type {Promise<unknown> | undefined} the last next() that waits; later ones queue behind it */
   #waiting
 
   /**
    * @param {NativeReader} reader
-   * @param {{ text?: boolean, leaveRunning?: boolean, turn?: object }} options
+   * @param {{ text?: boolean, leaveRunning?: boolean, turn?: object, everyMs?: number }} options
    */
-  constructor(reader, { text = false, leaveRunning = false, turn } = {}) {
+  constructor(reader, { text = false, leaveRunning = false, turn, everyMs = 0 } = {}) {
     this.#reader = reader
     this.#isText = text
+    this.#everyMs = everyMs
     this.#leaveRunning = leaveRunning
     if (turn !== undefined) {
       this.#tie = ties.get(turn)
@@ -171,7 +178,7 @@ class BatchIterator {
         const value = this.#held()
         if (value !== undefined) return { value, done: false }
         if (this.#done) return { value: undefined, done: true }
-        await pause()
+        await (this.#everyMs > 0 ? this.#untilDue() : pause())
         if (this.#done) return { value: undefined, done: true }
         let batch = this.#reader.nextBatch()
         if (types.isPromise(batch)) batch = await batch
@@ -181,7 +188,7 @@ class BatchIterator {
           // At the end there is nothing to interrupt; what the reader held is freed.
           void this.#reader.leave(true)
         } else if (batch !== undefined && !this.#done) {
-          this.#pieces = batch
+          this.#pieces = this.#everyMs > 0 ? [batch.join('')] : batch
           this.#piece = 0
           this.#taken = 0
         }
@@ -189,6 +196,20 @@ class BatchIterator {
     } catch (error) {
       this.#finish()
       throw withCaller(withReason(error, this.#tie?.signal), this.#caller)
+    }
+  }
+
+  /** Waits until the next piece may be given, unless this is left before. */
+  async #untilDue() {
+    const left = this.#gaveAt + this.#everyMs - clock()
+    if (left > 0) {
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, left)
+        this.#endPause = () => {
+          clearTimeout(timer)
+          resolve(undefined)
+        }
+      })
     }
   }
 
@@ -208,6 +229,7 @@ class BatchIterator {
       const piece = /** @type {Piece} */ (this.#pieces[this.#piece++])
       if (this.#isText) {
         this.#taken++
+        this.#gaveAt = clock()
         return piece
       }
       if (typeof piece !== 'string') this.#events = new Deltas(piece)
@@ -225,6 +247,7 @@ class BatchIterator {
 
   #finish() {
     this.#done = true
+    this.#endPause?.()
     this.#pieces = []
     this.#piece = 0
     this.#events = undefined
@@ -259,7 +282,7 @@ class BoundedIterator extends BatchIterator {
  * The iterator over a native reader, with what the reader can tell of itself.
  *
  * @param {any} given a native reader
- * @param {{ text?: boolean, leaveRunning?: boolean, turn?: object, keepAlive?: boolean }} options
+ * @param {{ text?: boolean, leaveRunning?: boolean, turn?: object, everyMs?: number, keepAlive?: boolean }} options
  */
 function iterate(given, options) {
   /** @type {NativeReader} */
@@ -275,16 +298,14 @@ class Deltas {
   #text
   #ends
   #at
-  #seq
   #start = 0
 
   /** @param {Exclude<Piece, string>} piece */
-  constructor({ template, text, ends, at, seq }) {
+  constructor({ template, text, ends, at }) {
     this.#template = JSON.parse(template)
     this.#text = text
     this.#ends = ends
     this.#at = at
-    this.#seq = seq
     this.length = ends.length
   }
 
@@ -296,7 +317,6 @@ class Deltas {
     const { params } = this.#template
     const event = { ...this.#template, params: { ...params, delta } }
     if (this.#at.length > 0) event.emittedAtMs = this.#at[index]
-    event.seq = this.#seq + index
     return event
   }
 }

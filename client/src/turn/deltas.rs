@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use super::spoken::Voice;
 use crate::rpc::Notification;
 
 /// The method of the assistant's words.
@@ -19,8 +20,8 @@ pub(super) struct Deltas {
     text: String,
     /// Known here, where the text is in the cache, so that no reader has to look.
     is_ascii: bool,
-    /// Whether readers of text are given it.
-    is_spoken: bool,
+    /// What it is for readers of text, where they are given it.
+    voice: Option<Voice>,
     deltas: Vec<Delta>,
 }
 
@@ -51,9 +52,9 @@ enum Held {
 
 impl Deltas {
     /// A run of one delta; the next of the same kind share its template.
-    pub(super) fn new(parts: &DeltaParts<'_>, is_spoken: bool, before: Option<&Self>) -> Self {
+    pub(super) fn new(parts: &DeltaParts<'_>, voice: Option<Voice>, before: Option<&Self>) -> Self {
         let template = before.map_or_else(|| Arc::new(parts.template()), |run| Arc::clone(&run.template));
-        let mut run = Self { template, text: String::new(), is_ascii: true, is_spoken, deltas: Vec::new() };
+        let mut run = Self { template, text: String::new(), is_ascii: true, voice, deltas: Vec::new() };
         run.push(parts);
         run
     }
@@ -62,14 +63,15 @@ impl Deltas {
         self.deltas.len()
     }
 
-    /// Whether these are the assistant's words, for readers of text.
-    pub(super) fn is_spoken(&self) -> bool {
-        self.is_spoken
+    /// What the assistant's words are for readers of text.
+    pub(super) fn voice(&self) -> Option<Voice> {
+        self.voice
     }
 
     /// Whether a delta is of the same kind: all but its text and time is equal.
-    pub(super) fn takes(&self, parts: &DeltaParts<'_>, is_spoken: bool) -> bool {
-        self.is_spoken == is_spoken && parts.fit(&self.template)
+    pub(super) fn takes(&self, parts: &DeltaParts<'_>, voice: Option<Voice>) -> bool {
+        let begins = voice.is_some_and(Voice::begins);
+        self.voice.is_some() == voice.is_some() && !begins && parts.fit(&self.template)
     }
 
     /// Whether there is room for its text.

@@ -49,9 +49,7 @@ impl Rig {
     }
 
     fn send(&mut self, message: &Value) {
-        let mut came = message.clone();
-        came["seq"] = (self.came.len() + 1).into();
-        self.came.push(came);
+        self.came.push(message.clone());
         crate::rpc::with_notification(&message.to_string(), |notification| {
             self.state.event(notification);
         });

@@ -1,17 +1,21 @@
 //! Events in their order, and the places in them. What they mean, and who reads, is not known here.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::{Batch, Piece, add_deltas, add_event, add_numbered, flush};
-use super::deltas::{AGENT_MESSAGE_DELTA, DeltaParts, Deltas};
-use super::spoken::Spoken;
+use serde::Deserialize;
+
+use super::deltas::{AGENT_MESSAGE_DELTA, DeltaParts, Deltas, LogText};
+use super::spoken::{Spoken, Voice};
 use super::step::step_json;
 use crate::rpc::Notification;
 
 /// What a reader takes at once, in bytes and in events, so that its thread stays responsive.
 const BATCH_BYTES: usize = 64 * 1024;
 const BATCH_EVENTS: usize = 1024;
+/// From this size on an event travels as a text of its own.
+const OWN_TEXT_BYTES: usize = 4 * 1024;
 
 /// The events of one turn in the server's order. Adjacent deltas of one item share an entry, which
 /// remembers where each ended: any reader gets them joined or one by one.
@@ -33,7 +37,7 @@ enum Entry {
     Line {
         line: Arc<str>,
         /// Assistant text of a completed message that no delta brought.
-        rest: Option<Box<str>>,
+        rest: Option<(Voice, Box<str>)>,
         /// Whether it completes an item.
         completes: bool,
         /// Whether the result of the turn holds the line as well.
@@ -51,16 +55,25 @@ pub enum ReaderKind {
     EveryEvent,
     /// The assistant's text.
     Text,
+    /// That of its answers: of messages that are no commentary.
+    FinalText,
+    /// That of its commentaries.
+    Commentary,
     /// Completed items, as steps.
     Steps,
 }
 
 impl ReaderKind {
+    /// Whether it takes text.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::FinalText | Self::Commentary)
+    }
+
     /// The `mode` of a continuation.
     pub(super) fn mode(self) -> &'static str {
         match self {
             Self::JoinedEvents | Self::EveryEvent => "stream",
-            Self::Text => "text",
+            Self::Text | Self::FinalText | Self::Commentary => "text",
             Self::Steps => "steps",
         }
     }
@@ -98,6 +111,29 @@ impl Cursor {
     }
 }
 
+/// What a reader takes at once.
+pub type Batch = Vec<Piece>;
+
+/// Part of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// One event as JSON, or several as a JSON array.
+    Json(String),
+    /// Deltas of one item.
+    Deltas {
+        /// The event as JSON, with an empty `delta`.
+        template: String,
+        /// The text of all of them.
+        text: LogText,
+        /// Where each ends in `text`, in UTF-16 units.
+        ends: Vec<u32>,
+        /// `emittedAtMs` of each; empty where the server sends none.
+        emitted_at_ms: Vec<f64>,
+    },
+    /// Assistant text alone.
+    Text(LogText),
+}
+
 impl Log {
     /// A log that begins after this many events.
     pub(super) fn after_events(events: u64) -> Self {
@@ -129,8 +165,11 @@ impl Log {
         let item = notification.ids.item.as_deref().unwrap_or_default();
         let mut rest = None;
         match notification.method {
-            "item/started" => self.spoken.begins(item),
-            "item/completed" => rest = self.spoken.completes(item, message.as_deref()).map(Box::from),
+            "item/started" => self.spoken.begins(item, is_commentary(notification.line)),
+            "item/completed" => {
+                let left = self.spoken.completes(item, message.as_deref());
+                rest = left.map(|text| (self.spoken.voice(item), text.into()));
+            }
             // It holds what is no text.
             AGENT_MESSAGE_DELTA => self.spoken.cuts(item),
             _ => {}
@@ -144,10 +183,15 @@ impl Log {
     }
 
     fn push_delta(&mut self, notification: &Notification<'_>, parts: &DeltaParts<'_>) {
-        let is_spoken = parts.assistant && self.spoken.says(notification.ids.item.as_deref(), &parts.text);
+        let item = notification.ids.item.as_deref();
+        let is_spoken = parts.assistant && self.spoken.says(item, &parts.text);
+        let voice = item.filter(|_| is_spoken).map(|item| match parts.text.is_empty() {
+            true => self.spoken.silence(item),
+            false => self.spoken.voice(item),
+        });
         let mut before = None;
         if let Some(Entry::Deltas(last)) = self.entries.back_mut()
-            && last.takes(parts, is_spoken)
+            && last.takes(parts, voice)
         {
             // Where a reader holds its text it stays as it is, and what comes now begins another.
             if let Some(run) = Arc::get_mut(last) {
@@ -160,7 +204,7 @@ impl Log {
             }
             before = Some(&**last);
         }
-        let entry = Entry::Deltas(Arc::new(Deltas::new(parts, is_spoken, before)));
+        let entry = Entry::Deltas(Arc::new(Deltas::new(parts, voice, before)));
         self.bytes += entry.bytes();
         self.entries.push_back(entry);
     }
@@ -214,7 +258,7 @@ impl Log {
         mut taken: usize,
         kind: ReaderKind,
     ) -> Cursor {
-        if kind == ReaderKind::Text {
+        if kind.is_text() {
             // All of it came as one text.
             return if taken == 0 { start } else { end };
         }
@@ -247,7 +291,7 @@ impl Log {
         cursor
     }
 
-    /// The next events after a cursor, each with its number: how many events of the turn there are up to it.
+    /// The next events after a cursor.
     pub(super) fn take_events(&self, cursor: &mut Cursor, joined: bool) -> Batch {
         let mut batch = Batch::new();
         let mut small = String::new();
@@ -258,8 +302,8 @@ impl Log {
                 Entry::Line { line, .. } => {
                     bytes += line.len();
                     events += 1;
+                    add_event(&mut batch, &mut small, line);
                     *cursor = cursor.behind_line();
-                    add_numbered(&mut batch, &mut small, line, cursor.event);
                 }
                 Entry::Deltas(run) => {
                     let room = if joined { usize::MAX } else { BATCH_EVENTS - events };
@@ -269,11 +313,8 @@ impl Log {
                     }
                     bytes += run.bytes(taken.clone());
                     events += if joined { 1 } else { taken.len() };
-                    let before = cursor.event;
                     self.advance(cursor, taken.end, run);
-                    // Joined they are one event, with the number of the last.
-                    let seq = if joined { cursor.event } else { before + 1 };
-                    add_deltas(&mut batch, &mut small, run, taken, joined, seq);
+                    add_deltas(&mut batch, &mut small, run, taken, joined);
                 }
             }
         }
@@ -282,13 +323,29 @@ impl Log {
     }
 
     /// The assistant's text after a cursor: what there is, or a long part of it.
+    #[cfg(test)]
     pub(super) fn take_text(&self, cursor: &mut Cursor) -> Batch {
+        // Without what stands between messages.
+        self.take_spoken(cursor, |voice| voice.before(ReaderKind::Text).map(|_| ""))
+    }
+
+    /// The same for a kind of text, its messages apart.
+    pub(super) fn take_text_of(&self, cursor: &mut Cursor, kind: ReaderKind) -> Batch {
+        self.take_spoken(cursor, |voice| voice.before(kind))
+    }
+
+    fn take_spoken(&self, cursor: &mut Cursor, before: impl Fn(Voice) -> Option<&'static str>) -> Batch {
         let mut text = String::new();
         while text.len() < BATCH_BYTES {
             let Some(entry) = self.entry(cursor) else { break };
             match entry {
                 Entry::Line { rest, .. } => {
-                    text.push_str(rest.as_deref().unwrap_or_default());
+                    if let Some((voice, rest)) = rest
+                        && let Some(before) = before(*voice)
+                    {
+                        text.push_str(before);
+                        text.push_str(rest);
+                    }
                     *cursor = cursor.behind_line();
                 }
                 Entry::Deltas(run) => {
@@ -296,9 +353,12 @@ impl Log {
                     if taken.is_empty() {
                         break;
                     }
-                    if run.is_spoken() {
+                    if let Some(before) = run.voice().and_then(&before) {
                         if !text.is_empty() && text.len() + run.bytes(taken.clone()) > BATCH_BYTES {
                             break;
+                        }
+                        if taken.start == 0 {
+                            text.push_str(before);
                         }
                         let chunk = run.text(taken);
                         self.advance(cursor, run.len(), run);
@@ -371,8 +431,8 @@ impl Entry {
     /// How many bytes are held for it alone.
     fn bytes(&self) -> usize {
         let text = match self {
-            Self::Line { is_shared: true, rest, .. } => rest.as_ref().map_or(0, |rest| rest.len()),
-            Self::Line { line, rest, .. } => line.len() + rest.as_ref().map_or(0, |rest| rest.len()),
+            Self::Line { is_shared: true, rest, .. } => rest.as_ref().map_or(0, |(_, rest)| rest.len()),
+            Self::Line { line, rest, .. } => line.len() + rest.as_ref().map_or(0, |(_, rest)| rest.len()),
             Self::Deltas(run) => run.held_bytes(),
         };
         text + size_of::<Self>()
@@ -384,6 +444,59 @@ impl Entry {
             Self::Line { .. } => 1,
             Self::Deltas(run) => run.len() as u64,
         }
+    }
+}
+
+/// Whether an item that begins is a commentary of the assistant.
+fn is_commentary(line: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Message {
+        params: Params,
+    }
+    #[derive(Deserialize)]
+    struct Params {
+        item: Item,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        phase: Option<String>,
+    }
+    // Most are no message at all.
+    line.contains("\"commentary\"")
+        && serde_json::from_str::<Message>(line)
+            .is_ok_and(|message| message.params.item.phase.as_deref() == Some("commentary"))
+}
+
+fn add_event(batch: &mut Batch, small: &mut String, event: &str) {
+    if event.len() >= OWN_TEXT_BYTES {
+        flush(batch, small);
+        batch.push(Piece::Json(event.to_owned()));
+        return;
+    }
+    small.push(if small.is_empty() { '[' } else { ',' });
+    small.push_str(event);
+}
+
+fn add_deltas(batch: &mut Batch, small: &mut String, run: &Arc<Deltas>, taken: Range<usize>, joined: bool) {
+    let one = joined || taken.len() == 1;
+    if one && run.bytes(taken.clone()) < OWN_TEXT_BYTES {
+        add_event(batch, small, &run.event(taken));
+        return;
+    }
+    flush(batch, small);
+    let (template, text) = (run.template(), run.text(taken.clone()));
+    let (ends, timed) = match joined {
+        true => (vec![text.utf16_len()], taken.end - 1..taken.end),
+        false => (run.ends(taken.clone()), taken),
+    };
+    let emitted_at_ms = run.times(timed);
+    batch.push(Piece::Deltas { template, text, ends, emitted_at_ms });
+}
+
+fn flush(batch: &mut Batch, small: &mut String) {
+    if !small.is_empty() {
+        small.push(']');
+        batch.push(Piece::Json(std::mem::take(small)));
     }
 }
 

@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::batch::Batch;
 use super::event_log::EventLog;
-use super::log::{Cursor, ReaderKind};
+use super::log::{Batch, Cursor, ReaderKind};
 use super::result::Continuation;
 use crate::source::{Next, Source, Waker};
 use crate::{Error, lock};
@@ -73,7 +72,7 @@ impl EventReader {
 
     /// Whether what this reader gives would end as if nothing had failed.
     fn hides_failure(&self) -> bool {
-        matches!(self.kind, ReaderKind::Text | ReaderKind::Steps)
+        self.kind.is_text() || self.kind == ReaderKind::Steps
     }
 }
 
@@ -93,7 +92,9 @@ impl Source for EventReader {
             ReaderKind::JoinedEvents => log.take_events(&mut cursor, true),
             ReaderKind::EveryEvent => log.take_events(&mut cursor, false),
             // A batch with nothing for this reader is no news: these read on to the end of the log.
-            ReaderKind::Text => log.take_text(&mut cursor),
+            ReaderKind::Text | ReaderKind::FinalText | ReaderKind::Commentary => {
+                log.take_text_of(&mut cursor, self.kind)
+            }
             ReaderKind::Steps => log.take_steps(&mut cursor),
         };
         // Who asks again has handled all of the batch before.

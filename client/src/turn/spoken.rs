@@ -1,15 +1,50 @@
 //! What of the assistant's messages a reader of text was given: of each the prefix without a gap, known by its content.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use xxhash_rust::xxh3::Xxh3;
+
+use super::log::ReaderKind;
 
 /// The messages that are not complete.
 #[derive(Default)]
 pub(super) struct Spoken {
     messages: HashMap<Box<str>, Prefix>,
+    /// Those that are no answer but told while the agent works.
+    commentaries: HashSet<Box<str>>,
+    /// The message that spoke last, of all and of those that are an answer or a commentary alike.
+    last: Option<Box<str>>,
+    last_alike: [Option<Box<str>>; 2],
     /// Events were missed: a message whose beginning was not seen since may be in its middle.
     has_gap: bool,
+}
+
+/// What text is of the assistant's, for readers of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Voice {
+    /// Whether it is of a commentary; else of an answer, or of what has no phase.
+    commentary: bool,
+    /// Whether another message came before, of any kind and of the same.
+    separated: bool,
+    separated_alike: bool,
+}
+
+impl Voice {
+    /// What stands before the text for a reader; none where that is not given the text.
+    pub(super) fn before(self, kind: ReaderKind) -> Option<&'static str> {
+        let separated = match kind {
+            ReaderKind::FinalText if self.commentary => return None,
+            ReaderKind::Commentary if !self.commentary => return None,
+            ReaderKind::FinalText | ReaderKind::Commentary => self.separated_alike,
+            _ => self.separated,
+        };
+        Some(if separated { "\n\n" } else { "" })
+    }
+
+    /// Whether a message begins with it.
+    pub(super) fn begins(self) -> bool {
+        self.separated || self.separated_alike
+    }
 }
 
 /// What was given of a message.
@@ -35,8 +70,32 @@ impl Spoken {
         }
     }
 
+    /// What a pause of a message is: it separates nothing.
+    pub(super) fn silence(&self, item: &str) -> Voice {
+        Voice { commentary: self.commentaries.contains(item), separated: false, separated_alike: false }
+    }
+
+    /// What text of a message is.
+    pub(super) fn voice(&mut self, item: &str) -> Voice {
+        let commentary = self.commentaries.contains(item);
+        let separates = |last: &mut Option<Box<str>>| {
+            let separated = last.as_deref().is_some_and(|last| last != item);
+            if last.is_none() || separated {
+                *last = Some(item.into());
+            }
+            separated
+        };
+        let separated = separates(&mut self.last);
+        let [answer, comment] = &mut self.last_alike;
+        let separated_alike = separates(if commentary { comment } else { answer });
+        Voice { commentary, separated, separated_alike }
+    }
+
     /// An item begins.
-    pub(super) fn begins(&mut self, item: &str) {
+    pub(super) fn begins(&mut self, item: &str, commentary: bool) {
+        if commentary {
+            self.commentaries.insert(item.into());
+        }
         // Without a gap its first words say as much.
         if self.has_gap && !self.messages.contains_key(item) {
             self.messages.insert(item.into(), Prefix::default());

@@ -71,11 +71,44 @@ fn text(item_type: &str, item: &Fields<'_>) -> String {
         "commandExecution" => own("command"),
         "fileChange" => lines(item, "changes", |change| part(change, "path")),
         "mcpToolCall" => format!("{}.{}", own("server"), own("tool")),
-        "dynamicToolCall" | "collabAgentToolCall" => own("tool"),
+        "dynamicToolCall" => own("tool"),
+        "collabAgentToolCall" => match own("prompt") {
+            prompt if prompt.is_empty() => own("tool"),
+            prompt => format!("{}: {prompt}", own("tool")),
+        },
+        "subAgentActivity" => format!("{} {}", own("agentPath"), own("kind")),
         "webSearch" => own("query"),
-        "userMessage" => lines(item, "content", |content| part(content, "text")),
+        "imageView" => own("path"),
+        // The image itself is in `result`.
+        "imageGeneration" => match own("savedPath") {
+            path if path.is_empty() => own("revisedPrompt"),
+            path => path,
+        },
+        "sleep" => item.get("durationMs").map(|ms| format!("{} ms", ms.get())).unwrap_or_default(),
+        "hookPrompt" => lines(item, "fragments", |fragment| part(fragment, "text")),
+        "functionCallOutput" => match own("output") {
+            output if output.is_empty() => lines(item, "output", said),
+            output => output,
+        },
+        "enteredReviewMode" | "exitedReviewMode" => own("review"),
+        "contextCompaction" => "context compacted".to_owned(),
+        "userMessage" => lines(item, "content", said),
         _ => own("text"),
     }
+}
+
+/// What a person would be shown of a part of a message: its text, else what it is the name or the place of. A picture that
+/// is in its URL has no place.
+fn said(content: &RawValue) -> Option<Cow<'_, str>> {
+    let fields: Fields<'_> = serde_json::from_str(content.get()).ok()?;
+    let named = ["text", "name", "path", "url", "image_url", "fileId"];
+    let (name, shown) = named.iter().find_map(|name| Some((name, string(fields.get(*name)?)?)))?;
+    let is_data = matches!(*name, "url" | "image_url") && shown.starts_with("data:");
+    if is_data {
+        let kind = fields.get("type").and_then(|kind| string(kind)).unwrap_or_default();
+        return Some(format!("[{}]", kind.trim_start_matches("input_")).into());
+    }
+    Some(shown)
 }
 
 fn field<'a>(item: &Fields<'a>, name: &str) -> Option<Cow<'a, str>> {
