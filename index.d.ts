@@ -67,7 +67,24 @@ export type JsonSchema =
 /** What can be cancelled. */
 export interface Abortable {
   /** Aborting rejects the call with `AbortError`, whose `cause` is the signal's reason. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * What else the protocol has for a method, under its own names and types; `Own` are those that have an option here. They are
+ * handed on as they are, and codex says what is wrong with them.
+ */
+export type ProtocolFields<Params, Own extends PropertyKey> = {
+  [Name in Exclude<keyof Params, Own>]?: Params[Name] | undefined
+}
+
+/** Options that take what only a newer codex knows. */
+export interface WithExtra {
+  /**
+   * Fields for the parameters of the method that this package does not know. They replace nothing that an option says, and
+   * a codex that does not know them either leaves them alone.
+   */
+  extra?: { [name: string]: unknown } | undefined
 }
 
 /** What a handler gets beside the request. */
@@ -95,20 +112,58 @@ export interface HandledRequest<M extends Protocol.ServerRequestMethod = Protoco
   readonly params: Protocol.ServerRequestParams<M>
 }
 
-/** The agent wants to run a command or to change files. */
+/** What every approval has, by whichever method it comes; `params` is what the wire has. */
+export interface ApprovalFacts {
+  readonly threadId: string
+  /** Empty where an old codex does not name it. */
+  readonly turnId: string
+  /** The item that it is about, where it is one. */
+  readonly itemId: string | null
+  /** Why it is asked, in words for a person. */
+  readonly reason: string | null
+}
+
+/** The agent wants to run a command. */
+export interface CommandApproval extends ApprovalFacts {
+  readonly kind: 'command'
+  /** The command line; empty where it is about the network alone. */
+  readonly command: string
+  readonly cwd: string | null
+  /** What `acceptWithExecpolicyAmendment` may allow from now on, as codex proposes it. */
+  readonly proposedExecpolicyAmendment: string[] | null
+  /** The host that the command wants to reach, where that is the question. */
+  readonly network: Protocol.NetworkApprovalContext | null
+}
+
+/** The agent wants to change files. */
+export interface FileChangeApproval extends ApprovalFacts {
+  readonly kind: 'fileChange'
+  /** What is to be changed, from the item; null where it is not known. */
+  readonly changes: Protocol.FileUpdateChange[] | null
+}
+
+/** The agent wants to call a tool of an MCP server. It comes to `onElicitation` where there is one. */
+export interface McpToolCallApproval extends ApprovalFacts {
+  readonly kind: 'mcpToolCall'
+  readonly server: string
+  readonly tool: string
+  readonly toolDescription: string | null
+  /** The arguments of the call. */
+  readonly arguments: unknown
+}
+
+/** What the agent wants to do, told apart by `kind`. */
 export type ApprovalRequest =
-  | ({ readonly kind: 'command' } & HandledRequest<'item/commandExecution/requestApproval'>)
-  | ({
-      readonly kind: 'fileChange'
-      /** What is to be changed, from the item; null where it is not known. */
-      readonly changes: Protocol.FileUpdateChange[] | null
-    } & HandledRequest<'item/fileChange/requestApproval'>)
-  | ({ readonly kind: 'command' } & HandledRequest<'execCommandApproval'>)
-  | ({ readonly kind: 'fileChange' } & HandledRequest<'applyPatchApproval'>)
+  | (CommandApproval & HandledRequest<'item/commandExecution/requestApproval'>)
+  | (FileChangeApproval & HandledRequest<'item/fileChange/requestApproval'>)
+  | (McpToolCallApproval & HandledRequest<'mcpServer/elicitation/request'>)
+  | (CommandApproval & HandledRequest<'execCommandApproval'>)
+  | (FileChangeApproval & HandledRequest<'applyPatchApproval'>)
 
 /**
  * What may happen: once, for the whole session, not (the agent goes on), or not at all (the turn is interrupted).
  * The amendments allow a command, and what begins alike or goes to the same host, from now on; for commands alone.
+ * `acceptForSession` of a tool of an MCP server holds for that tool.
  */
 export type ApprovalDecision =
   | 'accept'
@@ -117,6 +172,57 @@ export type ApprovalDecision =
   | 'cancel'
   | { acceptWithExecpolicyAmendment: readonly string[] }
   | { applyNetworkPolicyAmendment: Protocol.NetworkPolicyAmendment }
+
+/** A question that waits for a person. */
+export type Question = {
+  /** Its own, which nobody can guess: it may go to a browser and come back. */
+  readonly id: string
+  /** When it was asked, in milliseconds since 1970. */
+  readonly askedAt: number
+} & (
+  | { readonly kind: 'approval'; readonly request: ApprovalRequest }
+  | { readonly kind: 'userInput'; readonly request: UserInputRequest }
+  | { readonly kind: 'elicitation'; readonly request: ElicitationRequest }
+  | { readonly kind: 'permissions'; readonly request: PermissionsRequest }
+)
+
+/** What happens to a question. `withdrawn`: its turn has ended, or somebody else answered. */
+export interface QuestionEvent {
+  readonly type: 'asked' | 'answered' | 'withdrawn'
+  readonly question: Question
+}
+
+/** Questions that a person answers later; made by `ask()`. */
+export interface Questions {
+  /** For the options of a client, a thread or a turn. */
+  readonly handlers: Required<
+    Pick<Handlers, 'onApproval' | 'onUserInput' | 'onElicitation' | 'onPermissions'>
+  >
+  /** Those that wait, in the order in which they were asked. */
+  readonly open: readonly Question[]
+  /**
+   * Answers a question, with what its handler would return. False where nobody waits for that any more; then nothing
+   * happens.
+   */
+  answer(
+    id: string,
+    answer: ApprovalDecision | UserInputAnswer | ElicitationAnswer | PermissionsAnswer,
+  ): boolean
+}
+
+/**
+ * Handlers whose answers come later and from elsewhere, from a person at a browser, say: each request is a question that
+ * waits until `answer()` is called with its id, or until it is withdrawn.
+ *
+ * @example
+ * const questions = ask(({ type, question }) => socket.send(JSON.stringify({ type, question })))
+ * const codex = new Codex({ ...questions.handlers })
+ * socket.on('message', (text) => {
+ *   const { id, answer } = JSON.parse(String(text))
+ *   questions.answer(id, answer)
+ * })
+ */
+export declare function ask(listener?: (event: QuestionEvent) => void): Questions
 
 /** The agent asks the user. */
 export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
@@ -144,7 +250,11 @@ export type PermissionsRequest = HandledRequest<'item/permissions/requestApprova
 /** What is granted. */
 export type PermissionsAnswer =
   | 'decline'
-  | { permissions: Protocol.GrantedPermissionProfile; scope?: 'turn' | 'session'; strictAutoReview?: boolean }
+  | {
+      permissions: Protocol.GrantedPermissionProfile
+      scope?: 'turn' | 'session' | undefined
+      strictAutoReview?: boolean | undefined
+    }
 
 /** The agent calls a dynamic tool. */
 export type ToolCallRequest = HandledRequest<'item/tool/call'>
@@ -176,7 +286,7 @@ export type AuthTokensRefreshRequest = HandledRequest<'account/chatgptAuthTokens
 export interface AuthTokens {
   accessToken: string
   chatgptAccountId: string
-  chatgptPlanType?: string | null
+  chatgptPlanType?: string | null | undefined
 }
 
 /**
@@ -186,23 +296,23 @@ export interface AuthTokens {
  */
 export interface Handlers {
   /**
-   * Commands and file changes. A new thread asks it where it is an option of the client or of that thread; a turn,
+   * Commands, file changes, and where there is no `onElicitation` calls of tools of MCP servers. A new thread asks it where it is an option of the client or of that thread; a turn,
    * and a thread that is resumed or forked, keep the reviewer that there is: with `auto_review` it is not asked, unless
    * `approvalsReviewer: 'user'` stands beside it.
    */
-  onApproval?: Handler<ApprovalRequest, ApprovalDecision>
+  onApproval?: Handler<ApprovalRequest, ApprovalDecision> | undefined
   /** Questions to the user. */
-  onUserInput?: Handler<UserInputRequest, UserInputAnswer>
+  onUserInput?: Handler<UserInputRequest, UserInputAnswer> | undefined
   /** What MCP servers ask, and whether their tools may be called. */
-  onElicitation?: Handler<ElicitationRequest, ElicitationAnswer>
+  onElicitation?: Handler<ElicitationRequest, ElicitationAnswer> | undefined
   /** Wider permissions. */
-  onPermissions?: Handler<PermissionsRequest, PermissionsAnswer>
+  onPermissions?: Handler<PermissionsRequest, PermissionsAnswer> | undefined
   /** Dynamic tools that are not among `tools`. */
-  onToolCall?: Handler<ToolCallRequest, ToolResult>
+  onToolCall?: Handler<ToolCallRequest, ToolResult> | undefined
   /** Fresh ChatGPT tokens. */
-  onAuthTokensRefresh?: Handler<AuthTokensRefreshRequest, AuthTokens>
+  onAuthTokensRefresh?: Handler<AuthTokensRefreshRequest, AuthTokens> | undefined
   /** Whatever no other handler takes, also what a newer codex asks. Returns the method's result. */
-  onServerRequest?: Handler<HandledRequest, object>
+  onServerRequest?: Handler<HandledRequest, object> | undefined
 }
 
 /** A request from the server and how it was answered. */
@@ -226,14 +336,22 @@ export interface ServerRequestStream extends Reader<ServerRequestRecord> {
 }
 
 /** Options of `new Codex()`. */
-export interface CodexOptions extends ClientSettings, Handlers {
+export interface CodexOptions extends ClientSettings, Handlers, WithExtra {
+  /**
+   * Further capabilities of the client in the handshake.
+   *
+   * Wire: `capabilities` of `initialize`.
+   */
+  capabilities?:
+    | ProtocolFields<Protocol.InitializeCapabilities, 'experimentalApi' | 'optOutNotificationMethods'>
+    | undefined
   /**
    * Bytes to and from a server, in place of a codex that is started and of `url`. Once they end, the client is of no
    * more use.
    */
-  transport?: Transport
+  transport?: Transport | undefined
   /** Gets what the library logs; off by default. No record holds a secret. */
-  logger?: (record: LogRecord) => void
+  logger?: ((record: LogRecord) => void) | undefined
 }
 
 /** Options of `serve()`. */
@@ -251,6 +369,8 @@ export interface LogRecord {
 /** Options of `startThread`. */
 export interface StartThreadOptions<Schemas extends readonly Schema[] = readonly Schema[]>
   extends Omit<ThreadSettings, 'includeTurns' | 'lastTurnId'>,
+    ProtocolFields<Protocol.ThreadStartParams, keyof ThreadSettings>,
+    WithExtra,
     WithTools<Schemas>,
     Handlers,
     Abortable {}
@@ -258,6 +378,8 @@ export interface StartThreadOptions<Schemas extends readonly Schema[] = readonly
 /** Options of `resumeThread`. */
 export interface ResumeThreadOptions<Schemas extends readonly Schema[] = readonly Schema[]>
   extends Omit<ThreadSettings, 'ephemeral' | 'serviceName' | 'lastTurnId'>,
+    ProtocolFields<Protocol.ThreadResumeParams, keyof ThreadSettings | 'threadId' | 'excludeTurns'>,
+    WithExtra,
     WithTools<Schemas>,
     Handlers,
     Abortable {}
@@ -265,6 +387,8 @@ export interface ResumeThreadOptions<Schemas extends readonly Schema[] = readonl
 /** Options of `forkThread`. */
 export interface ForkThreadOptions<Schemas extends readonly Schema[] = readonly Schema[]>
   extends Omit<ThreadSettings, 'personality' | 'serviceName'>,
+    ProtocolFields<Protocol.ThreadForkParams, keyof ThreadSettings | 'threadId' | 'excludeTurns'>,
+    WithExtra,
     WithTools<Schemas>,
     Handlers,
     Abortable {}
@@ -289,7 +413,23 @@ export interface ThreadDefaults {
   /** Null too where the server has not told it yet. */
   readonly personality: Protocol.Personality | null
   readonly serviceTier: string | null
+  /** Only where it is another than `default`. */
+  readonly collaborationMode?: Protocol.CollaborationMode
+  /** Only where there are any. */
+  readonly disabledPluginIds?: readonly string[]
 }
+
+/** Options of `updateDefaults`. */
+export interface UpdateDefaultsOptions
+  extends DefaultSettings,
+    ProtocolFields<Protocol.ThreadSettingsUpdateParams, keyof DefaultSettings | 'threadId'>,
+    WithExtra {}
+
+/** Options of `listThreads` and `threads`. */
+export interface ListThreadsOptions
+  extends ThreadQuery,
+    ProtocolFields<Protocol.ThreadListParams, keyof ThreadQuery>,
+    WithExtra {}
 
 /** A login that a person finishes in a browser on the machine where codex runs. */
 export type ChatgptLogin = Login & { readonly authUrl: string }
@@ -324,9 +464,37 @@ export interface CommandOutput {
  */
 export interface TurnOptions<S extends Schema | undefined = Schema | undefined>
   extends Omit<TurnSettings, 'outputSchema'>,
+    TurnFields,
+    WithExtra,
     WithOutputSchema<S>,
+    WithOutputRetries,
     Handlers,
     Abortable {}
+
+/** What else the protocol has for a turn. */
+export type TurnFields = ProtocolFields<
+  Protocol.TurnStartParams,
+  keyof TurnSettings | 'threadId' | 'input' | 'toolOutput'
+>
+
+/** Options of `steer`. */
+export interface SteerOptions
+  extends SteerSettings,
+    ProtocolFields<Protocol.TurnSteerParams, keyof SteerSettings | 'threadId' | 'expectedTurnId' | 'input'>,
+    WithExtra {}
+
+/**
+ * What has become of an input that was given a `clientUserMessageId`. `notBegun`: no turn has it, and none will. An end has
+ * the turn as it is stored, with its items and its error; of one whose codex was ended with it the status is `interrupted`.
+ */
+export type InputOutcome =
+  | { status: 'notBegun' }
+  | { status: 'running'; turnId: string }
+  | {
+      status: 'completed' | 'interrupted' | 'failed'
+      turnId: string
+      turn: Protocol.Turn
+    }
 
 /** Options of `continueTurn`. Aborting `signal` interrupts the turn. */
 export interface ContinueTurnOptions<S extends Schema | undefined = Schema | undefined>
@@ -340,9 +508,17 @@ export interface RunOptions<
   Schemas extends readonly Schema[] = readonly Schema[],
 > extends StartThreadOptions<Schemas>,
     WithOutputSchema<S>,
+    WithOutputRetries,
+    Omit<TurnFields, keyof Protocol.ThreadStartParams>,
     Pick<
       TurnSettings,
-      'inactivityTimeoutMs' | 'summary' | 'sandboxPolicy' | 'serviceTierForTurn' | 'source'
+      | 'inactivityTimeoutMs'
+      | 'summary'
+      | 'sandboxPolicy'
+      | 'serviceTierForTurn'
+      | 'source'
+      | 'collaborationMode'
+      | 'clientUserMessageId'
     > {}
 
 /** Options of `request`. */
@@ -355,24 +531,44 @@ export type ReadThreadOptions = ReadSettings
 export type StreamOptions = ReaderSettings
 
 /** Options of `Turn.steps`. */
-export type StepOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
+export type StepOptions = Omit<ReaderSettings, 'coalesce'>
+
+/** Options of `Codex.close`. */
+export type CloseOptions = CloseSettings
 
 /** Options of `Turn.interrupt`. */
 export type InterruptOptions = InterruptSettings
 
-/** A completed item of a turn. */
-export interface Step {
-  threadId: string
-  turnId: string
-  itemId: string
-  /** What it is; of other items their own type. */
-  stepType: 'thinking' | 'exec' | 'codex' | 'tool' | 'file' | (string & {})
-  itemType: Protocol.ThreadItem['type'] | (string & {})
-  /** What a person would be shown of it: the text, the command, the paths, the tool. */
-  text: string
-  /** The item. */
-  data: Protocol.ThreadItem
+/** What a step is called by the type of its item; of other items it is their own type. */
+export interface StepTypes {
+  reasoning: 'thinking'
+  commandExecution: 'exec'
+  agentMessage: 'codex'
+  mcpToolCall: 'tool'
+  dynamicToolCall: 'tool'
+  webSearch: 'tool'
+  collabAgentToolCall: 'tool'
+  fileChange: 'file'
 }
+
+/**
+ * A completed item of a turn: `stepType` and `itemType` tell what `data` is. A newer codex may have other types: they come
+ * as they are.
+ */
+export type Step<Type extends Protocol.ThreadItem['type'] = Protocol.ThreadItem['type']> =
+  Type extends unknown
+    ? {
+        threadId: string
+        turnId: string
+        itemId: string
+        stepType: Type extends keyof StepTypes ? StepTypes[Type] : Type
+        itemType: Type
+        /** What a person would be shown of it, in plain text: the words, the command, the paths, the tool. */
+        text: string
+        /** The item. */
+        data: Extract<Protocol.ThreadItem, { type: Type }>
+      }
+    : never
 
 /** What was left of a turn that was cancelled. */
 export interface CancelledTurn {
@@ -387,7 +583,7 @@ export interface CancelledTurn {
 }
 
 /** Options of `Turn.text`. */
-export type TextOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
+export type TextOptions = TextSettings
 
 /** Options of `serverRequests`, and of `notifications`. */
 export interface ObserverOptions {
@@ -397,7 +593,7 @@ export interface ObserverOptions {
    *
    * @default true
    */
-  keepAlive?: boolean
+  keepAlive?: boolean | undefined
 }
 
 /** Options of `notifications`. */
@@ -407,7 +603,37 @@ export interface NotificationOptions extends ObserverOptions {
    *
    * @default all
    */
-  methods?: readonly (Protocol.NotificationMethod | (string & {}))[]
+  methods?: readonly (Protocol.NotificationMethod | (string & {}))[] | undefined
+}
+
+/** What came of `Thread.send`. */
+export interface Sent<Parsed = unknown> {
+  /** The turn that has the input. */
+  turn: Turn<Parsed>
+  /** Whether it ran already; else the input began it. */
+  steered: boolean
+}
+
+export interface Thread {
+  /** The turn of this client that runs in the thread, or null. `runningTurn()` also finds those of other clients. */
+  readonly currentTurn: Turn<unknown> | null
+  /**
+   * Adds input to the turn that runs, or begins one where none does, also where it ends in between. What is sent first
+   * comes first, also where nobody waits for it. A turn that takes no input, such as a review, is waited for.
+   *
+   * Options that a running turn does not take are for one that begins.
+   *
+   * Wire: `turn/steer`, `turn/start`.
+   */
+  send<S extends Schema | undefined = undefined>(
+    input: Input,
+    options?: TurnOptions<S>,
+  ): Promise<Sent<Parsed<S>>>
+}
+
+export interface Codex {
+  /** The turns of this client that run, over all its threads. */
+  turns(): Turn<unknown>[]
 }
 
 /** What a turn is asked: text, an item, or several. An item of type `external` stands alone. */
@@ -423,35 +649,39 @@ export interface Metadata {
   serverInfo: { name: string; version: string }
 }
 
-/** A notification that belongs to a turn, told apart by `method`. A newer codex may send others: they come as they are. */
-export type TurnEvent = Protocol.Notification & {
-  /**
-   * How many events of the turn there are up to this one: the same for all readers of the turn, and for
-   * `stream({ after })`. Of joined deltas it is the number of the last.
-   */
-  readonly seq: number
-}
+/** The notifications that name a thread and a turn. */
+export type TurnEventMethod = {
+  [Method in Protocol.NotificationMethod]: Protocol.NotificationParams<Method> extends { threadId: string }
+    ? 'turnId' extends keyof Protocol.NotificationParams<Method>
+      ? Method
+      : 'turn' extends keyof Protocol.NotificationParams<Method>
+        ? Method
+        : never
+    : never
+}[Protocol.NotificationMethod]
 
-/** What came of a turn; `Parsed` is what its `outputSchema` makes of the final message. */
-export interface TurnResult<Parsed = unknown> {
+/**
+ * A notification that belongs to a turn, told apart by `method`: its `params` name the thread and the turn. A newer codex
+ * may send others: they come as they are.
+ */
+export type TurnEvent = Protocol.Notification<TurnEventMethod>
+
+/** A status that only a later codex has. */
+export type OtherStatus = string & { readonly ofLaterCodex: true }
+
+/** What came of a turn, however it ended. */
+export interface TurnFacts {
   threadId: string
   turnId: string
-  /**
-   * How it ended, in the server's word. Only `completed` is success: of what a later codex may add, the message is not
-   * parsed either. A failed turn rejects with `TurnFailedError`; its partial result has the status `failed`, that of a
-   * turn which has not ended as far as is known `inProgress`.
-   */
-  status: 'completed' | 'interrupted' | (string & {})
   /**
    * The assistant's last word: the last agent message of phase `final_answer`, else the last without a phase, never a
    * commentary; null where there is none.
    */
   finalResponse: string | null
-  /**
-   * The final message as its `outputSchema` has it. None without one, of a turn that was interrupted, and where there is
-   * no final message.
-   */
-  parsed?: Parsed
+  /** The plan that the agent proposed, of a turn in plan mode (`collaborationMode: 'plan'`); null where there is none. */
+  plan: string | null
+  /** What the reviewer found, of a review. */
+  review?: Review
   /** The items of the turn as they were completed, in order. */
   items: Protocol.ThreadItem[]
   /** The last token usage that the server told during the turn. */
@@ -461,6 +691,53 @@ export interface TurnResult<Parsed = unknown> {
   /** Seconds since 1970. */
   completedAt: number | null
   durationMs: number | null
+}
+
+/**
+ * What came of a turn; `Parsed` is what its `outputSchema` makes of the final message.
+ *
+ * `status` is how it ended, in the server's word. Only `completed` is success, and has `parsed` where a schema was given (but
+ * for a turn that had no final message at all: its `finalResponse` is null). Of what a later codex may add the message is not
+ * parsed either. A failed turn rejects with `TurnFailedError`; its partial
+ * result has the status `failed`, that of a turn which has not ended as far as is known `inProgress`.
+ */
+export type TurnResult<Parsed = unknown> = TurnFacts &
+  (
+    | ({ status: 'completed' } & ParsedField<Parsed>)
+    | { status: 'interrupted' | 'failed' | 'inProgress' | OtherStatus; parsed?: undefined }
+  )
+
+/** The final message as its `outputSchema` has it; none without one. */
+export type ParsedField<Parsed> = unknown extends Parsed
+  ? { parsed?: Parsed }
+  : [Parsed] extends [undefined]
+    ? { parsed?: undefined }
+    : { parsed: Parsed }
+
+/** What a reviewer found. */
+export interface Review {
+  /** What the model wrote: JSON, or words where it wrote none. */
+  readonly text: string
+  /** Null where the text can't be read. */
+  readonly findings: readonly ReviewFinding[] | null
+  /** In the model's words, such as `patch is correct`. */
+  readonly correctness: string | null
+  readonly explanation: string | null
+  /** From 0 to 1. */
+  readonly confidence: number | null
+}
+
+/** One thing that a reviewer found. */
+export interface ReviewFinding {
+  /** Absolute path. */
+  readonly file: string
+  readonly lines: { readonly start: number; readonly end: number } | null
+  /** From 0, the most urgent. */
+  readonly priority: number | null
+  readonly title: string
+  readonly body: string
+  /** From 0 to 1. */
+  readonly confidence: number | null
 }
 
 /** A reader of what comes. It may be left early, by `break` or `return()`. */
@@ -576,6 +853,8 @@ export declare class CodexError extends Error {
   readonly retryable: boolean
   /** What to do about it, where there is more to say than the message does. */
   get hint(): string | undefined
+  /** After how many milliseconds to try again, where the server or the model provider said so. */
+  readonly retryAfterMs?: number
 }
 
 /** No codex executable was found. `code: 'BINARY_NOT_FOUND'` */
@@ -665,6 +944,16 @@ export declare class ThreadNotFoundError extends InvalidRequestError {
 }
 
 /**
+ * Another codex process has the thread open, and codex lets one write to it. Close it there (`thread.close()`, or the end of
+ * that process), or have both use one server (`serve()`); it can be read and forked meanwhile. `retryable`: it may be free
+ * later. That of `codex-node/exec` has `threadId` alone of its fields. `code: 'THREAD_IN_USE'`
+ */
+export declare class ThreadInUseError extends InvalidRequestError {
+  /** The thread. */
+  readonly threadId: string | null
+}
+
+/**
  * The configuration could not be loaded: `config.toml`, or the option `config`. `code: 'CONFIG_LOAD'`, which a
  * `ServerExitedError` has where codex does not even start with it.
  */
@@ -713,6 +1002,12 @@ export declare class TurnFailedError extends CodexError {
   readonly additionalDetails: string | null
   /** HTTP status of the model provider, where there was one. */
   readonly httpStatus: number | null
+  /**
+   * Whether the failure is of a kind that passes: an overloaded provider, a stream that broke. `retryable` is true where
+   * besides nothing of the turn has had an effect: no command, change or call of a tool was begun that was not declined. One
+   * that is `transient` alone can be gone on with: `retryOnOverload()` does so for a turn, `thread.proceed()` by hand.
+   */
+  readonly transient: boolean
   /** What was collected of the turn. */
   readonly result: TurnResult
 }
@@ -812,34 +1107,57 @@ export interface RetryOptions {
    *
    * @default 3
    */
-  maxAttempts?: number
+  maxAttempts?: number | undefined
   /**
-   * The first pause in milliseconds; each further one is twice as long.
+   * The first pause in milliseconds; each further one is twice as long. It is longer where the error has a `retryAfterMs`.
    *
    * @default 250
    */
-  initialDelayMs?: number
+  initialDelayMs?: number | undefined
   /**
-   * The longest pause in milliseconds.
+   * The longest pause in milliseconds that is made unasked.
    *
    * @default 2000
    */
-  maxDelayMs?: number
+  maxDelayMs?: number | undefined
+  /**
+   * The longest `retryAfterMs` that is waited for, in milliseconds. An error that asks for more is thrown at once.
+   *
+   * @default 60000
+   */
+  maxRetryAfterMs?: number | undefined
   /**
    * By which part of itself a pause is made longer or shorter at random, 0 to 1.
    *
    * @default 0.2
    */
-  jitter?: number
+  jitter?: number | undefined
   /** Ends the attempts. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
+  /** Told before each pause which attempt has failed (from 1), with what, and how long the pause is. */
+  onRetry?: ((retry: { attempt: number; error: unknown; delayMs: number }) => void) | undefined
+  /** Told each turn that is waited for: the one that was given, and those that go on with it. */
+  onTurn?: ((turn: Turn<unknown>) => void) | undefined
 }
 
 /**
- * Repeats an operation, later and later, while it fails with an error that `isRetryableError`.
+ * Waits for a turn, and goes on with it, later and later, while it fails with an error that passes. What it has done stays
+ * done: the next attempt is a further turn of the thread, in which nothing is said anew (`thread.proceed()`), with the
+ * handlers, the schema and the signal of the first. Gives the result of the turn that succeeds; `onRetry` gets the errors of
+ * those before, with their partial results.
  *
  * @example
- * const result = await retryOnOverload(() => thread.run('Fix the failing test'))
+ * const result = await retryOnOverload(() => thread.turn('Fix the failing test'))
+ */
+export declare function retryOnOverload<P>(
+  turn: Turn<P> | (() => Turn<P> | Promise<Turn<P>>),
+  options?: RetryOptions,
+): Promise<TurnResult<P>>
+/**
+ * Repeats an operation, later and later, while it fails with an error that `isRetryableError`: one that has had no effect.
+ *
+ * @example
+ * const thread = await retryOnOverload(() => codex.resumeThread(id))
  */
 export declare function retryOnOverload<T>(
   operation: () => T | Promise<T>,
@@ -912,7 +1230,7 @@ export interface Tool<S extends Schema = Schema> {
    *
    * @default 60000
    */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /**
    * Gives a `ToolResult`: text, content items with images among them, or any JSON. What it throws is told the model as
    * the failure of the call, with its message.
@@ -932,7 +1250,7 @@ export interface WithTools<Schemas extends readonly Schema[] = readonly Schema[]
    *
    * Wire: `dynamicTools` of `thread/start`, `item/tool/call`.
    */
-  tools?: Tools<Schemas>
+  tools?: Tools<Schemas> | undefined
 }
 
 /** Options with a schema. */
@@ -948,7 +1266,19 @@ export interface WithOutputSchema<S extends Schema | undefined = Schema | undefi
    * With a Standard Schema `parsed` is what that makes of the message. A JSON Schema validates nothing here: `parsed`
    * is the JSON that the model wrote, held to the schema by the API alone.
    */
-  outputSchema?: S
+  outputSchema?: S | undefined
+}
+
+/** What is done with an answer that does not fit its schema. */
+export interface WithOutputRetries {
+  /**
+   * How often an answer that does not fit `outputSchema` is asked for again, in a further turn of the thread that tells the
+   * model what is wrong with it: 0 to 10. The result is that of the turn whose answer fits; the last
+   * `OutputValidationError` is thrown where none does.
+   *
+   * @default 0
+   */
+  outputRetries?: number | undefined
 }
 
 /**
@@ -976,7 +1306,7 @@ export interface ClientSettings {
    * `unix://PATH`, or `unix://` for the control socket below `CODEX_HOME`. Excludes what is for a process of one's
    * own: `codexPath`, `launchArgs`, `cwd`, `env`, `inheritEnv`, `config`, `configOverrides`, `baseUrl`.
    */
-  url?: string
+  url?: string | undefined
   /**
    * Bearer token for the server at `url`, or a function that gives one, which is called for each connection: for the
    * first, and for each that is opened again after one was lost. It may take as long as `connectTimeoutMs`. The token
@@ -985,21 +1315,21 @@ export interface ClientSettings {
    * @default the environment variable `CODEX_APP_SERVER_TOKEN`, which then goes to whatever server `url` names;
    * it is not read where `headers` has an `authorization`
    */
-  token?: string | TokenSource
+  token?: string | TokenSource | undefined
   /** Further headers of the request that opens the websocket. */
-  headers?: { [name: string]: string | undefined }
+  headers?: { [name: string]: string | undefined } | undefined
   /**
    * A file of certificates in PEM that are trusted for `wss://`, beside those of the system (or of `SSL_CERT_FILE` and
    * `SSL_CERT_DIR`) and of `NODE_EXTRA_CA_CERTS`.
    */
-  caFile?: string
+  caFile?: string | undefined
   /**
    * Whether a token, or a header whose name says that it is a credential (`authorization`, `cookie`, `x-api-key`, ...),
    * may go out over plain `ws://` to another machine, for everybody on the way to read.
    *
    * @default false
    */
-  allowInsecure?: boolean
+  allowInsecure?: boolean | undefined
   /**
    * The longest message that is taken from the server, in bytes, whatever carries it. A longer one loses the
    * connection: `TransportError` with code `CONNECTION_LOST`, and a codex that was started here is ended. Before the
@@ -1007,119 +1337,119 @@ export interface ClientSettings {
    *
    * @default 268435456
    */
-  maxMessageBytes?: number
+  maxMessageBytes?: number | undefined
   /**
    * After so much silence the server at `url` is asked for a sign of life, in milliseconds; after twice as much the
    * connection counts as lost.
    *
    * @default 20000
    */
-  keepAliveMs?: number
+  keepAliveMs?: number | undefined
   /**
    * For how long a lost connection to `url` is opened again, in milliseconds. Running turns go on then; what can't
    * be recovered are the text deltas of the gap, which come with the completed item. 0 does not try.
    *
    * @default 30000
    */
-  reconnectTimeoutMs?: number
+  reconnectTimeoutMs?: number | undefined
   /**
    * Whether the next call starts codex anew, or connects anew, after the server has died or the connection was
    * lost for good. Without, every later call rejects as the first did.
    *
    * @default true
    */
-  restart?: boolean
+  restart?: boolean | undefined
   /**
    * The codex executable. Else the environment variable `CODEX_PATH`, else the `@openai/codex` package that
    * is installed next to this one, else `codex` on `PATH`.
    */
-  codexPath?: string
+  codexPath?: string | undefined
   /**
    * Replaces the whole argument list after the executable. Excludes `config`, `configOverrides` and `baseUrl`,
    * which would go there.
    */
-  launchArgs?: readonly string[]
+  launchArgs?: readonly string[] | undefined
   /**
    * Working directory of the codex process.
    *
    * @default the working directory of this process
    */
-  cwd?: string
+  cwd?: string | undefined
   /** Environment variables of the codex process, merged over the inherited ones; undefined takes one away. */
-  env?: { [name: string]: string | undefined }
+  env?: { [name: string]: string | undefined } | undefined
   /**
    * Whether codex inherits `process.env`, as the program sees it at the call that starts codex.
    *
    * @default true
    */
-  inheritEnv?: boolean
+  inheritEnv?: boolean | undefined
   /**
    * Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets (an MCP
    * server's `env` and `http_headers`, a provider's headers and tokens) do not go into the argument list:
    * they are sent with each thread that is started or resumed.
    */
-  config?: { [key: string]: ConfigValue | undefined }
+  config?: { [key: string]: ConfigValue | undefined } | undefined
   /**
    * Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. Anyone who can
    * list processes can read them.
    */
-  configOverrides?: readonly string[]
+  configOverrides?: readonly string[] | undefined
   /**
    * API key: logs in through `account/login/start` after the handshake. (app-server ignores the variables
    * `OPENAI_API_KEY` and `CODEX_API_KEY`.)
    */
-  apiKey?: string
+  apiKey?: string | undefined
   /** Base URL of the OpenAI API, passed as the configuration `openai_base_url`. */
-  baseUrl?: string
+  baseUrl?: string | undefined
   /**
    * Who this client is, sent with `initialize`.
    *
    * @default the name and version of this package
    */
-  clientInfo?: ClientInfo
+  clientInfo?: ClientInfo | undefined
   /**
    * Whether to ask for the experimental part of the protocol; dynamic tools and others need it.
    *
    * @default true
    */
-  experimentalApi?: boolean
+  experimentalApi?: boolean | undefined
   /**
    * Notifications the server shall not send: exact wire names. Leaving out what a turn is made of
    * (`item/completed`, `turn/completed`, ...) leaves it out of results too.
    */
-  optOutNotificationMethods?: readonly string[]
+  optOutNotificationMethods?: readonly string[] | undefined
   /**
    * Deadline of every request, in milliseconds.
    *
    * @default 30000
    */
-  requestTimeoutMs?: number
+  requestTimeoutMs?: number | undefined
   /**
    * Deadline of starting codex and of its handshake together, in milliseconds.
    *
    * @default 15000
    */
-  connectTimeoutMs?: number
+  connectTimeoutMs?: number | undefined
   /**
    * How long a turn may be silent before it rejects with `TurnInactiveError`, in milliseconds. Restarted by
    * each event of the turn.
    *
    * @default none: a turn may be silent for ever
    */
-  inactivityTimeoutMs?: number
+  inactivityTimeoutMs?: number | undefined
   /**
    * How many requests may be on the wire at once, 1 to 128; the rest wait in order. The server drops answers
    * when there are too many.
    *
    * @default 64
    */
-  maxInFlight?: number
+  maxInFlight?: number | undefined
   /**
    * The least severe records that `logger` gets.
    *
    * @default 'info'
    */
-  logLevel?: LogLevel
+  logLevel?: LogLevel | undefined
 }
 
 /** Who a client is. */
@@ -1127,7 +1457,7 @@ export interface ClientInfo {
   /** Short name, valid in an HTTP header. */
   name: string
   /** Name for people. */
-  title?: string
+  title?: string | undefined
   /** Version of the program. */
   version: string
 }
@@ -1138,13 +1468,13 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace'
 /** Settings of a thread. What is left out keeps codex's own default (start) or what the thread has (resume). */
 export interface ThreadSettings {
   /** Model name. */
-  model?: string | null
+  model?: string | null | undefined
   /** Name of a provider of the configuration's `model_providers`. */
-  modelProvider?: string | null
+  modelProvider?: string | null | undefined
   /** Working directory of the thread. */
-  cwd?: string | null
+  cwd?: string | null | undefined
   /** What the commands of the agent may touch. */
-  sandbox?: SandboxMode | null
+  sandbox?: SandboxMode | null | undefined
   /**
    * Who decides what the agent may do beyond its sandbox: `auto_review` sends the policy `on-request` with the
    * reviewer `auto_review`, `deny_all` sends the policy `never`. Excludes `approvalPolicy`.
@@ -1152,54 +1482,54 @@ export interface ThreadSettings {
    * @default for a new thread 'auto_review', or the policy `on-request` with the reviewer `user` where there is
    * an `onApproval` handler
    */
-  approvalMode?: ApprovalMode
+  approvalMode?: ApprovalMode | undefined
   /** When codex asks before it acts. Excludes `approvalMode`. */
-  approvalPolicy?: ApprovalPolicy | null
+  approvalPolicy?: ApprovalPolicy | null | undefined
   /** Who is asked. */
-  approvalsReviewer?: ApprovalsReviewer | null
+  approvalsReviewer?: ApprovalsReviewer | null | undefined
   /** Replaces codex's own instructions. */
-  baseInstructions?: string | null
+  baseInstructions?: string | null | undefined
   /** Instructions beside codex's own. */
-  developerInstructions?: string | null
+  developerInstructions?: string | null | undefined
   /** Tone of the agent. Deprecated by codex. */
-  personality?: Personality | null
+  personality?: Personality | null | undefined
   /** A thread that is not kept on disk. Not for `resumeThread`. */
-  ephemeral?: boolean | null
+  ephemeral?: boolean | null | undefined
   /** Configuration of this thread alone: keys as in `config.toml`, dotted or nested. */
-  config?: { [key: string]: ConfigValue | undefined } | null
+  config?: { [key: string]: ConfigValue | undefined } | null | undefined
   /** Name of the service that runs the thread, for metrics. For `startThread` only. */
-  serviceName?: string | null
+  serviceName?: string | null | undefined
   /** Service tier of the model provider. */
-  serviceTier?: string | null
+  serviceTier?: string | null | undefined
   /**
    * Reasoning effort: `minimal`, `low`, `medium`, `high` or what else the model knows. Sent as the
    * configuration `model_reasoning_effort`.
    */
-  effort?: string
+  effort?: string | undefined
   /**
    * Folders beside `cwd` that the agent may write to with the sandbox `workspace-write`. Sent as the
    * configuration `sandbox_workspace_write.writable_roots`.
    */
-  additionalDirectories?: readonly string[]
+  additionalDirectories?: readonly string[] | undefined
   /**
    * Whether commands may use the network with the sandbox `workspace-write`. Sent as the configuration
    * `sandbox_workspace_write.network_access`.
    */
-  networkAccess?: boolean
+  networkAccess?: boolean | undefined
   /** Whether the model may search the web. Sent as the configuration `web_search`. */
-  webSearch?: WebSearch
+  webSearch?: WebSearch | undefined
   /**
    * Whether the server loads the turns of the thread along with it. For `resumeThread` and `forkThread`.
    *
    * @default false
    */
-  includeTurns?: boolean
+  includeTurns?: boolean | undefined
   /**
    * The last turn that the fork has; turns after it are left out. For `forkThread` only.
    *
    * @default the last turn of the thread
    */
-  lastTurnId?: string
+  lastTurnId?: string | undefined
 }
 
 /** What commands may touch. */
@@ -1220,9 +1550,9 @@ export type ApprovalPolicy =
         /** Where a rule says so. */
         rules: boolean
         /** Before a skill runs. */
-        skill_approval?: boolean
+        skill_approval?: boolean | undefined
         /** When the agent asks for permissions. */
-        request_permissions?: boolean
+        request_permissions?: boolean | undefined
         /** When an MCP server asks. */
         mcp_elicitations: boolean
       }
@@ -1244,41 +1574,51 @@ export interface TurnSettings {
    *
    * @default the client's `inactivityTimeoutMs`
    */
-  inactivityTimeoutMs?: number
+  inactivityTimeoutMs?: number | undefined
   /** Model name, for this turn and later ones. */
-  model?: string | null
+  model?: string | null | undefined
   /**
    * Reasoning effort, for this turn and later ones: `minimal`, `low`, `medium`, `high` or what else the model
    * knows.
    */
-  effort?: string | null
+  effort?: string | null | undefined
   /** How the model sums up its reasoning, for this turn and later ones. */
-  summary?: ReasoningSummary | null
+  summary?: ReasoningSummary | null | undefined
   /** Working directory, for this turn and later ones. */
-  cwd?: string | null
+  cwd?: string | null | undefined
   /** What commands may touch, for this turn and later ones. Excludes `sandboxPolicy`. */
-  sandbox?: SandboxMode
+  sandbox?: SandboxMode | undefined
   /** The same in full. Excludes `sandbox`. */
-  sandboxPolicy?: SandboxPolicy | null
+  sandboxPolicy?: SandboxPolicy | null | undefined
   /** Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy` and `approvalsReviewer`. */
-  approvalMode?: ApprovalMode
+  approvalMode?: ApprovalMode | undefined
   /** When codex asks before it acts. Excludes `approvalMode`. */
-  approvalPolicy?: ApprovalPolicy | null
+  approvalPolicy?: ApprovalPolicy | null | undefined
   /**
    * Who is asked, for this turn and later ones. `user` has handlers asked: on a thread whose reviewer is
    * `auto_review` the turn's `onApproval` alone is not. Excludes `approvalMode`.
    */
-  approvalsReviewer?: ApprovalsReviewer | null
+  approvalsReviewer?: ApprovalsReviewer | null | undefined
   /** Tone of the agent. Deprecated by codex. */
-  personality?: Personality | null
+  personality?: Personality | null | undefined
   /** Service tier of the model provider, for this turn and later ones. */
-  serviceTier?: string | null
+  serviceTier?: string | null | undefined
   /** Service tier of the model provider, for this turn alone. */
-  serviceTierForTurn?: string | null
+  serviceTierForTurn?: string | null | undefined
   /** JSON Schema that the final message follows. For this turn alone. */
-  outputSchema?: JsonSchema
+  outputSchema?: JsonSchema | undefined
   /** What started the turn, for analytics. Sent as `turnTrigger`. */
-  source?: string | null
+  source?: string | null | undefined
+  /**
+   * A name of the program's own for the input: it comes back as `clientId` of the `userMessage` item, and
+   * `thread.outcomeOf()` tells by it what has become of the input. For this turn alone.
+   */
+  clientUserMessageId?: string | null | undefined
+  /**
+   * How the agent works with the user, for this turn and later ones: `plan` has it make a plan and change nothing
+   * (`result.plan`), `default` is as always. In full it has a model, an effort and instructions of its own.
+   */
+  collaborationMode?: Protocol.ModeKind | Protocol.CollaborationMode | null | undefined
 }
 
 /** How the model sums up its reasoning. */
@@ -1290,23 +1630,23 @@ export type SandboxPolicy =
   | {
       type: 'readOnly'
       /** Whether commands may use the network. */
-      networkAccess?: boolean
+      networkAccess?: boolean | undefined
     }
   | {
       type: 'externalSandbox'
       /** What that says about the network. */
-      networkAccess?: OuterNetwork
+      networkAccess?: OuterNetwork | undefined
     }
   | {
       type: 'workspaceWrite'
       /** Folders beside the working directory; absolute. */
-      writableRoots?: readonly string[]
+      writableRoots?: readonly string[] | undefined
       /** Whether commands may use the network. */
-      networkAccess?: boolean
+      networkAccess?: boolean | undefined
       /** Whether the folder in `TMPDIR` is not writable. */
-      excludeTmpdirEnvVar?: boolean
+      excludeTmpdirEnvVar?: boolean | undefined
       /** Whether `/tmp` is not writable. */
-      excludeSlashTmp?: boolean
+      excludeSlashTmp?: boolean | undefined
     }
 
 /** Whether an outer sandbox lets commands use the network. */
@@ -1370,7 +1710,7 @@ export type InputItem =
       /** The content. */
       content: string | Protocol.FunctionCallOutputContentItem[]
       /** The tool's namespace. */
-      namespace?: string
+      namespace?: string | undefined
     }
 
 /** Settings of one request. */
@@ -1380,7 +1720,7 @@ export interface RequestSettings {
    *
    * @default the client's `requestTimeoutMs`
    */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
 }
 
 /** How a stored thread is read. */
@@ -1390,7 +1730,7 @@ export interface ReadSettings {
    *
    * @default false
    */
-  includeTurns?: boolean
+  includeTurns?: boolean | undefined
 }
 
 /** How a turn is read. */
@@ -1400,19 +1740,13 @@ export interface ReaderSettings {
    *
    * @default true
    */
-  coalesce?: boolean
-  /**
-   * The number of an event, its `seq`, which is the last that is known: the reader begins after it.
-   *
-   * @default 0: with the turn's first event
-   */
-  after?: number
+  coalesce?: boolean | undefined
   /**
    * Whether the turn goes on when the reader leaves before its end and nobody else follows it.
    *
    * @default false: the turn is interrupted
    */
-  leaveRunning?: boolean
+  leaveRunning?: boolean | undefined
 }
 
 /** Which stored threads are listed. */
@@ -1422,83 +1756,83 @@ export interface ThreadQuery {
    *
    * @default false
    */
-  archived?: boolean | null
+  archived?: boolean | null | undefined
   /** Where to go on: `nextCursor` of the page before. */
-  cursor?: string | null
+  cursor?: string | null | undefined
   /** Only threads of this folder, or of one of these. The path must be the one that the thread was started with. */
-  cwd?: string | string[] | null
+  cwd?: string | string[] | null | undefined
   /**
    * How many threads a page holds.
    *
    * @default codex's own
    */
-  limit?: number | null
+  limit?: number | null | undefined
   /** Only threads of these providers; an empty list is all. */
-  modelProviders?: readonly string[] | null
+  modelProviders?: readonly string[] | null | undefined
   /**
    * What the threads are sorted by.
    *
    * @default 'created_at'
    */
-  sortKey?: Protocol.ThreadSortKey | null
+  sortKey?: Protocol.ThreadSortKey | null | undefined
   /**
    * In which direction.
    *
    * @default 'desc': the newest first
    */
-  sortDirection?: Protocol.SortDirection | null
+  sortDirection?: Protocol.SortDirection | null | undefined
   /**
    * Only threads that such a program began.
    *
    * @default the interactive ones, this package's among them
    */
-  sourceKinds?: Protocol.ThreadSourceKind[] | null
+  sourceKinds?: Protocol.ThreadSourceKind[] | null | undefined
   /** Only threads whose title holds this text. */
-  searchTerm?: string | null
+  searchTerm?: string | null | undefined
 }
 
 /** Which turns of a thread are listed. */
 export interface TurnQuery {
   /** Where to begin: a cursor of an answer to `thread/turns/list`. */
-  cursor?: string | null
+  cursor?: string | null | undefined
   /**
    * How much of their items the turns hold.
    *
    * @default 'summary'
    */
-  itemsView?: Protocol.TurnItemsView | null
+  itemsView?: Protocol.TurnItemsView | null | undefined
   /**
    * How many turns are fetched at once.
    *
    * @default codex's own
    */
-  limit?: number | null
+  limit?: number | null | undefined
   /**
    * In which direction.
    *
    * @default 'desc': the newest first
    */
-  sortDirection?: Protocol.SortDirection | null
+  sortDirection?: Protocol.SortDirection | null | undefined
 }
 
 /** Which items of a thread are listed. */
 export interface ItemQuery {
   /** Where to begin: a cursor of an answer to `thread/items/list`. */
-  cursor?: string | null
+  cursor?: string | null | undefined
   /**
    * How many items are fetched at once.
    *
    * @default codex's own
    */
-  limit?: number | null
+  limit?: number | null | undefined
   /**
    * In which direction.
    *
    * @default 'asc': the oldest first
    */
-  sortDirection?: Protocol.SortDirection | null
+  sortDirection?: Protocol.SortDirection | null | undefined
   /** Only items of this turn. */
-  turnId?: string | null
+  turnId?: string | null | undefined
 }
 
 /** Which models are listed. */
@@ -1508,7 +1842,7 @@ export interface ModelQuery {
    *
    * @default false
    */
-  includeHidden?: boolean | null
+  includeHidden?: boolean | null | undefined
 }
 
 /** What is reviewed. */
@@ -1524,7 +1858,7 @@ export type ReviewTarget =
       /** Its hash. */
       sha: string
       /** Its title, for people. */
-      title?: string | null
+      title?: string | null | undefined
     }
   | {
       type: 'custom'
@@ -1539,13 +1873,13 @@ export interface ReviewSettings {
    *
    * @default 'inline'
    */
-  delivery?: Protocol.ReviewDelivery
+  delivery?: Protocol.ReviewDelivery | undefined
   /**
    * How long the turn may be silent before it rejects with `TurnInactiveError`, in milliseconds.
    *
    * @default the client's `inactivityTimeoutMs`
    */
-  inactivityTimeoutMs?: number
+  inactivityTimeoutMs?: number | undefined
 }
 
 /** How a thread is compacted. */
@@ -1555,7 +1889,7 @@ export interface CompactSettings {
    *
    * @default the client's `inactivityTimeoutMs`
    */
-  inactivityTimeoutMs?: number
+  inactivityTimeoutMs?: number | undefined
 }
 
 /** How a turn is continued. */
@@ -1565,9 +1899,9 @@ export interface ContinueSettings {
    *
    * @default the client's `inactivityTimeoutMs`
    */
-  inactivityTimeoutMs?: number
+  inactivityTimeoutMs?: number | undefined
   /** JSON Schema that the final message follows. It was sent with the turn. */
-  outputSchema?: JsonSchema
+  outputSchema?: JsonSchema | undefined
 }
 
 /**
@@ -1576,41 +1910,46 @@ export interface ContinueSettings {
  */
 export interface DefaultSettings {
   /** Model name. */
-  model?: string | null
+  model?: string | null | undefined
   /** Reasoning effort: `minimal`, `low`, `medium`, `high` or what else the model knows. */
-  effort?: string | null
+  effort?: string | null | undefined
   /** How the model sums up its reasoning. */
-  summary?: ReasoningSummary | null
+  summary?: ReasoningSummary | null | undefined
   /** Working directory. */
-  cwd?: string | null
+  cwd?: string | null | undefined
   /** What commands may touch. Excludes `sandboxPolicy`. */
-  sandbox?: SandboxMode
+  sandbox?: SandboxMode | undefined
   /** The same in full. Excludes `sandbox`. */
-  sandboxPolicy?: SandboxPolicy | null
+  sandboxPolicy?: SandboxPolicy | null | undefined
   /** Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy` and `approvalsReviewer`. */
-  approvalMode?: ApprovalMode
+  approvalMode?: ApprovalMode | undefined
   /** When codex asks before it acts. Excludes `approvalMode`. */
-  approvalPolicy?: ApprovalPolicy | null
+  approvalPolicy?: ApprovalPolicy | null | undefined
   /** Who is asked. Excludes `approvalMode`. */
-  approvalsReviewer?: ApprovalsReviewer | null
+  approvalsReviewer?: ApprovalsReviewer | null | undefined
   /** Tone of the agent. Deprecated by codex. */
-  personality?: Personality | null
+  personality?: Personality | null | undefined
   /** Service tier of the model provider. */
-  serviceTier?: string | null
+  serviceTier?: string | null | undefined
+  /**
+   * How the agent works with the user: `plan` has it make a plan and change nothing, `default` is as always. In full it
+   * has a model, an effort and instructions of its own.
+   */
+  collaborationMode?: Protocol.ModeKind | Protocol.CollaborationMode | null | undefined
 }
 
 /** What a thread is to reach. What is left out stays as it is. */
 export interface GoalSettings {
   /** The goal in words. */
-  objective?: string | null
+  objective?: string | null | undefined
   /**
    * How it stands. While it is `active` codex begins turns of its own accord until it is reached.
    *
    * @default for a new goal 'active'
    */
-  status?: Protocol.ThreadGoalStatus | null
+  status?: Protocol.ThreadGoalStatus | null | undefined
   /** How many tokens may be spent on it; null is no limit. */
-  tokenBudget?: number | null
+  tokenBudget?: number | null | undefined
 }
 
 /** How the account is read. */
@@ -1620,7 +1959,7 @@ export interface AccountSettings {
    *
    * @default false
    */
-  refreshToken?: boolean
+  refreshToken?: boolean | undefined
 }
 
 /** How the end of a login is waited for. */
@@ -1630,19 +1969,19 @@ export interface LoginWaitSettings {
    *
    * @default for ever: a person has to do something
    */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
 }
 
 /** How the configuration is read. */
 export interface ConfigReadSettings {
   /** The folder whose configuration counts too. */
-  cwd?: string | null
+  cwd?: string | null | undefined
   /**
    * Whether the layers come along that the configuration is made of.
    *
    * @default false
    */
-  includeLayers?: boolean
+  includeLayers?: boolean | undefined
 }
 
 /** How one value of the configuration is written. */
@@ -1652,18 +1991,18 @@ export interface ConfigWriteSettings {
    *
    * @default 'upsert'
    */
-  mergeStrategy?: Protocol.MergeStrategy
+  mergeStrategy?: Protocol.MergeStrategy | undefined
   /**
    * The version that was read or written last: the write fails with `ConfigWriteError` if the file has changed
    * since.
    */
-  expectedVersion?: string | null
+  expectedVersion?: string | null | undefined
   /**
    * The file.
    *
    * @default the user's `config.toml`
    */
-  filePath?: string | null
+  filePath?: string | null | undefined
 }
 
 /** How several values of the configuration are written. */
@@ -1672,19 +2011,19 @@ export interface ConfigBatchSettings {
    * The version that was read or written last: the write fails with `ConfigWriteError` if the file has changed
    * since.
    */
-  expectedVersion?: string | null
+  expectedVersion?: string | null | undefined
   /**
    * The file.
    *
    * @default the user's `config.toml`
    */
-  filePath?: string | null
+  filePath?: string | null | undefined
   /**
    * Whether loaded threads take the new configuration over.
    *
    * @default false
    */
-  reloadUserConfig?: boolean
+  reloadUserConfig?: boolean | undefined
 }
 
 /** One value of several that are written. */
@@ -1698,7 +2037,7 @@ export interface ConfigEdit {
    *
    * @default 'upsert'
    */
-  mergeStrategy?: Protocol.MergeStrategy
+  mergeStrategy?: Protocol.MergeStrategy | undefined
 }
 
 /** How a command is run. */
@@ -1708,41 +2047,41 @@ export interface CommandSettings {
    *
    * @default that of codex
    */
-  cwd?: string | null
+  cwd?: string | null | undefined
   /** Environment variables, merged over codex's own; null or undefined takes one away. */
-  env?: { [name: string]: string | null | undefined } | null
+  env?: { [name: string]: string | null | undefined } | null | undefined
   /**
    * How long the command may run, in milliseconds; then it is ended and its exit code is 124. Null is no limit.
    *
    * @default without `stream` codex's own, 10 seconds; with it none
    */
-  timeoutMs?: number | null
+  timeoutMs?: number | null | undefined
   /**
    * What the command may touch.
    *
    * @default what codex's configuration says
    */
-  sandboxPolicy?: SandboxPolicy | null
+  sandboxPolicy?: SandboxPolicy | null | undefined
   /**
    * Whether the command comes as a handle: output as it is written, as bytes, and a way to its stdin.
    *
    * @default false
    */
-  stream?: boolean
+  stream?: boolean | undefined
   /**
    * Whether the command runs in a terminal, which has one output for all. Needs `stream`.
    *
    * @default false
    */
-  tty?: boolean
+  tty?: boolean | undefined
   /** Size of the terminal in characters. Needs `tty`. */
-  size?: TerminalSize
+  size?: TerminalSize | undefined
   /**
    * How many bytes of each of stdout and stderr are kept; the rest is lost. Null is no limit.
    *
    * @default without `stream` codex's own, 1 MiB; with it none
    */
-  outputBytesCap?: number | null
+  outputBytesCap?: number | null | undefined
 }
 
 /** Size of a terminal in characters. */
@@ -1761,7 +2100,54 @@ export interface InterruptSettings {
    *
    * @default false
    */
-  terminateCommands?: boolean
+  terminateCommands?: boolean | undefined
+}
+
+/** How the text of a turn is read. */
+export interface TextSettings {
+  /**
+   * Whether the turn goes on when the reader leaves before its end and nobody else follows it.
+   *
+   * @default false: the turn is interrupted
+   */
+  leaveRunning?: boolean | undefined
+  /**
+   * How long it is at least from one piece to the next, in milliseconds: what comes meanwhile is in the next piece, and the
+   * last comes for certain.
+   *
+   * @default 0: each piece as it comes
+   */
+  everyMs?: number | undefined
+  /**
+   * `final_answer`: without commentaries; `commentary`: those alone.
+   *
+   * @default all messages
+   */
+  phase?: Protocol.MessagePhase | undefined
+}
+
+/** What goes with input to a running turn. */
+export interface SteerSettings {
+  /** A name of the program's own for the input: it comes back as `clientId` of the `userMessage` item. */
+  clientUserMessageId?: string | null | undefined
+}
+
+/** How a client is closed. */
+export interface CloseSettings {
+  /**
+   * How long the turns that run may take to end, in milliseconds. None begins meanwhile: calls that would begin one reject
+   * with `ClosedError`, as do turns that wait for their place. Answers to codex, `steer()` and `interrupt()` go on.
+   *
+   * @default 0
+   */
+  graceMs?: number | undefined
+  /**
+   * Whether the turns that still run after that are interrupted, so that they end with what they have, and their threads
+   * are at rest. Otherwise they reject with `ClosedError`, and are stored as interrupted.
+   *
+   * @default false
+   */
+  interrupt?: boolean | undefined
 }
 
 /** How a server for several programs is started. */
@@ -1771,41 +2157,41 @@ export interface ServeSettings {
    *
    * @default any free one
    */
-  port?: number
+  port?: number | undefined
   /**
    * A unix socket in place of a port: a path that does not exist yet. Whoever may write to the socket may connect,
    * which is this user alone.
    */
-  socketPath?: string
+  socketPath?: string | undefined
   /** The codex executable, found as for `new Codex()`. */
-  codexPath?: string
+  codexPath?: string | undefined
   /**
    * Working directory of the server.
    *
    * @default the working directory of this process
    */
-  cwd?: string
+  cwd?: string | undefined
   /** Environment variables of the server, merged over the inherited ones; undefined takes one away. */
-  env?: { [name: string]: string | undefined }
+  env?: { [name: string]: string | undefined } | undefined
   /**
    * Whether the server inherits `process.env`, as the program sees it at the call.
    *
    * @default true
    */
-  inheritEnv?: boolean
+  inheritEnv?: boolean | undefined
   /**
    * Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets are refused: they
    * would show in the list of processes; they belong into `config.toml`.
    */
-  config?: { [key: string]: ConfigValue | undefined }
+  config?: { [key: string]: ConfigValue | undefined } | undefined
   /** Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. */
-  configOverrides?: readonly string[]
+  configOverrides?: readonly string[] | undefined
   /**
    * Deadline of the start, in milliseconds.
    *
    * @default 15000
    */
-  connectTimeoutMs?: number
+  connectTimeoutMs?: number | undefined
 }
 
 /** What a signed bearer token says. */
@@ -1818,13 +2204,13 @@ export interface SignedTokenSettings {
    *
    * @default 300000
    */
-  expiresInMs?: number
+  expiresInMs?: number | undefined
   /** Who made it: the `--ws-issuer` of the server, if it has one. */
-  issuer?: string
+  issuer?: string | undefined
   /** Whom it is for: the `--ws-audience` of the server, if it has one. */
-  audience?: string
+  audience?: string | undefined
   /** Whom it speaks of. */
-  subject?: string
+  subject?: string | undefined
 }
 
 /** Who codex works for. Got by `codex.account`. */
@@ -1991,8 +2377,10 @@ export declare class Codex {
    * Ends codex: answers that are on the way are delivered, everything else rejects with `ClosedError`, as do
    * later calls. Idempotent; resolves when the process and all below it are gone or the line to it is closed, and
    * listeners and the logger have been told all of it.
+   *
+   * With `graceMs` the turns that run may end first, with `interrupt` they are interrupted then.
    */
-  close(): Promise<void>
+  close(options?: CloseOptions): Promise<void>
   /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
   /**
@@ -2039,13 +2427,13 @@ export declare class Codex {
    *
    * Wire: `thread/list`.
    */
-  listThreads(query?: ThreadQuery): Promise<Protocol.ThreadListResponse>
+  listThreads(query?: ListThreadsOptions): Promise<Protocol.ThreadListResponse>
   /**
    * All stored threads, each once. A page is asked for when the one before was read; `limit` is its size.
    *
    * Wire: `thread/list`.
    */
-  threads(query?: ThreadQuery & Abortable): AsyncIterableIterator<Protocol.Thread>
+  threads(query?: ListThreadsOptions & Abortable): AsyncIterableIterator<Protocol.Thread>
   /**
    * A thread as the server has stored it.
    *
@@ -2344,7 +2732,7 @@ export declare class Thread {
    *
    * @throws {TypeError} an option is not what is accepted; nothing was sent
    */
-  updateDefaults(options: DefaultSettings): Promise<void>
+  updateDefaults(options: UpdateDefaultsOptions): Promise<void>
   /** The id of the thread. It outlives this process: `resumeThread` takes it. */
   get id(): string
   /**
@@ -2378,6 +2766,22 @@ export declare class Thread {
    */
   turn<S extends Schema | undefined = undefined>(input: Input, options?: TurnOptions<S>): Promise<Turn<Parsed<S>>>
   /**
+   * Goes on where the last turn broke off, failed or interrupted: the model gets what there is, and nothing is said to it
+   * anew, so that no command runs twice for that. `retryOnOverload()` does so by itself for a turn that it is given.
+   *
+   * Wire: `turn/start` without input.
+   *
+   * @throws as `turn()`
+   */
+  proceed<S extends Schema | undefined = undefined>(options?: TurnOptions<S>): Promise<Turn<Parsed<S>>>
+  /**
+   * What has become of an input that was given a `clientUserMessageId`: not begun, running, or how its turn ended. It asks
+   * the server for what is stored, so that a program that was killed knows what not to do again.
+   *
+   * Wire: `thread/turns/list`, `thread/read`.
+   */
+  outcomeOf(clientUserMessageId: string): Promise<InputOutcome>
+  /**
    * The turn that runs in the thread, or null: also one that another client of the same server started. What it
    * has completed comes as events first, then what follows; text deltas from before are not repeated.
    *
@@ -2410,13 +2814,15 @@ export declare class Turn<Parsed = unknown> {
   /** The id of its thread. */
   get threadId(): string
   /**
+   * How far it is, in the server's word: `inProgress`, `completed`, `interrupted`, `failed`; `lost` where its end could not
+   * be learnt, as that of a codex that died.
+   */
+  get status(): 'inProgress' | 'completed' | 'interrupted' | 'failed' | 'lost' | (string & {})
+  /**
    * Every notification of this turn in the server's order, from the first; ends after `turn/completed`.
    *
    * While the reader is behind, adjacent text deltas of one item are joined into one event. With
    * `{coalesce: false}` each comes as the server sent it.
-   *
-   * Each has a number, `seq`, the same for all readers: of joined ones, that of the last. `{after: seq}` begins
-   * behind the event of that number, also where another reader got it, and after the turn has ended.
    *
    * Leaving the loop early interrupts the turn, unless somebody else reads it or waits for its result, or
    * `{leaveRunning: true}` was given.
@@ -2451,18 +2857,15 @@ export declare class Turn<Parsed = unknown> {
    * when this object is gone. A reader has a `continuation()` of its own.
    */
   continuation(): TurnContinuation
-  /**
-   * How many bytes of memory the events take that are kept for readers, as long as this object is: in proportion to
-   * their text.
-   */
-  get keptBytes(): number
+  /** The same as `result()`. */
+  run(): Promise<TurnResult<Parsed>>
   /**
    * Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
    *
    * @throws {TurnFailedError} the turn ended with status `failed`; it carries the partial result
    * @throws {OutputValidationError} the final message does not fit `outputSchema`
    */
-  run(): Promise<TurnResult<Parsed>>
+  result(): Promise<TurnResult<Parsed>>
   /**
    * Adds input to the running turn.
    *
@@ -2470,7 +2873,7 @@ export declare class Turn<Parsed = unknown> {
    *
    * @throws {JsonRpcError} the turn has ended or takes no input; the input was not used
    */
-  steer(input: Input): Promise<void>
+  steer(input: Input, options?: SteerOptions): Promise<void>
   /**
    * Interrupts the turn and waits until it has ended; its result has the status `interrupted`. A turn that
    * has ended stays as it is.

@@ -7,6 +7,7 @@ const native = require('./glue/native.js')
 const { exportThread, importThread } = require('./glue/rollout.js')
 const { isRetryableError, retryOnOverload } = require('./glue/retry.js')
 const { called, evaluation, own } = require('./glue/setup.js')
+const { ask } = require('./glue/ask.js')
 const { defineTool } = require('./glue/tools.js')
 
 /** A client, which belongs to this evaluation of the package. */
@@ -50,6 +51,7 @@ module.exports.signedBearerToken = called(native.signedBearerToken)
 module.exports.isRetryableError = isRetryableError
 module.exports.retryOnOverload = retryOnOverload
 module.exports.defineTool = defineTool
+module.exports.ask = ask
 module.exports.CodexError = classes.CodexError
 module.exports.BinaryNotFoundError = classes.BinaryNotFoundError
 module.exports.TransportError = classes.TransportError
@@ -62,6 +64,7 @@ module.exports.IndeterminateError = classes.IndeterminateError
 module.exports.JsonRpcError = classes.JsonRpcError
 module.exports.InvalidRequestError = classes.InvalidRequestError
 module.exports.ThreadNotFoundError = classes.ThreadNotFoundError
+module.exports.ThreadInUseError = classes.ThreadInUseError
 module.exports.ConfigLoadError = classes.ConfigLoadError
 module.exports.MethodNotFoundError = classes.MethodNotFoundError
 module.exports.InvalidParamsError = classes.InvalidParamsError

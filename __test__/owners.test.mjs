@@ -246,7 +246,7 @@ describe('a server with other clients', { concurrency: 3, timeout: 120_000 }, ()
    * A thread of one client, which another has resumed.
    *
    * @param {import('node:test').TestContext} t
-   * @param {import('../testing/index.js').Step[]} steps
+   * @param {import('../testing/index.js').ScriptStep[]} steps
    * @param {import('../index.js').StartThreadOptions} own
    * @param {import('../index.js').ResumeThreadOptions} [others]
    */

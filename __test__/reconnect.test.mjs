@@ -34,7 +34,7 @@ async function behindProxy(t, options = {}) {
  * A thread whose turns play these steps, each from the first.
  *
  * @param {Codex} codex
- * @param {import('../testing/index.js').Step[]} steps
+ * @param {import('../testing/index.js').ScriptStep[]} steps
  * @param {import('../index.js').StartThreadOptions} [options]
  */
 async function scripted(codex, steps, options = {}) {
@@ -47,7 +47,7 @@ async function scripted(codex, steps, options = {}) {
  * A thread whose turns play what their prompt says.
  *
  * @param {Codex} codex
- * @param {Record<string, import('../testing/index.js').Step>} steps by prompt
+ * @param {Record<string, import('../testing/index.js').ScriptStep>} steps by prompt
  */
 async function prompted(codex, steps) {
   const thread = await codex.startThread({ cwd: home.workspace })

@@ -42,7 +42,7 @@ describe('several clients', { concurrency: 4, timeout: 60_000 }, () => {
    * A thread of a first client that a second one follows.
    *
    * @param {import('node:test').TestContext} t
-   * @param {import('../testing/index.js').Step[]} steps
+   * @param {import('../testing/index.js').ScriptStep[]} steps
    * @param {{ first?: import('../index.js').Handlers, second?: import('../index.js').Handlers, options?: import('../index.js').StartThreadOptions }} [more]
    */
   async function together(t, steps, { first: firstHandlers, second: secondHandlers, options } = {}) {

@@ -243,14 +243,14 @@ export type CyberAccessProgram = 'standard' | 'daybreak_blue' | 'daybreak_red'
 /** Options of one turn. */
 export type TurnOptions = {
   /** Cyber selection for this turn, experimental, for the OpenAI provider alone. */
-  cyberAccessProgram?: CyberAccessProgram
+  cyberAccessProgram?: CyberAccessProgram | undefined
   /**
    * What the final message is, as JSON: a JSON Schema, which goes to codex as it is, or a Standard Schema, with which
    * the result has a `structuredResponse`.
    */
   outputSchema?: unknown
   /** Ends the turn, and everything that it started: the promise or the iteration rejects with `AbortError`. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** Options of a turn whose final message is validated and typed. */
@@ -340,31 +340,31 @@ export type CodexOptions = {
    *
    * @default the variable `CODEX_PATH`, the installed package `@openai/codex`, `codex` on PATH
    */
-  codexPathOverride?: string
+  codexPathOverride?: string | undefined
   /** The same as `codexPathOverride`, by its name in the main entry. */
-  codexPath?: string
+  codexPath?: string | undefined
   /** Base URL of the OpenAI API, passed as the configuration `openai_base_url`. */
-  baseUrl?: string
+  baseUrl?: string | undefined
   /** API key, passed in the variable `CODEX_API_KEY`. The commands of the agent inherit it. */
-  apiKey?: string
+  apiKey?: string | undefined
   /**
    * Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets (an MCP server's `env`
    * and `http_headers`, a provider's headers and tokens) do not go there, nor what is too long for an argument: codex
    * reads them from a file in its home, which only this user can read and which is gone before the agent runs its first
    * command.
    */
-  config?: CodexConfigObject
+  config?: CodexConfigObject | undefined
   /**
    * Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. Whoever can list processes
    * can read them, the commands of the agent among them: they are no place for secrets.
    */
-  configOverrides?: string[]
+  configOverrides?: string[] | undefined
   /**
    * The environment of codex, in place of the one of this process.
    *
    * @default the environment of this process
    */
-  env?: Record<string, string>
+  env?: { [name: string]: string | undefined } | undefined
 }
 
 export type ApprovalMode = 'never' | 'on-request' | 'on-failure' | 'untrusted'
@@ -382,24 +382,24 @@ export type WebSearchMode = 'disabled' | 'cached' | 'live'
 
 /** Options of the turns of a thread. */
 export type ThreadOptions = {
-  model?: string
+  model?: string | undefined
   /** What kind of thread it is, told once when it begins. */
-  threadSource?: string
-  sandboxMode?: SandboxMode
+  threadSource?: string | undefined
+  sandboxMode?: SandboxMode | undefined
   /** Where the agent works. codex wants it to be in a git repository, see `skipGitRepoCheck`. */
-  workingDirectory?: string
+  workingDirectory?: string | undefined
   /** Whether the agent may work outside a git repository. */
-  skipGitRepoCheck?: boolean
-  modelReasoningEffort?: ModelReasoningEffort
+  skipGitRepoCheck?: boolean | undefined
+  modelReasoningEffort?: ModelReasoningEffort | undefined
   /** Whether commands in the sandbox `workspace-write` have a network. */
-  networkAccessEnabled?: boolean
-  webSearchMode?: WebSearchMode
+  networkAccessEnabled?: boolean | undefined
+  webSearchMode?: WebSearchMode | undefined
   /** `true` is the mode `live`, `false` is `disabled`; `webSearchMode` goes before it. */
-  webSearchEnabled?: boolean
+  webSearchEnabled?: boolean | undefined
   /** codex exec asks nobody: whatever is set, it goes on as with `never`. */
-  approvalPolicy?: ApprovalMode
+  approvalPolicy?: ApprovalMode | undefined
   /** Folders that may be written to beside the working directory, from where this process is. */
-  additionalDirectories?: string[]
+  additionalDirectories?: string[] | undefined
 }
 
 /**

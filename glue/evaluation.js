@@ -23,8 +23,10 @@ const SHARED = Symbol.for('codex-node.evaluations')
  * they work for and who called them.
  *
  * @param {object} hooks
+ * @param {Map<object, Record<string, (original: (...args: any[]) => any) => Function>>} around what stands around methods
+ * @param {[object, Record<string, PropertyDescriptor>][]} added further methods
  */
-function evaluate(hooks) {
+function evaluate(hooks, around, added) {
   native[SHARED] ??= begin()
   /** @type {Shared} */
   const shared = native[SHARED]
@@ -33,7 +35,14 @@ function evaluate(hooks) {
   const evaluation = { id: native.initialize(hooks), hooks }
   // Those of an evaluation before would go on in a world that may be gone.
   for (const [prototype, name, descriptor] of shared.methods) {
-    Object.defineProperty(prototype, name, attended(descriptor, shared))
+    const wrap = around.get(prototype)?.[String(name)]
+    const own = wrap === undefined ? descriptor : { ...descriptor, value: wrap(descriptor.value) }
+    Object.defineProperty(prototype, name, attended(own, shared))
+  }
+  for (const [prototype, descriptors] of added) {
+    for (const [name, descriptor] of Object.entries(descriptors)) {
+      Object.defineProperty(prototype, name, { ...attended(descriptor, shared), enumerable: false })
+    }
   }
 
   /**

@@ -83,6 +83,20 @@ async function parsed(result, output, signal) {
 }
 
 /**
+ * JSON, alone or in the one code fence of a text.
+ * @param {string} text
+ */
+function parseJson(text) {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const fences = [...text.matchAll(/^[ \t]*```[\w-]*[ \t]*\r?\n([\s\S]*?)\r?\n[ \t]*```[ \t]*$/gm)]
+    if (fences.length !== 1) throw error
+    return JSON.parse(/** @type {string} */ (fences[0]?.[1]))
+  }
+}
+
+/**
  * What the final message is, read by the schema.
  *
  * @param {{ finalResponse: string | null }} result
@@ -95,7 +109,7 @@ async function readOutput(result, { shape, standard }, signal) {
   const answer = new Answer(shape)
   let written
   try {
-    written = JSON.parse(text)
+    written = parseJson(text)
   } catch (error) {
     throw invalid(result, [{ message: `it is no JSON: ${messageOf(error)}` }], error)
   }

@@ -3,8 +3,10 @@
 // What only JavaScript can do, made known to the native side: error classes, the iterator protocol, abort signals.
 const { dirname } = require('node:path')
 const { isMainThread } = require('node:worker_threads')
+const { around } = require('./again.js')
 const { abortable, ofTurn, ties } = require('./abort.js')
 const { evaluate } = require('./evaluation.js')
+const { begun } = require('./beginning.js')
 const { afterEvents, listen } = require('./events.js')
 const { context } = require('./handlers.js')
 const { makeError } = require('./errors.js')
@@ -15,11 +17,13 @@ const { encodeHandled, encodeOutput } = require('./options.js')
 const { withOutput, withOutputOf } = require('./output.js')
 const { pages } = require('./pages.js')
 const { searchFrom } = require('./program.js')
+const { withReview } = require('./review.js')
 const { recordSink } = require('./log.js')
+const { added } = require('./running.js')
 const { surroundings } = require('./surroundings.js')
 const { attachTransport } = require('./transport.js')
 
-const { called, evaluation, own } = evaluate({
+const hooks = {
   searchFrom: searchFrom(dirname(__dirname)),
   version: require('../package.json').version,
   parse: JSON.parse,
@@ -29,9 +33,11 @@ const { called, evaluation, own } = evaluate({
   encodeHandled,
   encodeOutput,
   abortable,
+  begun,
   context,
   /** @type {(promise: Promise<any>, turn: object) => Promise<any>} */
-  ofTurn: (promise, turn) => ofTurn(withOutputOf(promise, turn, ties.get(turn)?.signal), turn),
+  ofTurn: async (promise, turn) =>
+    withReview(await ofTurn(withOutputOf(promise, turn, ties.get(turn)?.signal), turn)),
   withOutput,
   recordSink,
   pages,
@@ -41,7 +47,8 @@ const { called, evaluation, own } = evaluate({
   attachTransport,
   iterate,
   surroundings,
-})
+}
+const { called, evaluation, own } = evaluate(hooks, around, added)
 
 // process.exit() and uncaught exceptions run no destructors; a codex that ignores the end of its input would
 // stay. A worker's end runs them, and its clients are its own. One listener, however often this is evaluated.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use codex_client::Error;
 use codex_client::api::Host;
 use codex_client::options::{
-    ClientInfo, ClientSettings, ContinueSettings, NotificationSettings, ObserverSettings, RequestSettings,
-    RunSettings, ThreadSettings,
+    Call, ClientInfo, ClientSettings, CloseSettings, ContinueSettings, NotificationSettings,
+    ObserverSettings, RequestSettings, RunSettings, ThreadSettings,
 };
 use codex_client::requests::Handlers;
 use codex_client::routing::RingReader;
@@ -117,7 +117,7 @@ impl Codex {
     )]
     pub fn start_thread<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let start = || {
-            let (settings, handlers, signal) = thread_settings(env, options)?;
+            let (settings, handlers, signal) = thread_settings(env, options, Call::StartThread)?;
             let codex = self.codex.clone();
             let start = async move { codex.start_thread(settings, handlers).await };
             cancellable(env, start, signal, |_, thread| Ok(Thread::new(thread)))
@@ -144,7 +144,7 @@ impl Codex {
     ) -> Result<Unknown<'env>> {
         let resume = || {
             let id = string_argument(env, id, "id")?;
-            let (settings, handlers, signal) = thread_settings(env, options)?;
+            let (settings, handlers, signal) = thread_settings(env, options, Call::ResumeThread)?;
             let codex = self.codex.clone();
             let resume = async move { codex.resume_thread(&id, settings, handlers).await };
             cancellable(env, resume, signal, |_, thread| Ok(Thread::new(thread)))
@@ -331,11 +331,19 @@ impl Codex {
     /// Ends codex: answers that are on the way are delivered, everything else rejects with `ClosedError`, as do
     /// later calls. Idempotent; resolves when the process and all below it are gone or the line to it is closed, and
     /// listeners and the logger have been told all of it.
-    #[napi(ts_return_type = "Promise<void>")]
-    pub fn close<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+    ///
+    /// With `graceMs` the turns that run may end first, with `interrupt` they are interrupted then.
+    #[napi(ts_args_type = "options?: CloseOptions", ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&self, env: &'env Env, options: Option<Unknown<'env>>) -> Result<Unknown<'env>> {
+        or_reject(env, self.end(env, options))
+    }
+
+    fn end<'env>(&self, env: &'env Env, options: Option<Unknown<'env>>) -> Result<Unknown<'env>> {
+        let options = options.map(|options| Hooks::of(env)?.settings::<CloseSettings>(env, options));
+        let options = options.transpose()?.unwrap_or_default();
         let (codex, logger) = (self.codex.clone(), self.logger.clone());
         let close = async move {
-            codex.close().await;
+            codex.close_well(&options).await;
             if let Some(logger) = logger {
                 logger.told().await;
             }
@@ -348,15 +356,15 @@ impl Codex {
     /// The same as `close()`, for `await using`.
     #[napi(well_known_symbol = "asyncDispose", ts_return_type = "Promise<void>")]
     pub fn async_dispose<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
-        self.close(env)
+        self.close(env, None)
     }
 }
 
 type ThreadArguments = (ThreadSettings, Option<Arc<dyn Handlers>>, Option<Unknown<'static>>);
 
-pub(crate) fn thread_settings(env: &Env, options: Unknown<'_>) -> Result<ThreadArguments> {
+pub(crate) fn thread_settings(env: &Env, options: Unknown<'_>, call: Call) -> Result<ThreadArguments> {
     let handled = Hooks::of(env)?.encode_handled(env, options, "signal")?;
-    Ok((handled.settings(env)?, handled.handlers, handled.apart))
+    Ok((handled.settings_for(env, call)?, handled.handlers, handled.apart))
 }
 
 fn continuation_argument(env: &Env, continuation: Unknown<'_>) -> Result<Continuation> {

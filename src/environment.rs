@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_client::api::WeakCodex;
-use codex_client::options::{parse, parse_beside};
+use codex_client::options::{Call, parse, parse_beside, parse_for};
 use codex_client::process::Surroundings;
 use codex_client::requests::{ContextAlone, HandlerKind, Handlers};
 use codex_client::transport::TokenSource;
@@ -136,7 +136,12 @@ pub(crate) struct Handled {
 impl Handled {
     /// What is data, checked.
     pub(crate) fn settings<T: DeserializeOwned + Default>(&self, env: &Env) -> Result<T> {
-        parse_beside(self.json.as_deref(), "options", &self.beside).map_err(|error| to_js(env, &error))
+        self.settings_for(env, Call::Other)
+    }
+
+    /// The same, of a call that takes less than the type has.
+    pub(crate) fn settings_for<T: DeserializeOwned + Default>(&self, env: &Env, call: Call) -> Result<T> {
+        parse_for(call, self.json.as_deref(), "options", &self.beside).map_err(|error| to_js(env, &error))
     }
 }
 
@@ -381,6 +386,16 @@ impl Hooks {
         cancel: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
         self.call(env, "abortable", (extend(promise), extend(signal), extend(cancel)))
+    }
+
+    /// Remembers with what options a turn began, for whoever goes on with it.
+    pub(crate) fn begun(
+        &self,
+        env: &Env,
+        promise: Unknown<'_>,
+        options: Unknown<'_>,
+    ) -> Result<Unknown<'static>> {
+        self.call(env, "begun", (extend(promise), extend(options)))
     }
 
     /// Has the final message of the result parsed that a promise gives, or of the turn.

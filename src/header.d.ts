@@ -67,7 +67,24 @@ export type JsonSchema =
 /** What can be cancelled. */
 export interface Abortable {
   /** Aborting rejects the call with `AbortError`, whose `cause` is the signal's reason. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * What else the protocol has for a method, under its own names and types; `Own` are those that have an option here. They are
+ * handed on as they are, and codex says what is wrong with them.
+ */
+export type ProtocolFields<Params, Own extends PropertyKey> = {
+  [Name in Exclude<keyof Params, Own>]?: Params[Name] | undefined
+}
+
+/** Options that take what only a newer codex knows. */
+export interface WithExtra {
+  /**
+   * Fields for the parameters of the method that this package does not know. They replace nothing that an option says, and
+   * a codex that does not know them either leaves them alone.
+   */
+  extra?: { [name: string]: unknown } | undefined
 }
 
 /** What a handler gets beside the request. */
@@ -79,7 +96,13 @@ export interface HandlerContext {
 }
 
 /** A handler of requests from the server. It may take as long as it likes; what it throws declines. */
-export type Handler<Request, Answer> = (request: Request, context: HandlerContext) => Answer | Promise<Answer>
+export type Handler<Request, Answer> = (
+  request: Request,
+  context: HandlerContext,
+) => Answer | Promise<Answer | Widened<Answer>>
+
+/** What TypeScript makes of the one word that an `async` function returns: `string`. */
+export type Widened<Answer> = Extract<Answer, string> extends never ? never : string & {}
 
 /**
  * Gives a bearer token, called for each connection to a server elsewhere, in the asynchronous context in which the client
@@ -95,20 +118,58 @@ export interface HandledRequest<M extends Protocol.ServerRequestMethod = Protoco
   readonly params: Protocol.ServerRequestParams<M>
 }
 
-/** The agent wants to run a command or to change files. */
+/** What every approval has, by whichever method it comes; `params` is what the wire has. */
+export interface ApprovalFacts {
+  readonly threadId: string
+  /** Empty where an old codex does not name it. */
+  readonly turnId: string
+  /** The item that it is about, where it is one. */
+  readonly itemId: string | null
+  /** Why it is asked, in words for a person. */
+  readonly reason: string | null
+}
+
+/** The agent wants to run a command. */
+export interface CommandApproval extends ApprovalFacts {
+  readonly kind: 'command'
+  /** The command line; empty where it is about the network alone. */
+  readonly command: string
+  readonly cwd: string | null
+  /** What `acceptWithExecpolicyAmendment` may allow from now on, as codex proposes it. */
+  readonly proposedExecpolicyAmendment: string[] | null
+  /** The host that the command wants to reach, where that is the question. */
+  readonly network: Protocol.NetworkApprovalContext | null
+}
+
+/** The agent wants to change files. */
+export interface FileChangeApproval extends ApprovalFacts {
+  readonly kind: 'fileChange'
+  /** What is to be changed, from the item; null where it is not known. */
+  readonly changes: Protocol.FileUpdateChange[] | null
+}
+
+/** The agent wants to call a tool of an MCP server. It comes to `onElicitation` where there is one. */
+export interface McpToolCallApproval extends ApprovalFacts {
+  readonly kind: 'mcpToolCall'
+  readonly server: string
+  readonly tool: string
+  readonly toolDescription: string | null
+  /** The arguments of the call. */
+  readonly arguments: unknown
+}
+
+/** What the agent wants to do, told apart by `kind`. */
 export type ApprovalRequest =
-  | ({ readonly kind: 'command' } & HandledRequest<'item/commandExecution/requestApproval'>)
-  | ({
-      readonly kind: 'fileChange'
-      /** What is to be changed, from the item; null where it is not known. */
-      readonly changes: Protocol.FileUpdateChange[] | null
-    } & HandledRequest<'item/fileChange/requestApproval'>)
-  | ({ readonly kind: 'command' } & HandledRequest<'execCommandApproval'>)
-  | ({ readonly kind: 'fileChange' } & HandledRequest<'applyPatchApproval'>)
+  | (CommandApproval & HandledRequest<'item/commandExecution/requestApproval'>)
+  | (FileChangeApproval & HandledRequest<'item/fileChange/requestApproval'>)
+  | (McpToolCallApproval & HandledRequest<'mcpServer/elicitation/request'>)
+  | (CommandApproval & HandledRequest<'execCommandApproval'>)
+  | (FileChangeApproval & HandledRequest<'applyPatchApproval'>)
 
 /**
  * What may happen: once, for the whole session, not (the agent goes on), or not at all (the turn is interrupted).
  * The amendments allow a command, and what begins alike or goes to the same host, from now on; for commands alone.
+ * `acceptForSession` of a tool of an MCP server holds for that tool.
  */
 export type ApprovalDecision =
   | 'accept'
@@ -117,6 +178,57 @@ export type ApprovalDecision =
   | 'cancel'
   | { acceptWithExecpolicyAmendment: readonly string[] }
   | { applyNetworkPolicyAmendment: Protocol.NetworkPolicyAmendment }
+
+/** A question that waits for a person. */
+export type Question = {
+  /** Its own, which nobody can guess: it may go to a browser and come back. */
+  readonly id: string
+  /** When it was asked, in milliseconds since 1970. */
+  readonly askedAt: number
+} & (
+  | { readonly kind: 'approval'; readonly request: ApprovalRequest }
+  | { readonly kind: 'userInput'; readonly request: UserInputRequest }
+  | { readonly kind: 'elicitation'; readonly request: ElicitationRequest }
+  | { readonly kind: 'permissions'; readonly request: PermissionsRequest }
+)
+
+/** What happens to a question. `withdrawn`: its turn has ended, or somebody else answered. */
+export interface QuestionEvent {
+  readonly type: 'asked' | 'answered' | 'withdrawn'
+  readonly question: Question
+}
+
+/** Questions that a person answers later; made by `ask()`. */
+export interface Questions {
+  /** For the options of a client, a thread or a turn. */
+  readonly handlers: Required<
+    Pick<Handlers, 'onApproval' | 'onUserInput' | 'onElicitation' | 'onPermissions'>
+  >
+  /** Those that wait, in the order in which they were asked. */
+  readonly open: readonly Question[]
+  /**
+   * Answers a question, with what its handler would return. False where nobody waits for that any more; then nothing
+   * happens.
+   */
+  answer(
+    id: string,
+    answer: ApprovalDecision | UserInputAnswer | ElicitationAnswer | PermissionsAnswer,
+  ): boolean
+}
+
+/**
+ * Handlers whose answers come later and from elsewhere, from a person at a browser, say: each request is a question that
+ * waits until `answer()` is called with its id, or until it is withdrawn.
+ *
+ * @example
+ * const questions = ask(({ type, question }) => socket.send(JSON.stringify({ type, question })))
+ * const codex = new Codex({ ...questions.handlers })
+ * socket.on('message', (text) => {
+ *   const { id, answer } = JSON.parse(String(text))
+ *   questions.answer(id, answer)
+ * })
+ */
+export declare function ask(listener?: (event: QuestionEvent) => void): Questions
 
 /** The agent asks the user. */
 export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
@@ -144,7 +256,11 @@ export type PermissionsRequest = HandledRequest<'item/permissions/requestApprova
 /** What is granted. */
 export type PermissionsAnswer =
   | 'decline'
-  | { permissions: Protocol.GrantedPermissionProfile; scope?: 'turn' | 'session'; strictAutoReview?: boolean }
+  | {
+      permissions: Protocol.GrantedPermissionProfile
+      scope?: 'turn' | 'session' | undefined
+      strictAutoReview?: boolean | undefined
+    }
 
 /** The agent calls a dynamic tool. */
 export type ToolCallRequest = HandledRequest<'item/tool/call'>
@@ -176,7 +292,7 @@ export type AuthTokensRefreshRequest = HandledRequest<'account/chatgptAuthTokens
 export interface AuthTokens {
   accessToken: string
   chatgptAccountId: string
-  chatgptPlanType?: string | null
+  chatgptPlanType?: string | null | undefined
 }
 
 /**
@@ -186,23 +302,23 @@ export interface AuthTokens {
  */
 export interface Handlers {
   /**
-   * Commands and file changes. A new thread asks it where it is an option of the client or of that thread; a turn,
+   * Commands, file changes, and where there is no `onElicitation` calls of tools of MCP servers. A new thread asks it where it is an option of the client or of that thread; a turn,
    * and a thread that is resumed or forked, keep the reviewer that there is: with `auto_review` it is not asked, unless
    * `approvalsReviewer: 'user'` stands beside it.
    */
-  onApproval?: Handler<ApprovalRequest, ApprovalDecision>
+  onApproval?: Handler<ApprovalRequest, ApprovalDecision> | undefined
   /** Questions to the user. */
-  onUserInput?: Handler<UserInputRequest, UserInputAnswer>
+  onUserInput?: Handler<UserInputRequest, UserInputAnswer> | undefined
   /** What MCP servers ask, and whether their tools may be called. */
-  onElicitation?: Handler<ElicitationRequest, ElicitationAnswer>
+  onElicitation?: Handler<ElicitationRequest, ElicitationAnswer> | undefined
   /** Wider permissions. */
-  onPermissions?: Handler<PermissionsRequest, PermissionsAnswer>
+  onPermissions?: Handler<PermissionsRequest, PermissionsAnswer> | undefined
   /** Dynamic tools that are not among `tools`. */
-  onToolCall?: Handler<ToolCallRequest, ToolResult>
+  onToolCall?: Handler<ToolCallRequest, ToolResult> | undefined
   /** Fresh ChatGPT tokens. */
-  onAuthTokensRefresh?: Handler<AuthTokensRefreshRequest, AuthTokens>
+  onAuthTokensRefresh?: Handler<AuthTokensRefreshRequest, AuthTokens> | undefined
   /** Whatever no other handler takes, also what a newer codex asks. Returns the method's result. */
-  onServerRequest?: Handler<HandledRequest, object>
+  onServerRequest?: Handler<HandledRequest, object> | undefined
 }
 
 /** A request from the server and how it was answered. */
@@ -226,14 +342,22 @@ export interface ServerRequestStream extends Reader<ServerRequestRecord> {
 }
 
 /** Options of `new Codex()`. */
-export interface CodexOptions extends ClientSettings, Handlers {
+export interface CodexOptions extends ClientSettings, Handlers, WithExtra {
+  /**
+   * Further capabilities of the client in the handshake.
+   *
+   * Wire: `capabilities` of `initialize`.
+   */
+  capabilities?:
+    | ProtocolFields<Protocol.InitializeCapabilities, 'experimentalApi' | 'optOutNotificationMethods'>
+    | undefined
   /**
    * Bytes to and from a server, in place of a codex that is started and of `url`. Once they end, the client is of no
    * more use.
    */
-  transport?: Transport
+  transport?: Transport | undefined
   /** Gets what the library logs; off by default. No record holds a secret. */
-  logger?: (record: LogRecord) => void
+  logger?: ((record: LogRecord) => void) | undefined
 }
 
 /** Options of `serve()`. */
@@ -251,6 +375,8 @@ export interface LogRecord {
 /** Options of `startThread`. */
 export interface StartThreadOptions<Schemas extends readonly Schema[] = readonly Schema[]>
   extends Omit<ThreadSettings, 'includeTurns' | 'lastTurnId'>,
+    ProtocolFields<Protocol.ThreadStartParams, keyof ThreadSettings>,
+    WithExtra,
     WithTools<Schemas>,
     Handlers,
     Abortable {}
@@ -258,6 +384,8 @@ export interface StartThreadOptions<Schemas extends readonly Schema[] = readonly
 /** Options of `resumeThread`. */
 export interface ResumeThreadOptions<Schemas extends readonly Schema[] = readonly Schema[]>
   extends Omit<ThreadSettings, 'ephemeral' | 'serviceName' | 'lastTurnId'>,
+    ProtocolFields<Protocol.ThreadResumeParams, keyof ThreadSettings | 'threadId' | 'excludeTurns'>,
+    WithExtra,
     WithTools<Schemas>,
     Handlers,
     Abortable {}
@@ -265,6 +393,8 @@ export interface ResumeThreadOptions<Schemas extends readonly Schema[] = readonl
 /** Options of `forkThread`. */
 export interface ForkThreadOptions<Schemas extends readonly Schema[] = readonly Schema[]>
   extends Omit<ThreadSettings, 'personality' | 'serviceName'>,
+    ProtocolFields<Protocol.ThreadForkParams, keyof ThreadSettings | 'threadId' | 'excludeTurns'>,
+    WithExtra,
     WithTools<Schemas>,
     Handlers,
     Abortable {}
@@ -289,7 +419,23 @@ export interface ThreadDefaults {
   /** Null too where the server has not told it yet. */
   readonly personality: Protocol.Personality | null
   readonly serviceTier: string | null
+  /** Only where it is another than `default`. */
+  readonly collaborationMode?: Protocol.CollaborationMode
+  /** Only where there are any. */
+  readonly disabledPluginIds?: readonly string[]
 }
+
+/** Options of `updateDefaults`. */
+export interface UpdateDefaultsOptions
+  extends DefaultSettings,
+    ProtocolFields<Protocol.ThreadSettingsUpdateParams, keyof DefaultSettings | 'threadId'>,
+    WithExtra {}
+
+/** Options of `listThreads` and `threads`. */
+export interface ListThreadsOptions
+  extends ThreadQuery,
+    ProtocolFields<Protocol.ThreadListParams, keyof ThreadQuery>,
+    WithExtra {}
 
 /** A login that a person finishes in a browser on the machine where codex runs. */
 export type ChatgptLogin = Login & { readonly authUrl: string }
@@ -324,9 +470,37 @@ export interface CommandOutput {
  */
 export interface TurnOptions<S extends Schema | undefined = Schema | undefined>
   extends Omit<TurnSettings, 'outputSchema'>,
+    TurnFields,
+    WithExtra,
     WithOutputSchema<S>,
+    WithOutputRetries,
     Handlers,
     Abortable {}
+
+/** What else the protocol has for a turn. */
+export type TurnFields = ProtocolFields<
+  Protocol.TurnStartParams,
+  keyof TurnSettings | 'threadId' | 'input' | 'toolOutput'
+>
+
+/** Options of `steer`. */
+export interface SteerOptions
+  extends SteerSettings,
+    ProtocolFields<Protocol.TurnSteerParams, keyof SteerSettings | 'threadId' | 'expectedTurnId' | 'input'>,
+    WithExtra {}
+
+/**
+ * What has become of an input that was given a `clientUserMessageId`. `notBegun`: no turn has it, and none will. An end has
+ * the turn as it is stored, with its items and its error; of one whose codex was ended with it the status is `interrupted`.
+ */
+export type InputOutcome =
+  | { status: 'notBegun' }
+  | { status: 'running'; turnId: string }
+  | {
+      status: 'completed' | 'interrupted' | 'failed'
+      turnId: string
+      turn: Protocol.Turn
+    }
 
 /** Options of `continueTurn`. Aborting `signal` interrupts the turn. */
 export interface ContinueTurnOptions<S extends Schema | undefined = Schema | undefined>
@@ -340,9 +514,17 @@ export interface RunOptions<
   Schemas extends readonly Schema[] = readonly Schema[],
 > extends StartThreadOptions<Schemas>,
     WithOutputSchema<S>,
+    WithOutputRetries,
+    Omit<TurnFields, keyof Protocol.ThreadStartParams>,
     Pick<
       TurnSettings,
-      'inactivityTimeoutMs' | 'summary' | 'sandboxPolicy' | 'serviceTierForTurn' | 'source'
+      | 'inactivityTimeoutMs'
+      | 'summary'
+      | 'sandboxPolicy'
+      | 'serviceTierForTurn'
+      | 'source'
+      | 'collaborationMode'
+      | 'clientUserMessageId'
     > {}
 
 /** Options of `request`. */
@@ -355,24 +537,44 @@ export type ReadThreadOptions = ReadSettings
 export type StreamOptions = ReaderSettings
 
 /** Options of `Turn.steps`. */
-export type StepOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
+export type StepOptions = Omit<ReaderSettings, 'coalesce'>
+
+/** Options of `Codex.close`. */
+export type CloseOptions = CloseSettings
 
 /** Options of `Turn.interrupt`. */
 export type InterruptOptions = InterruptSettings
 
-/** A completed item of a turn. */
-export interface Step {
-  threadId: string
-  turnId: string
-  itemId: string
-  /** What it is; of other items their own type. */
-  stepType: 'thinking' | 'exec' | 'codex' | 'tool' | 'file' | (string & {})
-  itemType: Protocol.ThreadItem['type'] | (string & {})
-  /** What a person would be shown of it: the text, the command, the paths, the tool. */
-  text: string
-  /** The item. */
-  data: Protocol.ThreadItem
+/** What a step is called by the type of its item; of other items it is their own type. */
+export interface StepTypes {
+  reasoning: 'thinking'
+  commandExecution: 'exec'
+  agentMessage: 'codex'
+  mcpToolCall: 'tool'
+  dynamicToolCall: 'tool'
+  webSearch: 'tool'
+  collabAgentToolCall: 'tool'
+  fileChange: 'file'
 }
+
+/**
+ * A completed item of a turn: `stepType` and `itemType` tell what `data` is. A newer codex may have other types: they come
+ * as they are.
+ */
+export type Step<Type extends Protocol.ThreadItem['type'] = Protocol.ThreadItem['type']> =
+  Type extends unknown
+    ? {
+        threadId: string
+        turnId: string
+        itemId: string
+        stepType: Type extends keyof StepTypes ? StepTypes[Type] : Type
+        itemType: Type
+        /** What a person would be shown of it, in plain text: the words, the command, the paths, the tool. */
+        text: string
+        /** The item. */
+        data: Extract<Protocol.ThreadItem, { type: Type }>
+      }
+    : never
 
 /** What was left of a turn that was cancelled. */
 export interface CancelledTurn {
@@ -387,7 +589,7 @@ export interface CancelledTurn {
 }
 
 /** Options of `Turn.text`. */
-export type TextOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
+export type TextOptions = TextSettings
 
 /** Options of `serverRequests`, and of `notifications`. */
 export interface ObserverOptions {
@@ -397,7 +599,7 @@ export interface ObserverOptions {
    *
    * @default true
    */
-  keepAlive?: boolean
+  keepAlive?: boolean | undefined
 }
 
 /** Options of `notifications`. */
@@ -407,7 +609,37 @@ export interface NotificationOptions extends ObserverOptions {
    *
    * @default all
    */
-  methods?: readonly (Protocol.NotificationMethod | (string & {}))[]
+  methods?: readonly (Protocol.NotificationMethod | (string & {}))[] | undefined
+}
+
+/** What came of `Thread.send`. */
+export interface Sent<Parsed = unknown> {
+  /** The turn that has the input. */
+  turn: Turn<Parsed>
+  /** Whether it ran already; else the input began it. */
+  steered: boolean
+}
+
+export interface Thread {
+  /** The turn of this client that runs in the thread, or null. `runningTurn()` also finds those of other clients. */
+  readonly currentTurn: Turn<unknown> | null
+  /**
+   * Adds input to the turn that runs, or begins one where none does, also where it ends in between. What is sent first
+   * comes first, also where nobody waits for it. A turn that takes no input, such as a review, is waited for.
+   *
+   * Options that a running turn does not take are for one that begins.
+   *
+   * Wire: `turn/steer`, `turn/start`.
+   */
+  send<S extends Schema | undefined = undefined>(
+    input: Input,
+    options?: TurnOptions<S>,
+  ): Promise<Sent<Parsed<S>>>
+}
+
+export interface Codex {
+  /** The turns of this client that run, over all its threads. */
+  turns(): Turn<unknown>[]
 }
 
 /** What a turn is asked: text, an item, or several. An item of type `external` stands alone. */
@@ -423,35 +655,39 @@ export interface Metadata {
   serverInfo: { name: string; version: string }
 }
 
-/** A notification that belongs to a turn, told apart by `method`. A newer codex may send others: they come as they are. */
-export type TurnEvent = Protocol.Notification & {
-  /**
-   * How many events of the turn there are up to this one: the same for all readers of the turn, and for
-   * `stream({ after })`. Of joined deltas it is the number of the last.
-   */
-  readonly seq: number
-}
+/** The notifications that name a thread and a turn. */
+export type TurnEventMethod = {
+  [Method in Protocol.NotificationMethod]: Protocol.NotificationParams<Method> extends { threadId: string }
+    ? 'turnId' extends keyof Protocol.NotificationParams<Method>
+      ? Method
+      : 'turn' extends keyof Protocol.NotificationParams<Method>
+        ? Method
+        : never
+    : never
+}[Protocol.NotificationMethod]
 
-/** What came of a turn; `Parsed` is what its `outputSchema` makes of the final message. */
-export interface TurnResult<Parsed = unknown> {
+/**
+ * A notification that belongs to a turn, told apart by `method`: its `params` name the thread and the turn. A newer codex
+ * may send others: they come as they are.
+ */
+export type TurnEvent = Protocol.Notification<TurnEventMethod>
+
+/** A status that only a later codex has. */
+export type OtherStatus = string & { readonly ofLaterCodex: true }
+
+/** What came of a turn, however it ended. */
+export interface TurnFacts {
   threadId: string
   turnId: string
-  /**
-   * How it ended, in the server's word. Only `completed` is success: of what a later codex may add, the message is not
-   * parsed either. A failed turn rejects with `TurnFailedError`; its partial result has the status `failed`, that of a
-   * turn which has not ended as far as is known `inProgress`.
-   */
-  status: 'completed' | 'interrupted' | (string & {})
   /**
    * The assistant's last word: the last agent message of phase `final_answer`, else the last without a phase, never a
    * commentary; null where there is none.
    */
   finalResponse: string | null
-  /**
-   * The final message as its `outputSchema` has it. None without one, of a turn that was interrupted, and where there is
-   * no final message.
-   */
-  parsed?: Parsed
+  /** The plan that the agent proposed, as Markdown; of a turn in plan mode (`collaborationMode: 'plan'`) alone. */
+  plan?: string
+  /** What the reviewer found, of a review. */
+  review?: Review
   /** The items of the turn as they were completed, in order. */
   items: Protocol.ThreadItem[]
   /** The last token usage that the server told during the turn. */
@@ -461,6 +697,46 @@ export interface TurnResult<Parsed = unknown> {
   /** Seconds since 1970. */
   completedAt: number | null
   durationMs: number | null
+}
+
+/**
+ * What came of a turn; `Parsed` is what its `outputSchema` makes of the final message.
+ *
+ * `status` is how it ended, in the server's word. Only `completed` is success, and has `parsed` where a schema was given (but
+ * for a turn that had no final message at all: its `finalResponse` is null). Of what a later codex may add the message is not
+ * parsed either. A failed turn rejects with `TurnFailedError`; its partial
+ * result has the status `failed`, that of a turn which has not ended as far as is known `inProgress`.
+ */
+export type TurnResult<Parsed = unknown> = TurnFacts &
+  (
+    | { status: 'completed' /** Undefined without a schema. */; parsed: Parsed }
+    | { status: 'interrupted' | 'failed' | 'inProgress' | OtherStatus; parsed?: undefined }
+  )
+
+/** What a reviewer found. */
+export interface Review {
+  /** What the model wrote: JSON, or words where it wrote none. */
+  readonly text: string
+  /** Null where the text can't be read. */
+  readonly findings: readonly ReviewFinding[] | null
+  /** In the model's words, such as `patch is correct`. */
+  readonly correctness: string | null
+  readonly explanation: string | null
+  /** From 0 to 1. */
+  readonly confidence: number | null
+}
+
+/** One thing that a reviewer found. */
+export interface ReviewFinding {
+  /** Absolute path. */
+  readonly file: string
+  readonly lines: { readonly start: number; readonly end: number } | null
+  /** From 0, the most urgent. */
+  readonly priority: number | null
+  readonly title: string
+  readonly body: string
+  /** From 0 to 1. */
+  readonly confidence: number | null
 }
 
 /** A reader of what comes. It may be left early, by `break` or `return()`. */
@@ -576,6 +852,8 @@ export declare class CodexError extends Error {
   readonly retryable: boolean
   /** What to do about it, where there is more to say than the message does. */
   get hint(): string | undefined
+  /** After how many milliseconds to try again, where the server or the model provider said so. */
+  readonly retryAfterMs?: number
 }
 
 /** No codex executable was found. `code: 'BINARY_NOT_FOUND'` */
@@ -665,6 +943,16 @@ export declare class ThreadNotFoundError extends InvalidRequestError {
 }
 
 /**
+ * Another codex process has the thread open, and codex lets one write to it. Close it there (`thread.close()`, or the end of
+ * that process), or have both use one server (`serve()`); it can be read and forked meanwhile. `retryable`: it may be free
+ * later. That of `codex-node/exec` has `threadId` alone of its fields. `code: 'THREAD_IN_USE'`
+ */
+export declare class ThreadInUseError extends InvalidRequestError {
+  /** The thread. */
+  readonly threadId: string | null
+}
+
+/**
  * The configuration could not be loaded: `config.toml`, or the option `config`. `code: 'CONFIG_LOAD'`, which a
  * `ServerExitedError` has where codex does not even start with it.
  */
@@ -704,15 +992,27 @@ export declare class LoginFailedError extends CodexError {
   readonly loginId: string
 }
 
+/** What kind of failure it was: a word, or an object of one field, told apart by `in`. A newer codex may send others. */
+export type TurnErrorInfo = Closed<Protocol.CodexErrorInfo>
+
+/** The members of a union that have no field of any name: those can't be told apart. */
+export type Closed<T> = T extends unknown ? (string extends keyof T ? never : T) : never
+
 /** The turn ended with status `failed`. `code: 'TURN_FAILED'` */
 export declare class TurnFailedError extends CodexError {
   readonly threadId: string
   readonly turnId: string
   /** What kind of failure it was, as the server says. */
-  readonly codexErrorInfo: Protocol.CodexErrorInfo | null
+  readonly codexErrorInfo: TurnErrorInfo | null
   readonly additionalDetails: string | null
   /** HTTP status of the model provider, where there was one. */
   readonly httpStatus: number | null
+  /**
+   * Whether the failure is of a kind that passes: an overloaded provider, a stream that broke. `retryable` is true where
+   * besides nothing of the turn has had an effect: no command, change or call of a tool was begun that was not declined. One
+   * that is `transient` alone can be gone on with: `retryOnOverload()` does so for a turn, `thread.proceed()` by hand.
+   */
+  readonly transient: boolean
   /** What was collected of the turn. */
   readonly result: TurnResult
 }
@@ -812,34 +1112,57 @@ export interface RetryOptions {
    *
    * @default 3
    */
-  maxAttempts?: number
+  maxAttempts?: number | undefined
   /**
-   * The first pause in milliseconds; each further one is twice as long.
+   * The first pause in milliseconds; each further one is twice as long. It is longer where the error has a `retryAfterMs`.
    *
    * @default 250
    */
-  initialDelayMs?: number
+  initialDelayMs?: number | undefined
   /**
-   * The longest pause in milliseconds.
+   * The longest pause in milliseconds that is made unasked.
    *
    * @default 2000
    */
-  maxDelayMs?: number
+  maxDelayMs?: number | undefined
+  /**
+   * The longest `retryAfterMs` that is waited for, in milliseconds. An error that asks for more is thrown at once.
+   *
+   * @default 60000
+   */
+  maxRetryAfterMs?: number | undefined
   /**
    * By which part of itself a pause is made longer or shorter at random, 0 to 1.
    *
    * @default 0.2
    */
-  jitter?: number
+  jitter?: number | undefined
   /** Ends the attempts. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
+  /** Told before each pause which attempt has failed (from 1), with what, and how long the pause is. */
+  onRetry?: ((retry: { attempt: number; error: unknown; delayMs: number }) => void) | undefined
+  /** Told each turn that is waited for: the one that was given, and those that go on with it. */
+  onTurn?: ((turn: Turn<unknown>) => void) | undefined
 }
 
 /**
- * Repeats an operation, later and later, while it fails with an error that `isRetryableError`.
+ * Waits for a turn, and goes on with it, later and later, while it fails with an error that passes. What it has done stays
+ * done: the next attempt is a further turn of the thread, in which nothing is said anew (`thread.proceed()`), with the
+ * handlers, the schema and the signal of the first. Gives the result of the turn that succeeds; `onRetry` gets the errors of
+ * those before, with their partial results.
  *
  * @example
- * const result = await retryOnOverload(() => thread.run('Fix the failing test'))
+ * const result = await retryOnOverload(() => thread.turn('Fix the failing test'))
+ */
+export declare function retryOnOverload<P>(
+  turn: Turn<P> | (() => Turn<P> | Promise<Turn<P>>),
+  options?: RetryOptions,
+): Promise<TurnResult<P>>
+/**
+ * Repeats an operation, later and later, while it fails with an error that `isRetryableError`: one that has had no effect.
+ *
+ * @example
+ * const thread = await retryOnOverload(() => codex.resumeThread(id))
  */
 export declare function retryOnOverload<T>(
   operation: () => T | Promise<T>,

@@ -1,7 +1,7 @@
 //! What a `Thread` does beside its turns: its history, its place among the threads, its settings.
 
 use codex_client::options::{
-    CompactSettings, DefaultSettings, ItemQuery, ReviewSettings, ReviewTarget, TurnQuery,
+    Call, CompactSettings, DefaultSettings, ItemQuery, ReviewSettings, ReviewTarget, TurnQuery,
 };
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
@@ -31,7 +31,7 @@ impl Thread {
     )]
     pub fn fork<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let fork = || {
-            let (settings, handlers, signal) = thread_settings(env, options)?;
+            let (settings, handlers, signal) = thread_settings(env, options, Call::ForkThread)?;
             let thread = self.thread.clone();
             let fork = async move { thread.fork(settings, handlers).await };
             cancellable(env, fork, signal, |_, thread| Ok(Thread::new(thread)))
@@ -212,7 +212,7 @@ impl Thread {
     /// Wire: `thread/settings/update`.
     ///
     /// @throws {TypeError} an option is not what is accepted; nothing was sent
-    #[napi(ts_args_type = "options: DefaultSettings", ts_return_type = "Promise<void>")]
+    #[napi(ts_args_type = "options: UpdateDefaultsOptions", ts_return_type = "Promise<void>")]
     pub fn update_defaults<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let update = || {
             let settings: DefaultSettings = Hooks::of(env)?.settings(env, options)?;

@@ -64,7 +64,7 @@ export interface Tool<S extends Schema = Schema> {
    *
    * @default 60000
    */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /**
    * Gives a `ToolResult`: text, content items with images among them, or any JSON. What it throws is told the model as
    * the failure of the call, with its message.
@@ -84,7 +84,7 @@ export interface WithTools<Schemas extends readonly Schema[] = readonly Schema[]
    *
    * Wire: `dynamicTools` of `thread/start`, `item/tool/call`.
    */
-  tools?: Tools<Schemas>
+  tools?: Tools<Schemas> | undefined
 }
 
 /** Options with a schema. */
@@ -100,7 +100,19 @@ export interface WithOutputSchema<S extends Schema | undefined = Schema | undefi
    * With a Standard Schema `parsed` is what that makes of the message. A JSON Schema validates nothing here: `parsed`
    * is the JSON that the model wrote, held to the schema by the API alone.
    */
-  outputSchema?: S
+  outputSchema?: S | undefined
+}
+
+/** What is done with an answer that does not fit its schema. */
+export interface WithOutputRetries {
+  /**
+   * How often an answer that does not fit `outputSchema` is asked for again, in a further turn of the thread that tells the
+   * model what is wrong with it: 0 to 10. The result is that of the turn whose answer fits; the last
+   * `OutputValidationError` is thrown where none does.
+   *
+   * @default 0
+   */
+  outputRetries?: number | undefined
 }
 
 /**

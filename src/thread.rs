@@ -93,13 +93,36 @@ impl Thread {
         input: Unknown<'env>,
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
-        or_reject(
-            env,
-            begin(env, input, options, |input, settings, handlers, cancel| {
-                let turn = self.thread.turn(input, settings, handlers, cancel)?;
-                Ok(move |env| promise(env, turn, |_, turn| Ok(Turn::new(turn))))
-            }),
-        )
+        or_reject(env, begin_turn(env, &self.thread, input, options))
+    }
+
+    /// Goes on where the last turn broke off, failed or interrupted: the model gets what there is, and nothing is said to it
+    /// anew, so that no command runs twice for that. `retryOnOverload()` does so by itself for a turn that it is given.
+    ///
+    /// Wire: `turn/start` without input.
+    ///
+    /// @throws as `turn()`
+    #[napi(
+        ts_generic_types = "S extends Schema | undefined = undefined",
+        ts_args_type = "options?: TurnOptions<S>",
+        ts_return_type = "Promise<Turn<Parsed<S>>>"
+    )]
+    pub fn proceed<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
+        or_reject(env, proceed(env, &self.thread, options))
+    }
+
+    /// What has become of an input that was given a `clientUserMessageId`: not begun, running, or how its turn ended. It asks
+    /// the server for what is stored, so that a program that was killed knows what not to do again.
+    ///
+    /// Wire: `thread/turns/list`, `thread/read`.
+    #[napi(ts_args_type = "clientUserMessageId: string", ts_return_type = "Promise<InputOutcome>")]
+    pub fn outcome_of<'env>(&self, env: &'env Env, id: Unknown<'env>) -> Result<Unknown<'env>> {
+        let outcome = || {
+            let id = string_argument(env, id, "clientUserMessageId")?;
+            let thread = self.thread.clone();
+            promise(env, async move { thread.outcome_of(&id).await }, parsed)
+        };
+        or_reject(env, outcome())
     }
 
     /// The turn that runs in the thread, or null: also one that another client of the same server started. What it
@@ -147,6 +170,33 @@ impl Thread {
     }
 }
 
+/// Begins a turn in a thread.
+pub(crate) fn begin_turn<'env>(
+    env: &'env Env,
+    thread: &codex_client::Thread,
+    input: Unknown<'env>,
+    options: Unknown<'env>,
+) -> Result<Unknown<'env>> {
+    let turn = begin(env, input, options, |input, settings, handlers, cancel| {
+        let turn = thread.turn(input, settings, handlers, cancel)?;
+        Ok(move |env| promise(env, turn, |_, turn| Ok(Turn::new(turn))))
+    })?;
+    Hooks::of(env)?.begun(env, turn, options)
+}
+
+/// Goes on in a thread.
+pub(crate) fn proceed<'env>(
+    env: &'env Env,
+    thread: &codex_client::Thread,
+    options: Unknown<'env>,
+) -> Result<Unknown<'env>> {
+    let turn = begin_with(env, options, |settings, handlers, cancel| {
+        let turn = thread.proceed(settings, handlers, cancel).map_err(|error| to_js(env, &error))?;
+        Ok(move |env| promise(env, turn, |_, turn| Ok(Turn::new(turn))))
+    })?;
+    Hooks::of(env)?.begun(env, turn, options)
+}
+
 /// What `run` and `turn` have in common: the arguments, and the signal.
 fn begin<'env, P>(
     env: &'env Env,
@@ -162,17 +212,30 @@ fn begin<'env, P>(
 where
     P: FnOnce(&'env Env) -> Result<Unknown<'env>>,
 {
+    begin_with(env, options, |settings, handlers, cancel| {
+        let input = input_argument(env, input)?;
+        start(input, settings, handlers, cancel).map_err(|error| to_js(env, &error))
+    })
+}
+
+/// What all that begins a turn has in common.
+fn begin_with<'env, P>(
+    env: &'env Env,
+    options: Unknown<'env>,
+    start: impl FnOnce(TurnSettings, Option<Arc<dyn Handlers>>, CancellationToken) -> Result<P>,
+) -> Result<Unknown<'env>>
+where
+    P: FnOnce(&'env Env) -> Result<Unknown<'env>>,
+{
     let handled = Hooks::of(env)?.encode_handled(env, options, "signal")?;
     let settings = handled.settings(env)?;
     let Handled { apart: signal, handlers, output, .. } = handled;
-    let input = input_argument(env, input)?;
     let cancel = CancellationToken::new();
     if is_aborted(signal.as_ref())? {
         cancel.cancel();
     }
     let handlers = handlers.map_or_else(|| Hooks::of(env)?.context_alone(env), Ok)?;
-    let started =
-        start(input, settings, Some(handlers), cancel.clone()).map_err(|error| to_js(env, &error))?;
+    let started = start(settings, Some(handlers), cancel.clone())?;
     let promise = parsing(env, started(env)?, output, signal)?;
     abortable(env, promise, signal, cancel)
 }

@@ -1,6 +1,6 @@
 //! What `Codex` does with threads that need not be open, and with models.
 
-use codex_client::options::{ModelQuery, ReadSettings, ThreadQuery};
+use codex_client::options::{Call, ModelQuery, ReadSettings, ThreadQuery};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -33,7 +33,7 @@ impl Codex {
     ) -> Result<Unknown<'env>> {
         let fork = || {
             let id = string_argument(env, id, "id")?;
-            let (settings, handlers, signal) = thread_settings(env, options)?;
+            let (settings, handlers, signal) = thread_settings(env, options, Call::ForkThread)?;
             let codex = self.codex.clone();
             let fork = async move { codex.fork_thread(&id, settings, handlers).await };
             cancellable(env, fork, signal, |_, thread| Ok(Thread::new(thread)))
@@ -56,7 +56,7 @@ impl Codex {
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let resume = || {
-            let (settings, handlers, signal) = thread_settings(env, options)?;
+            let (settings, handlers, signal) = thread_settings(env, options, Call::ResumeThread)?;
             let codex = self.codex.clone();
             let resume = async move { codex.resume_latest_thread(settings, handlers).await };
             cancellable(env, resume, signal, |_, thread| Ok(thread.map(Thread::new)))
@@ -67,7 +67,10 @@ impl Codex {
     /// One page of the stored threads, each once. `threads()` gives those of all pages.
     ///
     /// Wire: `thread/list`.
-    #[napi(ts_args_type = "query?: ThreadQuery", ts_return_type = "Promise<Protocol.ThreadListResponse>")]
+    #[napi(
+        ts_args_type = "query?: ListThreadsOptions",
+        ts_return_type = "Promise<Protocol.ThreadListResponse>"
+    )]
     pub fn list_threads<'env>(&self, env: &'env Env, query: Unknown<'env>) -> Result<Unknown<'env>> {
         let list = || {
             let query: ThreadQuery = Hooks::of(env)?.settings(env, query)?;
@@ -81,7 +84,7 @@ impl Codex {
     ///
     /// Wire: `thread/list`.
     #[napi(
-        ts_args_type = "query?: ThreadQuery & Abortable",
+        ts_args_type = "query?: ListThreadsOptions & Abortable",
         ts_return_type = "AsyncIterableIterator<Protocol.Thread>"
     )]
     pub fn threads<'env>(&self, env: &'env Env, query: Unknown<'env>) -> Result<Unknown<'env>> {

@@ -1,16 +1,17 @@
 use std::sync::Arc;
 
-use codex_client::options::{InterruptSettings, ReaderSettings};
+use codex_client::options::{InterruptSettings, ReaderSettings, SteerSettings, TextSettings};
 use codex_client::turn::ReaderKind;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 
+use crate::codex::Codex;
 use crate::environment::{Hooks, tell_memory};
 use crate::error::to_js;
 use crate::promise::{or_reject, parsed, promise};
 use crate::reader::{agents_reader_object, continuation_object, turn_reader_object};
-use crate::thread::input_argument;
+use crate::thread::{Thread, begin_turn, input_argument, proceed};
 
 /// One turn: what the agent does with one input. Made by `Thread.turn`.
 ///
@@ -35,15 +36,10 @@ impl ObjectFinalize for Turn {
     }
 }
 
-fn only_stream(env: &Env, option: &str) -> napi::Error {
-    to_js(env, &codex_client::Error::InvalidArgument(format!("options.{option}: only stream() takes it")))
-}
-
 /// What a reader of a turn gives.
 #[derive(Clone, Copy)]
 enum What {
     Events,
-    Text,
     Steps,
 }
 
@@ -61,13 +57,20 @@ impl Turn {
         self.turn.thread_id()
     }
 
+    /// How far it is, in the server's word: `inProgress`, `completed`, `interrupted`, `failed`; `lost` where its end could not
+    /// be learnt, as that of a codex that died.
+    #[napi(
+        getter,
+        ts_return_type = "'inProgress' | 'completed' | 'interrupted' | 'failed' | 'lost' | (string & {})"
+    )]
+    pub fn status(&self) -> String {
+        self.turn.status()
+    }
+
     /// Every notification of this turn in the server's order, from the first; ends after `turn/completed`.
     ///
     /// While the reader is behind, adjacent text deltas of one item are joined into one event. With
     /// `{coalesce: false}` each comes as the server sent it.
-    ///
-    /// Each has a number, `seq`, the same for all readers: of joined ones, that of the last. `{after: seq}` begins
-    /// behind the event of that number, also where another reader got it, and after the turn has ended.
     ///
     /// Leaving the loop early interrupts the turn, unless somebody else reads it or waits for its result, or
     /// `{leaveRunning: true}` was given.
@@ -101,7 +104,9 @@ impl Turn {
         this: This<'env>,
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
-        self.iterate(env, this.object, Some(options), What::Text)
+        let settings: TextSettings = Hooks::of(env)?.settings(env, options)?;
+        let how = self.how(env, this.object, settings.leave_running)?;
+        self.read(env, settings.kind(), how, settings.every_ms)
     }
 
     /// The completed items of the turn, each as a step: what the agent thought, ran, said, called and changed.
@@ -136,11 +141,10 @@ impl Turn {
         Hooks::of(env)?.continuation(env, this.object.to_unknown(), none)
     }
 
-    /// How many bytes of memory the events take that are kept for readers, as long as this object is: in proportion to
-    /// their text.
-    #[napi(getter)]
-    pub fn kept_bytes(&self) -> f64 {
-        self.turn.kept_bytes() as f64
+    /// The same as `result()`.
+    #[napi(ts_return_type = "Promise<TurnResult<Parsed>>")]
+    pub fn run<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
+        self.result(env, this)
     }
 
     /// Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
@@ -148,7 +152,7 @@ impl Turn {
     /// @throws {TurnFailedError} the turn ended with status `failed`; it carries the partial result
     /// @throws {OutputValidationError} the final message does not fit `outputSchema`
     #[napi(ts_return_type = "Promise<TurnResult<Parsed>>")]
-    pub fn run<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
+    pub fn result<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
         let turn = Arc::clone(&self.turn);
         // It counts as somebody who waits from now on.
         let waiting = turn.wait();
@@ -163,12 +167,18 @@ impl Turn {
     /// Wire: `turn/steer`.
     ///
     /// @throws {JsonRpcError} the turn has ended or takes no input; the input was not used
-    #[napi(ts_args_type = "input: Input", ts_return_type = "Promise<void>")]
-    pub fn steer<'env>(&self, env: &'env Env, input: Unknown<'env>) -> Result<Unknown<'env>> {
+    #[napi(ts_args_type = "input: Input, options?: SteerOptions", ts_return_type = "Promise<void>")]
+    pub fn steer<'env>(
+        &self,
+        env: &'env Env,
+        input: Unknown<'env>,
+        options: Unknown<'env>,
+    ) -> Result<Unknown<'env>> {
         let steer = || {
+            let settings: SteerSettings = Hooks::of(env)?.settings(env, options)?;
             let input = input_argument(env, input)?;
             let turn = Arc::clone(&self.turn);
-            promise(env, async move { turn.steer(input).await }, |_, ()| Ok(()))
+            promise(env, async move { turn.steer_with(input, &settings).await }, |_, ()| Ok(()))
         };
         or_reject(env, steer())
     }
@@ -206,22 +216,83 @@ impl Turn {
         let kind = match (what, settings.coalesce) {
             (What::Events, Some(false)) => ReaderKind::EveryEvent,
             (What::Events, _) => ReaderKind::JoinedEvents,
-            (What::Text, None) => ReaderKind::Text,
             (What::Steps, None) => ReaderKind::Steps,
-            (What::Text | What::Steps, Some(_)) => return Err(only_stream(env, "coalesce")),
-        };
-        let reader = match (what, settings.after) {
-            (_, None) => self.turn.reader(kind),
-            (What::Events, Some(seq)) => {
-                self.turn.reader_after(kind, seq).map_err(|error| to_js(env, &error))?
+            (What::Steps, Some(_)) => {
+                let why = "options.coalesce: only stream() takes it";
+                return Err(to_js(env, &codex_client::Error::InvalidArgument(why.to_owned())));
             }
-            (What::Text | What::Steps, Some(_)) => return Err(only_stream(env, "after")),
         };
-        let reader = turn_reader_object(env, reader)?;
-        let mut how = Object::new(env)?;
-        how.set_named_property("text", kind == ReaderKind::Text)?;
-        how.set_named_property("leaveRunning", settings.leave_running.unwrap_or(false))?;
-        how.set_named_property("turn", this)?;
-        hooks.iterate(env, reader.to_unknown(), how.to_unknown())
+        let how = self.how(env, this, settings.leave_running)?;
+        self.read(env, kind, how, None)
     }
+
+    fn how<'env>(
+        &self,
+        env: &'env Env,
+        this: Object<'env>,
+        leave_running: Option<bool>,
+    ) -> Result<Object<'env>> {
+        let mut how = Object::new(env)?;
+        how.set_named_property("leaveRunning", leave_running.unwrap_or(false))?;
+        how.set_named_property("turn", this)?;
+        Ok(how)
+    }
+
+    fn read<'env>(
+        &self,
+        env: &'env Env,
+        kind: ReaderKind,
+        mut how: Object<'env>,
+        every_ms: Option<u32>,
+    ) -> Result<Unknown<'env>> {
+        let reader = turn_reader_object(env, self.turn.reader(kind))?;
+        how.set_named_property("text", kind.is_text())?;
+        how.set_named_property("everyMs", every_ms.unwrap_or(0))?;
+        Hooks::of(env)?.iterate(env, reader.to_unknown(), how.to_unknown())
+    }
+}
+
+/// Goes on with what a turn broke off, in its thread.
+#[napi(skip_typescript)]
+pub(crate) fn proceed_turn<'env>(
+    env: &'env Env,
+    turn: &Turn,
+    options: Unknown<'env>,
+) -> Result<Unknown<'env>> {
+    or_reject(env, proceed(env, turn.turn.thread(), options))
+}
+
+/// Asks more in the thread of a turn.
+#[napi(skip_typescript)]
+pub(crate) fn ask_turn<'env>(
+    env: &'env Env,
+    turn: &Turn,
+    input: Unknown<'env>,
+    options: Unknown<'env>,
+) -> Result<Unknown<'env>> {
+    or_reject(env, begin_turn(env, turn.turn.thread(), input, options))
+}
+
+/// The turn of this client that runs in a thread.
+#[napi(skip_typescript)]
+pub(crate) fn current_turn(thread: &Thread) -> Option<Turn> {
+    thread.thread.current_turn().map(Turn::new)
+}
+
+/// The id of the turn that runs in a thread as far as is known, whoever began it.
+#[napi(skip_typescript)]
+pub(crate) fn active_turn(thread: &Thread) -> Option<String> {
+    thread.thread.active_turn()
+}
+
+/// The turns of a client that run.
+#[napi(skip_typescript)]
+pub(crate) fn running_turns(codex: &Codex) -> Vec<Turn> {
+    codex.codex.turns().into_iter().map(Turn::new).collect()
+}
+
+/// What tells a turn of a client from all others while anybody holds it.
+#[napi(skip_typescript)]
+pub(crate) fn turn_key(turn: &Turn) -> f64 {
+    turn.turn.key() as f64
 }

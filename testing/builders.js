@@ -34,6 +34,16 @@ const functionCall = (name, args, { callId, namespace } = {}) => ({ call: { name
 const mcpCall = (server, tool, args, options) =>
   functionCall(tool, args, { ...options, namespace: `mcp__${server}` })
 
+/** @type {Api['spawnAgent']} */
+const spawnAgent = (message, { name, callId } = {}) =>
+  name === undefined
+    ? functionCall('spawn_agent', { message }, { namespace: 'multi_agent_v1', ...(callId && { callId }) })
+    : functionCall(
+        'spawn_agent',
+        { task_name: name, message, fork_turns: 'none' },
+        { namespace: 'collaboration', ...(callId && { callId }) },
+      )
+
 /** @type {Api['customCall']} */
 const customCall = (name, input, options) => ({ custom: { name, input }, ...options })
 
@@ -97,6 +107,7 @@ module.exports = {
   reply,
   say,
   sleep,
+  spawnAgent,
   waitFor,
   webSearch,
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Gate, Step } from './steps.js'
+import type { Gate, ScriptStep } from './steps.js'
 
 export * from './step-builders.js'
 export * from './steps.js'
@@ -24,7 +24,11 @@ export declare class RecordedRequest {
   /** The last of `userMessages`. */
   get userText(): string | undefined
   /** What tools answered to the model so far, oldest first. */
-  get toolOutputs(): { callId: string; output: string }[]
+  get toolOutputs(): {
+    callId: string
+    output: string /** URLs of the images, where there are any. */
+    images?: string[]
+  }[]
 }
 
 export interface ScriptedProviderOptions {
@@ -32,14 +36,16 @@ export interface ScriptedProviderOptions {
    * Asked first, for each model request. Gives the step to answer with, or undefined to go on to `when`, the
    * queue and the fallback. What it throws fails the turn and is kept in `errors`.
    */
-  respond?: (request: RecordedRequest) => Step | null | undefined | Promise<Step | null | undefined>
+  respond?: (
+    request: RecordedRequest,
+  ) => ScriptStep | null | undefined | Promise<ScriptStep | null | undefined>
   /**
    * The answer when nothing else is scripted; `'fail'` fails the turn and keeps an error in `errors`, so that a script
    * that is too short can't pass.
    *
    * @default a short friendly message
    */
-  fallback?: Step | 'fail'
+  fallback?: ScriptStep | 'fail'
   /** Port on 127.0.0.1. @default 0, any free one */
   port?: number
   /** Keep every request in `requests`. Turn it off for long runs: a request of codex is 40 KB and more. @default true */
@@ -75,7 +81,7 @@ export declare class ScriptedProvider implements AsyncDisposable {
    *
    * @throws {TypeError} naming the key that is unknown or of the wrong type; then nothing was queued
    */
-  enqueue(...steps: Step[]): this
+  enqueue(...steps: ScriptStep[]): this
   /**
    * Steps for one kind of prompt: whenever the last user message contains the string or matches the RegExp, or the
    * function returns true, its turn gets these steps, one per request. Each turn of each thread plays them from
@@ -83,7 +89,7 @@ export declare class ScriptedProvider implements AsyncDisposable {
    *
    * @throws {TypeError} like `enqueue`
    */
-  when(match: string | RegExp | ((request: RecordedRequest) => boolean), ...steps: Step[]): this
+  when(match: string | RegExp | ((request: RecordedRequest) => boolean), ...steps: ScriptStep[]): this
   /**
    * Calls the listener for every request, before it is answered.
    *
@@ -154,11 +160,11 @@ export declare function startScriptedProvider(options?: ScriptedProviderOptions)
  */
 export declare function createGate(): Gate
 
-export type ConfigValue = string | number | boolean | readonly ConfigValue[] | ConfigTable | undefined
+export type TomlValue = string | number | boolean | readonly TomlValue[] | ConfigTable | undefined
 
 /** A table of codex's config.toml. Undefined values are left out. */
 export interface ConfigTable {
-  [key: string]: ConfigValue
+  [key: string]: TomlValue
 }
 
 export interface CodexConfigOptions {

@@ -30,6 +30,7 @@ export const {
   ScriptedProvider,
   say,
   sleep,
+  spawnAgent,
   startScriptedProvider,
   threadStoreChecks,
   waitFor,

@@ -14,7 +14,7 @@ const { checkObject, is, isRecord } = require('./validate.js')
 /** @typedef {InstanceType<typeof RecordedRequest>} Recorded */
 /** @typedef {InstanceType<typeof ResponseStream>} Stream */
 /** @typedef {import('./index.js').ScriptedProviderOptions} ScriptedProviderOptions */
-/** @typedef {import('./index.js').Step} Step */
+/** @typedef {import('./index.js').ScriptStep} Step */
 
 const OPTIONS = {
   respond: is.function,

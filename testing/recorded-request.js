@@ -105,14 +105,27 @@ class RecordedRequest {
   get toolOutputs() {
     return records(this.#fields.input)
       .filter(({ type }) => type === 'function_call_output' || type === 'custom_tool_call_output')
-      .map(({ call_id, output }) => ({ callId: String(call_id), output: outputText(output) }))
+      .map(({ call_id, output }) => {
+        const images = imagesOf(output)
+        const told = { callId: String(call_id), output: outputText(output) }
+        return images.length > 0 ? { ...told, images } : told
+      })
   }
+}
+
+/** @param {unknown} output */
+function imagesOf(output) {
+  return records(output).flatMap(({ type, image_url: url }) =>
+    type === 'input_image' && typeof url === 'string' ? [url] : [],
+  )
 }
 
 /** @param {unknown} output a string, or a list of content parts */
 function outputText(output) {
   if (typeof output === 'string') return output
   const texts = records(output).flatMap(({ text }) => (typeof text === 'string' ? [text] : []))
+  // Images alone have no text.
+  if (texts.length === 0 && imagesOf(output).length > 0) return ''
   return texts.length > 0 ? texts.join('\n') : JSON.stringify(output)
 }
 

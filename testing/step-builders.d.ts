@@ -19,8 +19,8 @@ import type {
   ResponseStep,
   SayItem,
   SayOptions,
+  ScriptStepOptions,
   SleepItem,
-  StepOptions,
   Waitable,
   WaitItem,
   WebSearchItem,
@@ -51,6 +51,14 @@ export declare function functionCall(
 ): CallItem
 /** A call of a tool of an MCP server that codex is configured with. */
 export declare function mcpCall(server: string, tool: string, args?: unknown, options?: CallOptions): CallItem
+/**
+ * A sub-agent with this task. Older models know their agents by number; newer ones, from `gpt-6` on, by a `name`: with one it
+ * is the call that those make.
+ */
+export declare function spawnAgent(
+  message: string,
+  options?: CallOptions & { name?: string | undefined },
+): CallItem
 /** Any call of a custom (free text) tool. */
 export declare function customCall(name: string, input: string, options?: CustomOptions): CustomItem
 /** A web search that the provider made. */
@@ -76,7 +84,7 @@ export declare function waitFor(gate: Waitable): WaitItem
  */
 export declare function reply(items: readonly Item[], options?: ResponseOptions): ResponseStep
 /** An HTTP failure. */
-export declare function httpError(status: number, options?: StepOptions & { body?: unknown }): HttpStep
+export declare function httpError(status: number, options?: ScriptStepOptions & { body?: unknown }): HttpStep
 /** A response that ends with `response.failed`. */
 export declare function failed(code: string, message?: string, items?: readonly Item[]): ResponseStep
 /** A response that ends with `response.incomplete`. */

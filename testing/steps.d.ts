@@ -163,7 +163,7 @@ export type Item =
   | WaitItem
 
 /** Tokens; what is left out is 0. */
-export interface Usage {
+export interface ModelUsage {
   inputTokens?: number
   /** Part of `inputTokens`. */
   cachedInputTokens?: number
@@ -172,7 +172,7 @@ export interface Usage {
   reasoningOutputTokens?: number
 }
 
-export interface StepOptions {
+export interface ScriptStepOptions {
   /** Wait before the answer begins, in milliseconds. @default 0 */
   delayMs?: number
   /** Wait before the answer begins. */
@@ -182,9 +182,9 @@ export interface StepOptions {
 }
 
 /** How a streamed response goes on after its items. At most one of the endings; without one, `response.completed`. */
-export interface ResponseOptions extends StepOptions {
+export interface ResponseOptions extends ScriptStepOptions {
   /** Sent with `response.completed`; null sends null. @default 100 in (40 cached), 20 out (5 reasoning) */
-  usage?: Usage | null
+  usage?: ModelUsage | null
   /** Destroy the connection. */
   cut?: boolean
   /** End the stream well, but without `response.completed`. */
@@ -203,7 +203,7 @@ export interface ResponseStep extends ResponseOptions {
 }
 
 /** An answer that is no stream: the way HTTP failures look. */
-export interface HttpStep extends StepOptions {
+export interface HttpStep extends ScriptStepOptions {
   /** Status from 200 to 599. */
   http: number
   /** Text, or a value that is sent as JSON. @default an error object naming the status */
@@ -211,4 +211,7 @@ export interface HttpStep extends StepOptions {
 }
 
 /** The answer to one HTTP request of codex. A string is an assistant message. */
-export type Step = string | (Exclude<Item, string> & ResponseOptions) | ResponseStep | HttpStep
+export type ScriptStep = string | (Exclude<Item, string> & ResponseOptions) | ResponseStep | HttpStep
+
+/** The same as {@linkcode ScriptStep}, by a name that the main entry has for something else. */
+export type Step = ScriptStep

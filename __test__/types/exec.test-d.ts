@@ -64,7 +64,10 @@ is<Equal<keyof Exec.CommandExecutionItem, keyof Sdk.CommandExecutionItem>>()
 is<Equal<keyof Exec.McpToolCallItem, keyof Sdk.McpToolCallItem>>()
 
 // Ours have more, and fit wherever theirs are asked for.
-is<Same<Omit<Exec.CodexOptions, 'codexPath'>, Sdk.CodexOptions>>()
+is<Same<Omit<Exec.CodexOptions, 'codexPath' | 'env'>, Omit<Sdk.CodexOptions, 'env'>>>()
+// An environment is taken as it comes.
+is<Fits<Sdk.CodexOptions, Exec.CodexOptions>>()
+is<Fits<NodeJS.ProcessEnv, NonNullable<Exec.CodexOptions['env']>>>()
 is<Equal<keyof Exec.CodexOptions, keyof Sdk.CodexOptions | 'codexPath'>>()
 is<Equal<keyof Exec.RunResult, keyof Sdk.RunResult | 'turnUsage'>>()
 is<Equal<keyof Exec.RunStreamedResult, keyof Sdk.RunStreamedResult | 'result'>>()

@@ -118,6 +118,7 @@ impl Codex {
         if cancel.is_cancelled() {
             return Err(Error::Aborted { result: None });
         }
+        self.core.may_begin()?;
         let context = handlers.as_ref().and_then(|handlers| handlers.context());
         let begun_by = context.map(|context| Arc::new(ContextAlone(context)) as Arc<dyn Handlers>);
         let thread = tokio::select! {

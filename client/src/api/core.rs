@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub(crate) struct Core {
     threads: Mutex<HashMap<String, Weak<ThreadState>>>,
     closed: OnceCell<()>,
     kept: Mutex<VecDeque<Arc<TurnState>>>,
+    /// Set once the client is being closed: no turn begins any more.
+    pub(super) ending: AtomicBool,
 }
 
 /// How many turns are kept for whoever has a continuation of them.
@@ -133,6 +136,7 @@ impl Core {
             threads: Mutex::default(),
             closed: OnceCell::new(),
             kept: Mutex::default(),
+            ending: AtomicBool::new(false),
         }))
     }
 
@@ -229,6 +233,11 @@ impl Core {
     pub(crate) fn threads_of(&self, session: u64) -> Vec<Arc<ThreadState>> {
         let threads = lock(&self.threads);
         threads.values().filter_map(Weak::upgrade).filter(|thread| thread.session() == session).collect()
+    }
+
+    /// All threads that somebody holds.
+    pub(super) fn all_threads(&self) -> Vec<Arc<ThreadState>> {
+        lock(&self.threads).values().filter_map(Weak::upgrade).collect()
     }
 
     /// What all handles of one thread share.

@@ -2,6 +2,7 @@
 
 pub(crate) mod codex;
 pub(crate) mod core;
+mod ending;
 pub(crate) mod services;
 pub(crate) mod thread;
 pub(crate) mod turn;

@@ -73,6 +73,7 @@ impl Work {
             Self::Input(input, settings) => {
                 let mut params = thread.shared.in_force(InForce::owed);
                 params.extend(settings.wire(&thread.shared.options()));
+                thread.shared.in_force(|in_force| in_force.spell_mode(&mut params));
                 params.extend(input.start_fields());
                 Value::Object(params)
             }
@@ -121,6 +122,16 @@ impl Thread {
         self.begin(Work::Input(input, Box::new(settings)), handlers, cancel, true)
     }
 
+    /// A turn that goes on where the last one broke off: nothing is said to the agent. Wire: `turn/start`.
+    pub fn proceed(
+        &self,
+        settings: TurnSettings,
+        handlers: Option<Arc<dyn Handlers>>,
+        cancel: CancellationToken,
+    ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
+        self.turn(Input::nothing(), settings, handlers, cancel)
+    }
+
     /// Begins a turn; it has its place in the thread's queue when this returns.
     pub(crate) fn begin(
         &self,
@@ -156,6 +167,7 @@ impl Thread {
     }
 
     async fn start(&self, beginning: Beginning, cancel: &CancellationToken) -> Result<Turn, Error> {
+        self.core.may_begin()?;
         let Beginning { work, handlers, keep_log, permit } = beginning;
         let session = self.core.session()?;
         session.ready().await?;
@@ -247,6 +259,9 @@ impl Thread {
         };
         let state = self.core.turn_state(self.id(), &turn_id, keep_log);
         self.shared.runs(&state);
+        if let Some(name) = params["clientUserMessageId"].as_str() {
+            self.shared.takes_input(name, &state);
+        }
         if is_followed {
             expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
         } else {

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -11,10 +11,12 @@ use crate::api::core::Core;
 use crate::api::thread::Thread;
 use crate::api::turn::interrupt::{abort, interrupt};
 use crate::api::turn::watch::watch_silence;
-use crate::options::{Input, Placed};
+use crate::options::{Input, Placed, SteerSettings};
 use crate::rpc::Connection;
 use crate::source::{Next, Source, Waker};
-use crate::turn::{Batch, Continuation, EventReader, ReaderKind, TurnResult, TurnState, View, Waiting};
+use crate::turn::{
+    Batch, Continuation, EventReader, ReaderKind, TurnResult, TurnState, TurnStatus, View, Waiting,
+};
 
 /// A turn that the server has accepted: control, events, result.
 pub struct Turn {
@@ -68,6 +70,23 @@ impl Turn {
         self.view.continuation()
     }
 
+    /// What tells it from all other turns of this process while anybody holds it.
+    pub fn key(&self) -> usize {
+        Arc::as_ptr(self.state()) as usize
+    }
+
+    /// How far it is, in the server's word.
+    pub fn status(&self) -> String {
+        let word = match self.state().end().map(|end| end.outcome) {
+            None => TurnStatus::InProgress,
+            Some(Ok(result)) => result.status.clone(),
+            Some(Err(Error::TurnFailed(_))) => TurnStatus::Failed,
+            Some(Err(Error::Aborted { .. })) => TurnStatus::Interrupted,
+            Some(Err(_)) => TurnStatus::Other("lost".to_owned()),
+        };
+        word.word().to_owned()
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.view.state().turn_id
@@ -80,31 +99,8 @@ impl Turn {
 
     /// A reader of its own, from the turn's first event.
     pub fn reader(&self, kind: ReaderKind) -> TurnReader {
-        self.read_by(self.view.reader(kind))
-    }
-
-    /// The same for what came after the event of a number.
-    pub fn reader_after(&self, kind: ReaderKind, seq: u64) -> Result<TurnReader, Error> {
-        // None of them is forgotten while this is held, but those before a continuation.
-        let reader = self.view.reader_after(kind, seq).ok_or_else(|| {
-            let (id, events) = (self.id(), self.view.events());
-            Error::InvalidArgument(if seq > events {
-                format!("options.after: turn {id} has {events} events so far, none with the number {seq}")
-            } else {
-                format!("options.after: what came after event {seq} of turn {id} is not kept any more")
-            })
-        })?;
-        Ok(self.read_by(reader))
-    }
-
-    /// How many bytes of memory the events take that are kept for readers.
-    pub fn kept_bytes(&self) -> usize {
-        self.view.bytes()
-    }
-
-    fn read_by(&self, reader: EventReader) -> TurnReader {
         TurnReader {
-            reader,
+            reader: self.view.reader(kind),
             state: Arc::clone(self.state()),
             connection: Arc::clone(&self.connection),
             core: Arc::downgrade(&self.thread.core),
@@ -128,6 +124,12 @@ impl Turn {
 
     /// Adds input to the running turn. Wire: `turn/steer`.
     pub async fn steer(&self, input: Input) -> Result<(), Error> {
+        self.steer_with(input, &SteerSettings::default()).await
+    }
+
+    /// The same with what goes beside the input.
+    pub async fn steer_with(&self, input: Input, settings: &SteerSettings) -> Result<(), Error> {
+        settings.check()?;
         let items = input.placed(self.thread.core.place())?.steer_items()?;
         let state = self.view.state();
         let mut phase = state.phase();
@@ -135,9 +137,16 @@ impl Turn {
         let started = phase.wait_for(|phase| phase.started || phase.ended);
         let options = self.thread.call_options();
         let _ = tokio::time::timeout(options.timeout, started).await;
-        let params =
-            json!({ "threadId": state.thread_id, "expectedTurnId": state.running_id(), "input": items });
-        self.connection.request("turn/steer", Some(&params.to_string()), options).answer().await.map(drop)
+        let mut params = settings.wire();
+        params.insert("threadId".to_owned(), json!(state.thread_id));
+        params.insert("expectedTurnId".to_owned(), json!(state.running_id()));
+        params.insert("input".to_owned(), json!(items));
+        let params = Value::Object(params).to_string();
+        self.connection.request("turn/steer", Some(&params), options).answer().await?;
+        if let Some(Some(name)) = &settings.client_user_message_id {
+            self.thread.shared.takes_input(name, state);
+        }
+        Ok(())
     }
 
     /// Ends the turn, and waits until it has. Commands that it left running go on unless they are to be ended too.
@@ -154,7 +163,8 @@ impl Turn {
         Ok(())
     }
 
-    pub(crate) fn thread(&self) -> &Thread {
+    /// Its thread.
+    pub fn thread(&self) -> &Thread {
         &self.thread
     }
 
