@@ -214,4 +214,4 @@ class Calls {
   }
 }
 
-module.exports = { Calls }
+module.exports.Calls = Calls

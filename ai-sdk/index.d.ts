@@ -226,3 +226,16 @@ export declare function createCodex(
  * Undefined where codex has not said it.
  */
 export declare function codexMetadata(message: unknown): CodexMetadata | undefined
+
+/**
+ * The turn that runs in a thread, as the response to the request that `useChat({ resume: true })` makes: from where the
+ * call began that reads it here, or, of one that runs elsewhere on the same server, what it has completed and what
+ * follows. Leaving it changes nothing of the turn. Status 204 where none runs.
+ *
+ * @throws {ThreadNotFoundError} there is no such thread
+ */
+export declare function resumeTurnResponse(
+  provider: CodexProvider,
+  threadId: string,
+  options?: { signal?: AbortSignal },
+): Promise<Response>

@@ -2,12 +2,11 @@
 
 // Taken here: programs under test put clocks of their own in place of the global ones.
 const { clearTimeout, setTimeout } = require('node:timers')
-const { ask } = require('./asked.js')
 const { Position } = require('./position.js')
 const { toolResult } = require('./prompt.js')
+const { Questions } = require('./questions.js')
 
 /**
- * @typedef {import('./asked.js').Asked} Asked
  * @typedef {import('./prompt.js').Plan} Plan
  *
  * @typedef {object} Settings of an open turn
@@ -25,8 +24,8 @@ const LEAST_REST_MS = 30_000
 
 /** A turn that one call of the AI SDK begins, and others may go on with: while it waits for answers it has no reader. */
 class OpenTurn {
-  /** @type {Map<string, Asked>} */
-  #asked = new Map()
+  /** What it waits for. */
+  questions = new Questions(this, () => this.#wake())
   #controller = new AbortController()
   /** @type {import('../index.js').TurnStream<any> | undefined} */
   #reader
@@ -34,12 +33,13 @@ class OpenTurn {
   #pumping
   #position = new Position()
   #wake = () => {}
+  /** @type {Promise<undefined> | undefined} */
+  #pause
+  #paused = () => {}
   /** @type {unknown} */
   #failure
   #isOver = false
   #isAttached = false
-  /** Whether nobody came back in time: what it asks from then on is declined. */
-  #isLeft = false
   /** @type {NodeJS.Timeout | undefined} */
   #answerTimer
   /** @type {NodeJS.Timeout | undefined} */
@@ -64,9 +64,9 @@ class OpenTurn {
   get handlers() {
     return {
       onApproval: (/** @type {any} */ request, /** @type {any} */ context) =>
-        this.#approval(request, context),
+        this.questions.approval(request, context),
       onElicitation: (/** @type {any} */ request, /** @type {any} */ context) =>
-        this.#elicitation(request, context),
+        this.questions.elicitation(request, context),
     }
   }
 
@@ -85,7 +85,7 @@ class OpenTurn {
 
   /** Whether nobody came back in time, or it was given up. */
   get isLeft() {
-    return this.#isLeft
+    return this.questions.isClosed
   }
 
   /**
@@ -106,6 +106,27 @@ class OpenTurn {
   started(turn) {
     this.turn = turn
     this.parts.turnId = turn.id
+  }
+
+  /** Resolves when the call that reads it has ended. @returns {Promise<undefined>} */
+  paused() {
+    if (this.isWaiting) return new Promise(() => {})
+    this.#pause ??= new Promise((resolve) => {
+      this.#paused = () => resolve(undefined)
+    })
+    return this.#pause
+  }
+
+  /** What another reader needs to follow the call that reads it, or read it last. */
+  follow() {
+    const turn = /** @type {import('../index.js').Turn} */ (this.turn)
+    return {
+      reader: turn.stream({ leaveRunning: true }),
+      skip: this.began.skipper(),
+      open: this,
+      threadId: turn.threadId,
+      turnId: turn.id,
+    }
   }
 
   /** A call reads it from now on. */
@@ -131,6 +152,8 @@ class OpenTurn {
   /** The call has ended. What is left waits for the next one, for a time. */
   detach() {
     this.#isAttached = false
+    this.#pause = undefined
+    this.#paused()
     if (this.#isOver) return
     this.#heldTimer = setTimeout(() => this.#letGo(), HELD_MS)
     this.#heldTimer.unref()
@@ -145,30 +168,32 @@ class OpenTurn {
    * @param {Record<string, any>} decisions more than yes and no, by the ids of approvals
    */
   async answer({ approvals, results, input }, decisions) {
-    const refused = approvals.filter(({ approvalId, approved }) => !approved && this.#asked.has(approvalId))
+    const refused = approvals.filter(
+      ({ approvalId, approved }) => !approved && this.questions.get(approvalId) !== undefined,
+    )
     const reasons = refused.flatMap(({ reason }) =>
       reason ? [{ type: /** @type {const} */ ('text'), text: reason }] : [],
     )
     // Before the refusal: the model gets both at once.
     await this.#steer([...reasons, ...input])
     for (const { approvalId, approved } of approvals) {
-      const asked = this.#asked.get(approvalId)
+      const asked = this.questions.get(approvalId)
       if (asked === undefined) continue
       const call = this.parts.calls.get(asked.itemId)
       if (!approved && call !== undefined) call.isDenied = true
-      this.#settle(
+      this.questions.settle(
         asked,
         decisions[approvalId] ?? (approved ? 'accept' : 'decline'),
         'it was answered before',
       )
     }
     for (const { toolCallId, output } of results) {
-      const asked = this.#asked.get(toolCallId)
+      const asked = this.questions.get(toolCallId)
       if (asked?.kind !== 'tool') continue
       try {
-        this.#settle(asked, toolResult(output), 'it was answered before')
+        this.questions.settle(asked, toolResult(output), 'it was answered before')
       } catch (error) {
-        this.#settle(asked, Promise.reject(error), 'it was answered before')
+        this.questions.settle(asked, Promise.reject(error), 'it was answered before')
       }
     }
   }
@@ -185,20 +210,8 @@ class OpenTurn {
     } catch {
       return false
     }
-    this.#declineAll('a message came in its place')
+    this.questions.declineAll('a message came in its place')
     return true
-  }
-
-  /**
-   * Somebody calls a tool of the caller's.
-   *
-   * @param {string} name
-   * @param {import('../index.js').ToolContext} context
-   */
-  async toolCalled(name, { callId, signal, unref }) {
-    if (this.#isLeft || !this.session.tools.has(name)) throw new Error(`nobody is there to run ${name}`)
-    const { asked, answer } = ask({ kind: 'tool', id: callId, itemId: callId, request: undefined, unref })
-    return this.#wait(asked, answer, signal)
   }
 
   /**
@@ -209,10 +222,10 @@ class OpenTurn {
     const { parts } = this
     let quiet = false
     for (;;) {
-      this.#tellAsked(quiet)
+      this.questions.tell(quiet)
       if (parts.out.length > 0) return parts.taken()
       if (this.#isOver) return undefined
-      if (quiet && this.#hasToldAll()) return undefined
+      if (quiet && this.questions.hasToldAll()) return undefined
       quiet = await this.#news()
       if (quiet) parts.calls.flush()
     }
@@ -220,7 +233,7 @@ class OpenTurn {
 
   /** Whether the turn waits for the caller. */
   get isAsking() {
-    return !this.#isOver && this.#asked.size > 0
+    return !this.#isOver && this.questions.size > 0
   }
 
   /** Stops the turn, and waits until it has stopped. @param {unknown} reason */
@@ -233,8 +246,8 @@ class OpenTurn {
 
   /** Ends the turn, and waits until it has ended. @param {string} why */
   async interrupt(why) {
-    this.#isLeft = true
-    this.#declineAll(why)
+    this.questions.isClosed = true
+    this.questions.declineAll(why)
     try {
       await this.turn?.interrupt({ terminateCommands: this.settings.terminateCommands })
     } catch {
@@ -246,7 +259,7 @@ class OpenTurn {
   /** Waits until something has come; whether it was quiet for a while instead, or output is due. */
   #news() {
     return new Promise((/** @type {(quiet: boolean) => void} */ resolve) => {
-      const quietMs = this.#asked.size > 0 ? QUIET_MS : this.parts.calls.untoldInMs
+      const quietMs = this.questions.size > 0 ? QUIET_MS : this.parts.calls.untoldInMs
       const timer = quietMs === undefined ? undefined : setTimeout(() => resolve(true), quietMs)
       this.#wake = () => {
         clearTimeout(timer)
@@ -286,7 +299,7 @@ class OpenTurn {
     this.#isOver = true
     clearTimeout(this.#answerTimer)
     clearTimeout(this.#heldTimer)
-    this.#declineAll(why)
+    this.questions.declineAll(why)
     this.session.ended(this)
     this.#wake()
   }
@@ -307,144 +320,20 @@ class OpenTurn {
     this.#reader = undefined
     this.#pumping = undefined
     void reader?.return().catch(() => {})
-    for (const { unref } of this.#asked.values()) unref()
+    this.questions.unref()
   }
 
   /** Nobody came back in time. */
   #leave() {
     this.#letGo()
-    this.#isLeft = true
-    this.#declineAll(`nobody answered within ${this.settings.answerTimeoutMs} ms, and it was declined`)
+    this.questions.isClosed = true
+    this.questions.declineAll(
+      `nobody answered within ${this.settings.answerTimeoutMs} ms, and it was declined`,
+    )
     // The model has been told, and gets time to come to an end.
     const restMs = Math.max(this.settings.answerTimeoutMs, LEAST_REST_MS)
     this.#answerTimer = setTimeout(() => void this.interrupt('nobody came back'), restMs)
     this.#answerTimer.unref()
-  }
-
-  /** @param {any} request @param {{ signal: AbortSignal, unref: () => void }} context */
-  async #approval(request, context) {
-    const decision = await this.settings.onApproval?.(request, context)
-    if (decision !== undefined) return decision
-    if (this.#isLeft) return 'decline'
-    const { itemId, callId } = request.params
-    const { asked, answer } = ask({
-      kind: 'approval',
-      itemId: itemId ?? callId,
-      request,
-      unref: context.unref,
-    })
-    return this.#wait(asked, answer, context.signal)
-  }
-
-  /** An MCP server asks, or codex asks for one. @param {any} request @param {any} context */
-  async #elicitation(request, context) {
-    if (request.kind !== 'mcpToolCall')
-      return (await this.session.settings.onElicitation?.(request, context)) ?? 'decline'
-    if (this.#isLeft) return 'decline'
-    const { asked, answer } = ask({ kind: 'approval', itemId: '', request, unref: context.unref })
-    return this.#wait(asked, answer, context.signal)
-  }
-
-  /**
-   * @param {Asked} asked
-   * @param {Promise<any>} answer
-   * @param {AbortSignal} signal of the request: nobody wants the answer any more
-   */
-  async #wait(asked, answer, signal) {
-    this.#asked.set(asked.id, asked)
-    this.session.asked.add(asked.id, this)
-    const gone = () => this.#settle(asked, 'decline', 'its turn has ended, or somebody else answered')
-    if (signal.aborted) gone()
-    else signal.addEventListener('abort', gone, { once: true })
-    this.#wake()
-    try {
-      return await answer
-    } finally {
-      signal.removeEventListener('abort', gone)
-    }
-  }
-
-  /** @param {Asked} asked @param {any} answer @param {string} why it is over */
-  #settle(asked, answer, why) {
-    if (!this.#asked.delete(asked.id)) return
-    this.session.asked.remove(asked.id, why)
-    asked.settle(answer)
-  }
-
-  /** @param {string} why */
-  #declineAll(why) {
-    for (const asked of [...this.#asked.values()]) {
-      const isTool = asked.kind === 'tool'
-      this.#settle(asked, isTool ? Promise.reject(new Error(`no result came: ${why}`)) : 'decline', why)
-    }
-  }
-
-  /**
-   * Whether there is nothing to wait for but answers: each call of a tool of the caller's has come, too.
-   */
-  #hasToldAll() {
-    if (this.#asked.size === 0) return false
-    for (const call of this.parts.calls.open()) {
-      if (call.isCallers && !this.#asked.has(call.toolCallId)) return false
-    }
-    return [...this.#asked.values()].every(({ isTold }) => isTold)
-  }
-
-  /**
-   * Tells of what is asked, never before the call that it is about.
-   * @param {boolean} quiet whether nothing has come for a while
-   */
-  #tellAsked(quiet) {
-    for (const asked of this.#asked.values()) {
-      if (asked.isTold) continue
-      const call = this.#callOf(asked, quiet)
-      if (call === undefined) continue
-      asked.isTold = true
-      asked.itemId = call.toolCallId
-      if (asked.kind === 'tool') continue
-      const { params, kind } = asked.request
-      const about = {
-        approvalId: asked.id,
-        toolCallId: call.toolCallId,
-        kind,
-        reason: params.reason ?? params.message ?? null,
-      }
-      this.parts.data?.approval({ ...about, availableDecisions: params.availableDecisions ?? null })
-      const providerMetadata = this.parts.metadata({ itemId: call.toolCallId, kind, reason: about.reason })
-      this.parts.out.push({
-        type: 'tool-approval-request',
-        approvalId: asked.id,
-        toolCallId: call.toolCallId,
-        providerMetadata,
-      })
-    }
-  }
-
-  /**
-   * The call that something is asked about; one is made for what has none, such as the commands of sub-agents.
-   *
-   * @param {Asked} asked
-   * @param {boolean} quiet
-   */
-  #callOf({ kind, itemId, id, request }, quiet) {
-    const { calls } = this.parts
-    if (kind === 'tool') return calls.get(itemId)
-    const { params } = request
-    if (request.kind === 'mcpToolCall') {
-      const taken = new Set(
-        [...this.#asked.values()].filter(({ isTold }) => isTold).map(({ itemId }) => itemId),
-      )
-      for (const call of calls.open()) {
-        if (call.item.server === params.serverName && !taken.has(call.toolCallId)) return call
-      }
-      return quiet
-        ? calls.made({ type: 'mcpToolCall', id, server: params.serverName, tool: 'call', arguments: params })
-        : undefined
-    }
-    const known = calls.get(itemId)
-    if (known !== undefined || (params.threadId === this.session.threadId && !quiet)) return known
-    const type = request.kind === 'command' ? 'commandExecution' : 'fileChange'
-    return calls.made({ changes: request.changes ?? [], ...params, type, id: itemId })
   }
 }
 

@@ -4,6 +4,7 @@ const { Codex } = require('../index.js')
 const { AskedOfAll } = require('./asked.js')
 const { Limits } = require('./limits.js')
 const { CodexLanguageModel } = require('./model.js')
+const { FOLLOW } = require('./resume.js')
 const { checkOptions, defined, invalid } = require('./options.js')
 const { Sessions } = require('./session.js')
 const { versionForCaller } = require('./version.js')
@@ -45,6 +46,7 @@ function createCodex(codexOrOptions = {}, settings = {}) {
   return Object.defineProperties(
     Object.assign(provider, {
       codex,
+      [FOLLOW]: (/** @type {string} */ id) => sessions.follow(id),
       languageModel,
       embeddingModel: none('embeddingModel'),
       textEmbeddingModel: none('embeddingModel'),

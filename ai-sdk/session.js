@@ -77,7 +77,7 @@ class Session {
     const turn =
       turns.find((open) => open.turn?.id === context.turnId) ?? turns.find((open) => open.turn === undefined)
     if (turn === undefined) throw new Error(`nobody is there to run ${name}`)
-    return turn.toolCalled(name, context)
+    return turn.questions.toolCalled(name, context)
   }
 
   /** @param {string} turnId @returns {Promise<string | undefined>} the first turn that came after it in the history */
@@ -158,9 +158,19 @@ class Sessions {
     return session
   }
 
-  /** @param {string} id @returns {Promise<Session> | undefined} */
-  get(id) {
-    return this.#open.get(id)
+  /**
+   * The turn that runs in a thread, for one more reader.
+   * @param {string} id
+   * @returns {Promise<import('./resume.js').Followed | undefined>}
+   */
+  async follow(id) {
+    const session = await this.#open.get(id)
+    const own = session && [...session.turns].find(({ turn, isOver }) => turn !== undefined && !isOver)
+    if (own !== undefined) return own.follow()
+    const thread = session?.thread ?? (await this.codex.resumeThread(id))
+    const turn = await thread.runningTurn()
+    if (turn === null) return undefined
+    return { reader: turn.stream({ leaveRunning: true }), skip: undefined, threadId: id, turnId: turn.id }
   }
 
   /** @param {Session} session */

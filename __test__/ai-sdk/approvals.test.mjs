@@ -20,7 +20,7 @@ const metadataOf = (result) => codexMetadata(result.steps[0]) ?? { threadId: '' 
 const lastOutput = (request) => request.toolOutputs.at(-1).output
 
 for (const [major, ai] of majors) {
-  describe(`approvals, ${major}`, { concurrency: 4, timeout: 60_000 }, () => {
+  describe(`approvals, ${major}`, { concurrency: 4, timeout: 180_000 }, () => {
     test('a command waits for the answer of the next call, which goes on with the same turn', async (t) => {
       const { provider, prompt, requests, home } = rig(t, asks)
       const file = join(home.workspace, `yes-${unique()}`)

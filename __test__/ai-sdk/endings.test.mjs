@@ -20,7 +20,7 @@ async function statusOf(codex, threadId) {
 }
 
 for (const [major, ai] of majors) {
-  describe(`endings, ${major}`, { concurrency: 4, timeout: 60_000 }, () => {
+  describe(`endings, ${major}`, { concurrency: 4, timeout: 180_000 }, () => {
     test('an aborted stream interrupts its turn', async (t) => {
       const { provider, prompt, codex } = rig(t)
       const gate = createGate()

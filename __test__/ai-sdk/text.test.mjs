@@ -15,7 +15,7 @@ const threadOf = (result) => codexMetadata(result.steps[0])?.threadId
 const rig = shared()
 
 for (const [major, ai] of majors) {
-  describe(`words, ${major}`, { concurrency: 4, timeout: 60_000 }, () => {
+  describe(`words, ${major}`, { concurrency: 4, timeout: 180_000 }, () => {
     test('generateText gives the text, the reasoning, the usage with its cache, and where it belongs', async (t) => {
       const { provider, prompt } = rig(t)
       const usage = { inputTokens: 100, cachedInputTokens: 30, outputTokens: 20, reasoningOutputTokens: 5 }
@@ -166,7 +166,7 @@ for (const [major, ai] of majors) {
   })
 }
 
-describe('the provider', { timeout: 60_000 }, () => {
+describe('the provider', { timeout: 180_000 }, () => {
   test('require() and import give the same functions', () => {
     const required = createRequire(import.meta.url)('codex-node/ai-sdk')
     assert.equal(required.createCodex, createCodex)

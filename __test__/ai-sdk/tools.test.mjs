@@ -21,7 +21,7 @@ for (const [major, ai] of majors) {
   })
   const stopWhen = ai.isStepCount?.(5) ?? ai.stepCountIs(5)
 
-  describe(`tools, ${major}`, { concurrency: 4, timeout: 60_000 }, () => {
+  describe(`tools, ${major}`, { concurrency: 4, timeout: 180_000 }, () => {
     test('a tool with execute runs here, and its result reaches the model in the same turn', async (t) => {
       const { provider, prompt, requests } = rig(t)
       const text = prompt(functionCall('weather', { town: 'Bergen' }), say('Take a coat.'))

@@ -1,0 +1,181 @@
+'use strict'
+
+const { Parts } = require('./parts.js')
+
+/** What a page of the AI SDK, 6 and 7, knows a stream by. */
+const HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache',
+  'x-vercel-ai-ui-message-stream': 'v1',
+  'x-accel-buffering': 'no',
+}
+
+/**
+ * The turn that runs in a thread as a stream for `useChat({ resume: true })`: from where the call began that reads it, or
+ * what it has completed and what follows, where none here does. 204 where none runs.
+ *
+ * @param {any} provider made by `createCodex`
+ * @param {string} threadId
+ * @param {{ signal?: AbortSignal }} [options]
+ */
+async function resumeTurnResponse(provider, threadId, { signal } = {}) {
+  const followed = await provider[FOLLOW](threadId)
+  if (followed === undefined) return new Response(null, { status: 204 })
+  const chunks = chunksOf(followed)
+  const encoder = new TextEncoder()
+  const body = new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { value, done } = await chunks.next()
+          if (done) controller.close()
+          else controller.enqueue(encoder.encode(value.map(eventOf).join('')))
+        } catch (error) {
+          controller.error(error)
+        }
+      },
+      async cancel() {
+        await followed.reader.return()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  const leave = () => void followed.reader.return()
+  if (signal?.aborted) leave()
+  else signal?.addEventListener('abort', leave, { once: true })
+  return new Response(body, { headers: HEADERS })
+}
+
+/** How the provider gives the turn that runs in a thread. */
+const FOLLOW = Symbol('follow')
+
+/**
+ * @typedef {object} Followed
+ * @property {import('../index.js').TurnStream<any>} reader
+ * @property {((event: any) => any) | undefined} skip what came before the call
+ * @property {import('./open-turn.js').OpenTurn} [open] where it is of this provider
+ * @property {string} threadId
+ * @property {string} turnId
+ */
+
+/**
+ * @param {Followed} followed
+ * @returns {AsyncGenerator<any[], void>}
+ */
+async function* chunksOf({ reader, skip, open, threadId, turnId }) {
+  /** @type {any[]} */
+  const data = []
+  const parts = new Parts({
+    threadId,
+    isJson: open?.parts.isJson ?? false,
+    holds: false,
+    isCallers: (tool) => open?.session.tools.has(tool) ?? false,
+    outputIntervalMs: 200,
+    onData: (part) => data.push(part),
+  })
+  parts.turnId = turnId
+  yield [{ type: 'start' }, { type: 'start-step' }]
+  /** @type {string | undefined} */
+  let failure
+  try {
+    /** @type {Promise<IteratorResult<any, undefined>> | undefined} */
+    let next
+    for (;;) {
+      const asked = open?.questions.tellAgain(parts.calls) ?? []
+      if (asked.length > 0) yield asked
+      // It waits for an answer, and the call that reads it has ended with that.
+      if (open?.isWaiting && open.questions.areKnown(parts.calls)) break
+      next ??= reader.next()
+      const result = open === undefined ? await next : await Promise.race([next, open.paused()])
+      if (result === undefined) continue
+      next = undefined
+      if (result.done) break
+      const event = skip === undefined ? result.value : skip(result.value)
+      if (event === undefined) continue
+      parts.take(event)
+      const chunks = [...parts.taken().flatMap(chunkOf), ...data.splice(0)]
+      if (chunks.length > 0) yield chunks
+    }
+  } catch (error) {
+    failure = error instanceof Error ? error.message : String(error)
+  }
+  await reader.return()
+  parts.words.close()
+  parts.calls.close('the turn was interrupted')
+  const rest = parts.end === undefined ? [] : parts.taken().flatMap(chunkOf)
+  failure ??= parts.end?.error?.message
+  yield [
+    ...rest,
+    ...(failure === undefined ? [] : [{ type: 'error', errorText: failure }]),
+    { type: 'finish-step' },
+    { type: 'finish' },
+    DONE,
+  ]
+}
+
+const DONE = Symbol('done')
+
+/** @param {any} chunk */
+function eventOf(chunk) {
+  return `data: ${chunk === DONE ? '[DONE]' : JSON.stringify(chunk)}\n\n`
+}
+
+/**
+ * A part of a stream as a page gets it.
+ * @param {any} part
+ * @returns {any[]}
+ */
+function chunkOf(part) {
+  const { type, providerMetadata } = part
+  const { toolCallId, toolName } = part
+  switch (type) {
+    case 'text-start':
+    case 'text-delta':
+    case 'text-end':
+    case 'reasoning-start':
+    case 'reasoning-delta':
+    case 'reasoning-end':
+      return [part]
+    case 'tool-input-start':
+      return [
+        { type, toolCallId: part.id, toolName, providerExecuted: true, dynamic: true, providerMetadata },
+      ]
+    case 'tool-call': {
+      const { providerExecuted, dynamic } = part
+      const input = JSON.parse(part.input)
+      return [
+        {
+          type: 'tool-input-available',
+          toolCallId,
+          toolName,
+          input,
+          providerExecuted,
+          dynamic,
+          providerMetadata,
+        },
+      ]
+    }
+    case 'tool-result': {
+      const whose = { toolCallId, providerExecuted: true, dynamic: true, providerMetadata }
+      if (!part.isError)
+        return [
+          { type: 'tool-output-available', ...whose, output: part.result, preliminary: part.preliminary },
+        ]
+      const errorText = typeof part.result === 'string' ? part.result : JSON.stringify(part.result)
+      return [{ type: 'tool-output-error', ...whose, errorText }]
+    }
+    case 'source':
+      return [{ type: 'source-url', sourceId: part.id, url: part.url, providerMetadata }]
+    case 'file': {
+      const data = typeof part.data === 'string' ? part.data : part.data.data
+      return [
+        { type, mediaType: part.mediaType, url: `data:${part.mediaType};base64,${data}`, providerMetadata },
+      ]
+    }
+    default:
+      return []
+  }
+}
+
+module.exports.resumeTurnResponse = resumeTurnResponse
+module.exports.FOLLOW = FOLLOW
