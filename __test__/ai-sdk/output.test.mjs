@@ -28,8 +28,8 @@ for (const [major, ai] of majors) {
       })
       assert.deepEqual(outputOf(result), { score: 3, more: null })
       assert.equal(result.reasoningText, 'I look')
-      const { text } = /** @type {any} */ (requests(threadOf(result))[0]?.body)
-      const { format } = text
+      const [request] = requests(threadOf(result))
+      const { format } = /** @type {any} */ (request).body.text
       assert.equal(format.strict, true)
       assert.deepEqual(format.schema.required, ['score', 'reason', 'more'])
       assert.equal(format.schema.additionalProperties, false)
