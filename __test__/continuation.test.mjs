@@ -4,6 +4,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { z } from 'zod'
 import {
   AbortError,
@@ -92,6 +95,40 @@ describe('steps of other kinds', { timeout: 60_000 }, () => {
 })
 
 describe('continuation', { concurrency: true, timeout: 60_000 }, () => {
+  test('of a loop that was left is there also when the turn was collected meanwhile', async (t) => {
+    const { codex } = rig(t, {
+      on: { 'turn/start': [['turnBegin', 'messageStarted', ten, 'messageCompleted', 'turnEnd']] },
+    })
+    const thread = await codex.startThread()
+    let isCollected = false
+    const registry = new FinalizationRegistry(() => {
+      isCollected = true
+    })
+    /** @param {number} most how many events are read */
+    const leave = async (most) => {
+      const turn = await thread.turn('go')
+      registry.register(turn, undefined)
+      await turn.run()
+      const stream = turn.stream()
+      for (let read = 0; read < most; read++) await stream.next()
+      await stream.return?.()
+      return stream
+    }
+    const stream = await leave(3)
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc')
+    while (!isCollected) {
+      gc()
+      await setImmediate()
+    }
+    const rest = await collect(await codex.continueTurn(stream.continuation()))
+    const whole = await collect(await thread.turn('go'))
+    assert.deepEqual(
+      rest.map(({ method }) => method),
+      whole.slice(3).map(({ method }) => method),
+    )
+  })
+
   for (const coalesce of [false, true]) {
     test(`a reader that leaves is picked up where it stood, with coalesce: ${coalesce}`, async (t) => {
       const { codex } = rig(t, {
