@@ -531,7 +531,7 @@ export type ReadThreadOptions = ReadSettings
 export type StreamOptions = ReaderSettings
 
 /** Options of `Turn.steps`. */
-export type StepOptions = Omit<ReaderSettings, 'coalesce'>
+export type StepOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
 
 /** Options of `Codex.close`. */
 export type CloseOptions = CloseSettings
@@ -664,7 +664,13 @@ export type TurnEventMethod = {
  * A notification that belongs to a turn, told apart by `method`: its `params` name the thread and the turn. A newer codex
  * may send others: they come as they are.
  */
-export type TurnEvent = Protocol.Notification<TurnEventMethod>
+export type TurnEvent = Protocol.Notification<TurnEventMethod> & {
+  /**
+   * How many events of the turn there are up to this one: the same for all readers of the turn, and for
+   * `stream({ after })`. Of joined deltas it is the number of the last.
+   */
+  readonly seq: number
+}
 
 /** A status that only a later codex has. */
 export type OtherStatus = string & { readonly ofLaterCodex: true }
@@ -1741,6 +1747,12 @@ export interface ReaderSettings {
    * @default true
    */
   coalesce?: boolean | undefined
+  /**
+   * The number of an event, its `seq`, which is the last that is known: the reader begins after it.
+   *
+   * @default 0: with the turn's first event
+   */
+  after?: number
   /**
    * Whether the turn goes on when the reader leaves before its end and nobody else follows it.
    *
@@ -2824,6 +2836,9 @@ export declare class Turn<Parsed = unknown> {
    * While the reader is behind, adjacent text deltas of one item are joined into one event. With
    * `{coalesce: false}` each comes as the server sent it.
    *
+   * Each has a number, `seq`, the same for all readers: of joined ones, that of the last. `{after: seq}` begins
+   * behind the event of that number, also where another reader got it, and after the turn has ended.
+   *
    * Leaving the loop early interrupts the turn, unless somebody else reads it or waits for its result, or
    * `{leaveRunning: true}` was given.
    */
@@ -2859,6 +2874,11 @@ export declare class Turn<Parsed = unknown> {
   continuation(): TurnContinuation
   /** The same as `result()`. */
   run(): Promise<TurnResult<Parsed>>
+  /**
+   * How many bytes of memory the events take that are kept for readers, as long as this object is: in proportion to
+   * their text.
+   */
+  get keptBytes(): number
   /**
    * Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
    *

@@ -10,7 +10,7 @@ const { CALLED, withCaller } = require('./caller.js')
 
 /**
  * What the native side gives at once: JSON of one event or of several, text, or deltas of one item.
- * @typedef {string | { template: string, text: string, ends: ArrayLike<number>, at: ArrayLike<number> }} Piece
+ * @typedef {string | { template: string, text: string, ends: ArrayLike<number>, at: ArrayLike<number>, seq: number }} Piece
  *
  * @typedef {object} NativeReader
  * @property {() => Piece[] | Promise<Piece[] | undefined> | undefined | null} nextBatch
@@ -298,14 +298,16 @@ class Deltas {
   #text
   #ends
   #at
+  #seq
   #start = 0
 
   /** @param {Exclude<Piece, string>} piece */
-  constructor({ template, text, ends, at }) {
+  constructor({ template, text, ends, at, seq }) {
     this.#template = JSON.parse(template)
     this.#text = text
     this.#ends = ends
     this.#at = at
+    this.#seq = seq
     this.length = ends.length
   }
 
@@ -317,6 +319,7 @@ class Deltas {
     const { params } = this.#template
     const event = { ...this.#template, params: { ...params, delta } }
     if (this.#at.length > 0) event.emittedAtMs = this.#at[index]
+    event.seq = this.#seq + index
     return event
   }
 }

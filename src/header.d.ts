@@ -537,7 +537,7 @@ export type ReadThreadOptions = ReadSettings
 export type StreamOptions = ReaderSettings
 
 /** Options of `Turn.steps`. */
-export type StepOptions = Omit<ReaderSettings, 'coalesce'>
+export type StepOptions = Omit<ReaderSettings, 'coalesce' | 'after'>
 
 /** Options of `Codex.close`. */
 export type CloseOptions = CloseSettings
@@ -670,7 +670,13 @@ export type TurnEventMethod = {
  * A notification that belongs to a turn, told apart by `method`: its `params` name the thread and the turn. A newer codex
  * may send others: they come as they are.
  */
-export type TurnEvent = Protocol.Notification<TurnEventMethod>
+export type TurnEvent = Protocol.Notification<TurnEventMethod> & {
+  /**
+   * How many events of the turn there are up to this one: the same for all readers of the turn, and for
+   * `stream({ after })`. Of joined deltas it is the number of the last.
+   */
+  readonly seq: number
+}
 
 /** A status that only a later codex has. */
 export type OtherStatus = string & { readonly ofLaterCodex: true }

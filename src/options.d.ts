@@ -443,6 +443,12 @@ export interface ReaderSettings {
    */
   coalesce?: boolean | undefined
   /**
+   * The number of an event, its `seq`, which is the last that is known: the reader begins after it.
+   *
+   * @default 0: with the turn's first event
+   */
+  after?: number
+  /**
    * Whether the turn goes on when the reader leaves before its end and nobody else follows it.
    *
    * @default false: the turn is interrupted

@@ -190,13 +190,14 @@ fn to_array<'env>(env: &'env Env, batch: Batch) -> Result<Array<'env>> {
         match piece {
             Piece::Json(text) => array.insert(Text(text))?,
             Piece::Text(text) => array.insert(Delta(text))?,
-            Piece::Deltas { template, text, ends, emitted_at_ms } => {
+            Piece::Deltas { template, text, ends, emitted_at_ms, seq } => {
                 let mut deltas = Object::new(env)?;
                 set_text(&mut deltas, "template", template)?;
                 deltas.set_named_property("text", Delta(text))?;
                 deltas
                     .set_named_property("ends", numbers(env, ends.into_iter().map(f64::from).collect())?)?;
                 deltas.set_named_property("at", numbers(env, emitted_at_ms)?)?;
+                deltas.set_named_property("seq", seq as f64)?;
                 array.insert(deltas)?;
             }
         }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use codex_client::api::TurnReader;
 use codex_client::options::{InterruptSettings, ReaderSettings, SteerSettings, TextSettings};
 use codex_client::turn::ReaderKind;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ObjectFinalize, This, Unknown};
@@ -34,6 +35,10 @@ impl ObjectFinalize for Turn {
         tell_memory(&env);
         Ok(())
     }
+}
+
+fn only_stream(env: &Env, option: &str) -> napi::Error {
+    to_js(env, &codex_client::Error::InvalidArgument(format!("options.{option}: only stream() takes it")))
 }
 
 /// What a reader of a turn gives.
@@ -72,6 +77,9 @@ impl Turn {
     /// While the reader is behind, adjacent text deltas of one item are joined into one event. With
     /// `{coalesce: false}` each comes as the server sent it.
     ///
+    /// Each has a number, `seq`, the same for all readers: of joined ones, that of the last. `{after: seq}` begins
+    /// behind the event of that number, also where another reader got it, and after the turn has ended.
+    ///
     /// Leaving the loop early interrupts the turn, unless somebody else reads it or waits for its result, or
     /// `{leaveRunning: true}` was given.
     #[napi(ts_args_type = "options?: StreamOptions", ts_return_type = "TurnStream<TurnEvent>")]
@@ -105,8 +113,10 @@ impl Turn {
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let settings: TextSettings = Hooks::of(env)?.settings(env, options)?;
-        let how = self.how(env, this.object, settings.leave_running)?;
-        self.read(env, settings.kind(), how, settings.every_ms)
+        let mut how = self.how(env, this.object, settings.leave_running)?;
+        how.set_named_property("text", true)?;
+        how.set_named_property("everyMs", settings.every_ms.unwrap_or(0))?;
+        self.read(env, self.turn.reader(settings.kind()), how)
     }
 
     /// The completed items of the turn, each as a step: what the agent thought, ran, said, called and changed.
@@ -145,6 +155,13 @@ impl Turn {
     #[napi(ts_return_type = "Promise<TurnResult<Parsed>>")]
     pub fn run<'env>(&self, env: &'env Env, this: This<'env>) -> Result<Unknown<'env>> {
         self.result(env, this)
+    }
+
+    /// How many bytes of memory the events take that are kept for readers, as long as this object is: in proportion to
+    /// their text.
+    #[napi(getter)]
+    pub fn kept_bytes(&self) -> f64 {
+        self.turn.kept_bytes() as f64
     }
 
     /// Waits for the end of the turn and gives its result. May be called beside a stream, and more than once.
@@ -217,13 +234,17 @@ impl Turn {
             (What::Events, Some(false)) => ReaderKind::EveryEvent,
             (What::Events, _) => ReaderKind::JoinedEvents,
             (What::Steps, None) => ReaderKind::Steps,
-            (What::Steps, Some(_)) => {
-                let why = "options.coalesce: only stream() takes it";
-                return Err(to_js(env, &codex_client::Error::InvalidArgument(why.to_owned())));
+            (What::Steps, Some(_)) => return Err(only_stream(env, "coalesce")),
+        };
+        let reader = match (what, settings.after) {
+            (_, None) => self.turn.reader(kind),
+            (What::Events, Some(seq)) => {
+                self.turn.reader_after(kind, seq).map_err(|error| to_js(env, &error))?
             }
+            (What::Steps, Some(_)) => return Err(only_stream(env, "after")),
         };
         let how = self.how(env, this, settings.leave_running)?;
-        self.read(env, kind, how, None)
+        self.read(env, reader, how)
     }
 
     fn how<'env>(
@@ -238,16 +259,8 @@ impl Turn {
         Ok(how)
     }
 
-    fn read<'env>(
-        &self,
-        env: &'env Env,
-        kind: ReaderKind,
-        mut how: Object<'env>,
-        every_ms: Option<u32>,
-    ) -> Result<Unknown<'env>> {
-        let reader = turn_reader_object(env, self.turn.reader(kind))?;
-        how.set_named_property("text", kind.is_text())?;
-        how.set_named_property("everyMs", every_ms.unwrap_or(0))?;
+    fn read<'env>(&self, env: &'env Env, reader: TurnReader, how: Object<'env>) -> Result<Unknown<'env>> {
+        let reader = turn_reader_object(env, reader)?;
         Hooks::of(env)?.iterate(env, reader.to_unknown(), how.to_unknown())
     }
 }

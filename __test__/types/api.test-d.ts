@@ -247,6 +247,10 @@ async function turns(thread: Thread) {
   turn.text({ coalesce: false })
   // @ts-expect-error a typo
   turn.stream({ coalesced: false })
+  turn.stream({ after: 12, leaveRunning: true })
+  // @ts-expect-error numbers are of events
+  turn.text({ after: 12 })
+  turn.keptBytes satisfies number
   await turn.steer('more')
   await turn.steer([{ type: 'text', text: 'more' }])
   await turn.interrupt()
@@ -258,7 +262,10 @@ async function turns(thread: Thread) {
   const reader = turn.stream()
   const next = await reader.next()
   if (next.done) next.value satisfies undefined
-  else next.value satisfies TurnEvent
+  else {
+    next.value satisfies TurnEvent
+    next.value.seq satisfies number
+  }
   await reader.return()
   await reader[Symbol.asyncDispose]()
   return [ids, items]

@@ -56,6 +56,12 @@ pub struct ReaderSettings {
     /// @default true
     #[serde(deserialize_with = "present")]
     pub coalesce: Option<bool>,
+    /// The number of an event, its `seq`, which is the last that is known: the reader begins after it.
+    ///
+    /// @default 0: with the turn's first event
+    #[serde(deserialize_with = "present")]
+    #[cfg_attr(test, ts(optional, type = "number"))]
+    pub after: Option<u64>,
     /// Whether the turn goes on when the reader leaves before its end and nobody else follows it.
     ///
     /// @default false: the turn is interrupted

@@ -59,6 +59,16 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// The id of another reader.
+    fn add_reader(&mut self, start: Cursor) -> u64 {
+        let id = self.next_reader;
+        self.next_reader += 1;
+        self.readers.insert(id, start);
+        id
+    }
+}
+
 impl EventLog {
     pub(super) fn new(thread_id: &str, turn_id: &str, keep: bool, memory: &Memory) -> Arc<Self> {
         Arc::new(Self {
@@ -130,6 +140,11 @@ impl EventLog {
         !self.inner().readers.is_empty()
     }
 
+    /// How much memory the events take that are kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.inner().log.as_ref().map_or(0, Log::bytes)
+    }
+
     /// Whether what came after a number of events is still here.
     pub(super) fn has_events_after(&self, events: u64) -> bool {
         self.inner().log.as_ref().is_some_and(|log| log.cursor_after(events).is_some())
@@ -175,7 +190,7 @@ impl EventLog {
         self.trim(&mut inner);
     }
 
-    /// A reader of its own, of what came after a number of events.
+    /// A reader of its own, of what came after a number of events, or as much of that as is kept.
     pub(super) fn reader(
         self: &Arc<Self>,
         after: u64,
@@ -183,13 +198,25 @@ impl EventLog {
         stalled: Arc<OnceLock<Error>>,
     ) -> EventReader {
         let mut inner = self.inner();
-        let id = inner.next_reader;
-        inner.next_reader += 1;
         let from = |log: &Log| log.cursor_after(after).unwrap_or_else(|| log.start());
         let start = inner.log.as_ref().map(from).unwrap_or_default();
-        inner.readers.insert(id, start);
+        let id = inner.add_reader(start);
         drop(inner);
         EventReader::new(Arc::clone(self), stalled, id, kind, start)
+    }
+
+    /// The same; none where not all of it is kept, or so many events have not come yet.
+    pub(super) fn reader_after(
+        self: &Arc<Self>,
+        after: u64,
+        kind: ReaderKind,
+        stalled: Arc<OnceLock<Error>>,
+    ) -> Option<EventReader> {
+        let mut inner = self.inner();
+        let start = inner.log.as_ref()?.cursor_after(after)?;
+        let id = inner.add_reader(start);
+        drop(inner);
+        Some(EventReader::new(Arc::clone(self), stalled, id, kind, start))
     }
 
     /// Where a reader stands that has read so many events.

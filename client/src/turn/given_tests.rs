@@ -49,7 +49,9 @@ impl Rig {
     }
 
     fn send(&mut self, message: &Value) {
-        self.came.push(message.clone());
+        let mut came = message.clone();
+        came["seq"] = (self.came.len() + 1).into();
+        self.came.push(came);
         crate::rpc::with_notification(&message.to_string(), |notification| {
             self.state.event(notification);
         });

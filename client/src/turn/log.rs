@@ -1,12 +1,12 @@
 //! Events in their order, and the places in them. What they mean, and who reads, is not known here.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::deltas::{AGENT_MESSAGE_DELTA, DeltaParts, Deltas, LogText};
+use super::batch::{Batch, Piece, add_deltas, add_event, add_numbered, flush};
+use super::deltas::{AGENT_MESSAGE_DELTA, DeltaParts, Deltas};
 use super::spoken::{Spoken, Voice};
 use super::step::step_json;
 use crate::rpc::Notification;
@@ -14,8 +14,6 @@ use crate::rpc::Notification;
 /// What a reader takes at once, in bytes and in events, so that its thread stays responsive.
 const BATCH_BYTES: usize = 64 * 1024;
 const BATCH_EVENTS: usize = 1024;
-/// From this size on an event travels as a text of its own.
-const OWN_TEXT_BYTES: usize = 4 * 1024;
 
 /// The events of one turn in the server's order. Adjacent deltas of one item share an entry, which
 /// remembers where each ended: any reader gets them joined or one by one.
@@ -109,29 +107,6 @@ impl Cursor {
     fn behind_line(self) -> Self {
         Self { entry: self.entry + 1, delta: 0, event: self.event + 1 }
     }
-}
-
-/// What a reader takes at once.
-pub type Batch = Vec<Piece>;
-
-/// Part of a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Piece {
-    /// One event as JSON, or several as a JSON array.
-    Json(String),
-    /// Deltas of one item.
-    Deltas {
-        /// The event as JSON, with an empty `delta`.
-        template: String,
-        /// The text of all of them.
-        text: LogText,
-        /// Where each ends in `text`, in UTF-16 units.
-        ends: Vec<u32>,
-        /// `emittedAtMs` of each; empty where the server sends none.
-        emitted_at_ms: Vec<f64>,
-    },
-    /// Assistant text alone.
-    Text(LogText),
 }
 
 impl Log {
@@ -291,7 +266,7 @@ impl Log {
         cursor
     }
 
-    /// The next events after a cursor.
+    /// The next events after a cursor, each with its number: how many events of the turn there are up to it.
     pub(super) fn take_events(&self, cursor: &mut Cursor, joined: bool) -> Batch {
         let mut batch = Batch::new();
         let mut small = String::new();
@@ -302,8 +277,8 @@ impl Log {
                 Entry::Line { line, .. } => {
                     bytes += line.len();
                     events += 1;
-                    add_event(&mut batch, &mut small, line);
                     *cursor = cursor.behind_line();
+                    add_numbered(&mut batch, &mut small, line, cursor.event);
                 }
                 Entry::Deltas(run) => {
                     let room = if joined { usize::MAX } else { BATCH_EVENTS - events };
@@ -313,8 +288,11 @@ impl Log {
                     }
                     bytes += run.bytes(taken.clone());
                     events += if joined { 1 } else { taken.len() };
+                    let before = cursor.event;
                     self.advance(cursor, taken.end, run);
-                    add_deltas(&mut batch, &mut small, run, taken, joined);
+                    // Joined they are one event, with the number of the last.
+                    let seq = if joined { cursor.event } else { before + 1 };
+                    add_deltas(&mut batch, &mut small, run, taken, joined, seq);
                 }
             }
         }
@@ -465,39 +443,6 @@ fn is_commentary(line: &str) -> bool {
     line.contains("\"commentary\"")
         && serde_json::from_str::<Message>(line)
             .is_ok_and(|message| message.params.item.phase.as_deref() == Some("commentary"))
-}
-
-fn add_event(batch: &mut Batch, small: &mut String, event: &str) {
-    if event.len() >= OWN_TEXT_BYTES {
-        flush(batch, small);
-        batch.push(Piece::Json(event.to_owned()));
-        return;
-    }
-    small.push(if small.is_empty() { '[' } else { ',' });
-    small.push_str(event);
-}
-
-fn add_deltas(batch: &mut Batch, small: &mut String, run: &Arc<Deltas>, taken: Range<usize>, joined: bool) {
-    let one = joined || taken.len() == 1;
-    if one && run.bytes(taken.clone()) < OWN_TEXT_BYTES {
-        add_event(batch, small, &run.event(taken));
-        return;
-    }
-    flush(batch, small);
-    let (template, text) = (run.template(), run.text(taken.clone()));
-    let (ends, timed) = match joined {
-        true => (vec![text.utf16_len()], taken.end - 1..taken.end),
-        false => (run.ends(taken.clone()), taken),
-    };
-    let emitted_at_ms = run.times(timed);
-    batch.push(Piece::Deltas { template, text, ends, emitted_at_ms });
-}
-
-fn flush(batch: &mut Batch, small: &mut String) {
-    if !small.is_empty() {
-        small.push(']');
-        batch.push(Piece::Json(std::mem::take(small)));
-    }
 }
 
 #[cfg(test)]

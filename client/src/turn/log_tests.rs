@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::batch::OWN_TEXT_BYTES;
 use super::super::collector::Collector;
 use super::*;
 
@@ -71,6 +72,14 @@ fn completed(item: &str, text: &str) -> String {
     .to_string()
 }
 
+/// Lines as readers of events get them.
+fn numbered(lines: &[String]) -> Vec<String> {
+    let number = |(index, line): (usize, &String)| {
+        format!(r#"{},"seq":{}}}"#, line.strip_suffix('}').unwrap(), index + 1)
+    };
+    lines.iter().enumerate().map(number).collect()
+}
+
 fn read(json: &str) -> Value {
     // What Rust can't hold JavaScript can: it is compared under another name.
     serde_json::from_str(&json.replace(HALF, HALF_NAME)).unwrap()
@@ -87,7 +96,7 @@ fn piece_events(piece: &Piece) -> Vec<Value> {
             Value::Array(events) => events,
             event => vec![event],
         },
-        Piece::Deltas { template, text, ends, emitted_at_ms } => {
+        Piece::Deltas { template, text, ends, emitted_at_ms, seq } => {
             let units: Vec<u16> = text.encode_utf16().collect();
             assert_eq!(ends.last().copied(), u32::try_from(units.len()).ok(), "the last end is the text's");
             assert!(emitted_at_ms.is_empty() || emitted_at_ms.len() == ends.len());
@@ -101,6 +110,7 @@ fn piece_events(piece: &Piece) -> Vec<Value> {
                 if let Some(time) = emitted_at_ms.get(index) {
                     event["emittedAtMs"] = serde_json::from_str(&time.to_string()).unwrap();
                 }
+                event["seq"] = json!(seq + index as u64);
                 event
             };
             ends.iter().enumerate().map(one).collect()
@@ -117,9 +127,10 @@ pub(in crate::turn) fn text_of(batch: &Batch) -> String {
     batch.iter().map(text).collect()
 }
 
-/// What two deltas must share to be one: all but the text and what the time is. None for what stays on its line.
+/// What two deltas must share to be one: all but the text, the number and what the time is. None for what stays on its line.
 fn kin(event: &Value) -> Option<Value> {
     let mut kin = event.clone();
+    kin.as_object_mut()?.remove("seq");
     kin["params"].as_object_mut()?.remove("delta")?.as_str().filter(|text| !text.contains(HALF_NAME))?;
     let time = event.get("emittedAtMs");
     kin["emittedAtMs"] = json!(time.is_some());
@@ -295,7 +306,9 @@ proptest! {
             }
             if let Some(line) = step.line(&mut streamed) {
                 filled.push(&line);
-                expected.push(read(&line));
+                let mut event = read(&line);
+                event["seq"] = json!(expected.len() + 1);
+                expected.push(event);
             }
         }
         for reader in 0..4 {
@@ -334,7 +347,7 @@ fn half_a_surrogate_pair_stays_on_its_line() {
         delta(ASSISTANT, "m", "b", "3"),
     ];
     let filled = Filled::of(&lines);
-    let exactly = Piece::Json(format!("[{}]", lines.join(",")));
+    let exactly = Piece::Json(format!("[{}]", numbered(&lines).join(",")));
     assert_eq!(filled.drain(true).concat(), [exactly], "as the server wrote them");
 }
 
@@ -451,7 +464,8 @@ fn a_large_event_travels_alone() {
     let large = completed("m", &"x".repeat(OWN_TEXT_BYTES));
     let small = completed("n", "y");
     let filled = Filled::of(&[small.clone(), large.clone(), small.clone()]);
-    let expected = [format!("[{small}]"), large, format!("[{small}]")].map(Piece::Json);
+    let [first, second, third] = numbered(&[small.clone(), large, small]).try_into().unwrap();
+    let expected = [format!("[{first}]"), second, format!("[{third}]")].map(Piece::Json);
     assert_eq!(filled.drain(true).concat(), expected);
 }
 

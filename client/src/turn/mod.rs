@@ -1,6 +1,7 @@
 //! A turn's log and its readers; the result.
 
 mod agents;
+mod batch;
 mod collector;
 mod deltas;
 mod event_log;
@@ -14,9 +15,10 @@ mod step;
 mod stored;
 mod view;
 
+pub use batch::{Batch, Piece};
 pub use deltas::LogText;
 pub(crate) use event_log::MOST_KEPT_BYTES;
-pub use log::{Batch, Piece, ReaderKind};
+pub use log::ReaderKind;
 pub use reader::EventReader;
 pub use result::{Continuation, Slice, TurnResult, TurnStatus};
 pub use state::{Phase, TurnEnd, TurnState};

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::batch::Batch;
 use super::event_log::EventLog;
-use super::log::{Batch, Cursor, ReaderKind};
+use super::log::{Cursor, ReaderKind};
 use super::result::Continuation;
 use crate::source::{Next, Source, Waker};
 use crate::{Error, lock};

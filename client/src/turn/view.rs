@@ -44,6 +44,21 @@ impl View {
         self.state.log().reader(self.from, kind, self.stalled())
     }
 
+    /// A reader of what came after a number of events; none where that is not here any more, or not yet.
+    pub fn reader_after(&self, kind: ReaderKind, events: u64) -> Option<EventReader> {
+        self.state.log().reader_after(events, kind, self.stalled())
+    }
+
+    /// How many events came so far.
+    pub fn events(&self) -> u64 {
+        self.state.log().events()
+    }
+
+    /// How much memory the events take that are kept.
+    pub fn bytes(&self) -> usize {
+        self.state.log().bytes()
+    }
+
     /// A reader of what the turn's sub-agents do, from their first event.
     pub fn agents_reader(&self) -> EventReader {
         self.state.agents_log().reader(0, ReaderKind::JoinedEvents, Arc::default())

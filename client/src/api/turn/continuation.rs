@@ -131,9 +131,10 @@ fn texts(batch: Batch) -> Vec<String> {
         match piece {
             Piece::Json(text) => texts.push(text),
             Piece::Text(text) => texts.push(text.to_string()),
-            Piece::Deltas { template, text, emitted_at_ms, .. } => {
+            Piece::Deltas { template, text, emitted_at_ms, seq, .. } => {
                 let mut event: serde_json::Value = serde_json::from_str(&template).unwrap_or_default();
                 event["params"]["delta"] = (*text).into();
+                event["seq"] = seq.into();
                 if let Some(at) = emitted_at_ms.last() {
                     event["emittedAtMs"] = serde_json::json!(*at as u64);
                 }

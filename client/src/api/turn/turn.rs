@@ -99,8 +99,31 @@ impl Turn {
 
     /// A reader of its own, from the turn's first event.
     pub fn reader(&self, kind: ReaderKind) -> TurnReader {
+        self.read_by(self.view.reader(kind))
+    }
+
+    /// The same for what came after the event of a number.
+    pub fn reader_after(&self, kind: ReaderKind, seq: u64) -> Result<TurnReader, Error> {
+        // None of them is forgotten while this is held, but those before a continuation.
+        let reader = self.view.reader_after(kind, seq).ok_or_else(|| {
+            let (id, events) = (self.id(), self.view.events());
+            Error::InvalidArgument(if seq > events {
+                format!("options.after: turn {id} has {events} events so far, none with the number {seq}")
+            } else {
+                format!("options.after: what came after event {seq} of turn {id} is not kept any more")
+            })
+        })?;
+        Ok(self.read_by(reader))
+    }
+
+    /// How many bytes of memory the events take that are kept for readers.
+    pub fn kept_bytes(&self) -> usize {
+        self.view.bytes()
+    }
+
+    fn read_by(&self, reader: EventReader) -> TurnReader {
         TurnReader {
-            reader: self.view.reader(kind),
+            reader,
             state: Arc::clone(self.state()),
             connection: Arc::clone(&self.connection),
             core: Arc::downgrade(&self.thread.core),
