@@ -101,7 +101,7 @@ const saidBy = (file) =>
 
 describe('packaging', { concurrency: true }, () => {
   test('P4: require() and import give the same classes', async () => {
-    for (const entry of ['ai-sdk', 'exec', 'fleet', 'testing']
+    for (const entry of ['ai-sdk', 'exec', 'fleet', 'testing', 'web']
       .map((name) => `codex-node/${name}`)
       .concat('codex-node')) {
       const required = require(entry)
@@ -111,6 +111,9 @@ describe('packaging', { concurrency: true }, () => {
       assert.deepEqual(Object.keys(imported).sort(), names, entry)
       for (const name of names) assert.equal(imported[name], required[name], `${entry}: ${name}`)
     }
+    // A browser loads that file by itself, so it has nothing to share with the other.
+    const client = Object.keys(require('codex-node/web/client'))
+    assert.deepEqual(Object.keys(await import('codex-node/web/client')).sort(), [...client, 'default'].sort())
     assert.equal(require('codex-node/package.json').name, 'codex-node')
     assert.throws(() => require('codex-node/binding.js'), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' })
   })
@@ -121,6 +124,8 @@ describe('packaging', { concurrency: true }, () => {
       'codex-node/ai-sdk': 'ai-sdk/index.d.ts',
       'codex-node/exec': 'exec/index.d.ts',
       'codex-node/fleet': 'fleet/index.d.ts',
+      'codex-node/web': 'web/index.d.ts',
+      'codex-node/web/client': 'web/client.d.ts',
     })) {
       const types = readFileSync(join(root, file), 'utf8')
       const declared = [...types.matchAll(/^export declare (?:class|function|const) (\w+)/gm)].map(
@@ -207,7 +212,12 @@ describe('packaging', { concurrency: true }, () => {
     mkdirSync(project)
     writeFileSync(
       join(project, 'program.mts'),
-      `import { Codex } from 'codex-node'\nvoid new Codex().close()\n`,
+      `import { Codex } from 'codex-node'
+import { turnResponse } from 'codex-node/web'
+import { turnEvents } from 'codex-node/web/client'
+const turn = await (await new Codex().startThread()).turn('go')
+for await (const { seq } of turnEvents(turnResponse(turn, new Request('http://localhost/')))) seq satisfies number
+`,
     )
     const compilerOptions = { ...strict, module: 'nodenext', types: [], lib: ['es2022', 'dom'] }
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.mts'] }))
@@ -216,7 +226,7 @@ describe('packaging', { concurrency: true }, () => {
 
   test('npm pack holds what a user needs and nothing else', () => {
     const addons = packed.filter((path) => path.endsWith('.node'))
-    const code = packed.filter((path) => /^(ai-sdk|exec|fleet|glue|testing)\//.test(path))
+    const code = packed.filter((path) => /^(ai-sdk|exec|fleet|glue|testing|web)\//.test(path))
     const others = packed.filter((path) => !addons.includes(path) && !code.includes(path))
     assert.deepEqual(others.sort(), [
       'CHANGELOG.md',
@@ -262,6 +272,8 @@ const otherEntries = `
 import { codexMetadata, createCodex } from 'codex-node/ai-sdk'
 import * as exec from 'codex-node/exec'
 import { createCodexHome, say, startScriptedProvider } from 'codex-node/testing'
+import * as web from 'codex-node/web'
+import { TurnStreamError, turnEvents } from 'codex-node/web/client'
 export async function once(options: exec.CodexOptions, schema: import('codex-node').StandardSchema<unknown, number>) {
   const thread: exec.Thread = new exec.Codex(options).startThread({ sandboxMode: 'read-only' })
   const { events, result } = await thread.runStreamed([{ type: 'text', text: 'go' }], { outputSchema: schema })
@@ -272,6 +284,17 @@ export async function once(options: exec.CodexOptions, schema: import('codex-nod
 export async function model(message: unknown) {
   const codex = createCodex({}, { sandbox: 'read-only', onData: ({ type }) => console.log(type) })
   return (await codex.thread(codexMetadata(message)?.threadId ?? '')).id satisfies string
+}
+export async function served(turns: web.TurnRegistry) {
+  const listener = web.toNodeListener((request) => turns.response('id', request, { interruptOnClose: { graceMs: 1 } }))
+  ;(await import('node:http')).createServer(listener)
+  try {
+    for await (const event of turnEvents('/turns/id', { signal: AbortSignal.timeout(1) })) {
+      if (event.method === 'item/agentMessage/delta') event.params.delta satisfies string
+    }
+  } catch (error) {
+    if (error instanceof TurnStreamError) error.code satisfies 'TURN_FAILED' | 'TURN_NOT_FOUND' | 'HTTP_STATUS' | 'CONNECTION_LOST' | 'ABORT_ERR'
+  }
 }
 export async function offline() {
   const provider = await startScriptedProvider({ fallback: say('hi') })

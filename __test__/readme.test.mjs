@@ -40,6 +40,7 @@ const pages = existsSync(join(root, 'docs'))
  */
 const firstPrograms = {
   'ai-sdk.md': { answers: ['A shop.'], stdout: 'A shop.' },
+  'web.md': { answers: ['A shop.'], stdout: 'A shop.\n' },
 }
 
 /** What README's code takes for granted: a block is not a program each time. */

@@ -12,6 +12,7 @@ const ALLOWED = new Set(
     ['APPDATA', 'LOCALAPPDATA', 'PROGRAMDATA', 'PROGRAMFILES', 'HOMEDRIVE', 'HOMEPATH'],
     // How the tests themselves are run.
     ['NODE_TEST_CONTEXT', 'NODE_TEST_WORKER_ID', 'NODE_V8_COVERAGE', 'NAPI_RS_NATIVE_LIBRARY_PATH'],
+    ['CHROMIUM_PATH', 'UPDATE_IMAGES'],
   ].flat(),
 )
 

@@ -1,0 +1,62 @@
+// @ts-check
+'use strict'
+
+/** @param {string} message */
+function invalid(message) {
+  return Object.assign(new TypeError(message), { code: 'INVALID_ARGUMENT' })
+}
+
+/**
+ * The options with their defaults; one that nobody knows, or of another kind than its default, is refused.
+ *
+ * @template {Record<string, unknown>} T
+ * @param {unknown} given
+ * @param {T} defaults `undefined` where it is checked elsewhere
+ * @returns {T}
+ */
+function withDefaults(given, defaults) {
+  if (given === undefined || given === null) return { ...defaults }
+  if (typeof given !== 'object') throw invalid(`options: must be an object, not ${typeof given}`)
+  const options = { ...defaults }
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in defaults)) {
+      throw invalid(`options.${name}: there is no such option; there are ${Object.keys(defaults).join(', ')}`)
+    }
+    if (value === undefined) continue
+    if (typeof defaults[name] === 'number') atLeastZero(`options.${name}`, value)
+    Object.assign(options, { [name]: value })
+  }
+  return options
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
+function atLeastZero(name, value) {
+  if (typeof value === 'number' && value >= 0) return
+  throw invalid(`${name}: must be a number of at least 0, not ${String(value)}`)
+}
+
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
+function optionalFunction(name, value) {
+  if (value !== undefined && typeof value !== 'function') throw invalid(`${name}: must be a function`)
+}
+
+/**
+ * A timer that keeps no program alive, where programs are kept alive by timers.
+ *
+ * @param {() => void} then
+ * @param {number} ms
+ */
+function after(ms, then) {
+  // What timers take at most; longer ones would fire at once.
+  const timer = setTimeout(then, Math.min(ms, 2 ** 31 - 1))
+  if (typeof timer === 'object') timer.unref()
+  return () => clearTimeout(timer)
+}
+
+module.exports = { after, atLeastZero, invalid, optionalFunction, withDefaults }
