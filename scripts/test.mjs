@@ -22,6 +22,7 @@ const lint = {
   format: command('cargo', ['fmt', '--all', '--check']),
   biome: tool('@biomejs/biome/bin/biome', 'ci', '--colors=off'),
   types: tool('typescript/bin/tsc', '-p', '.'),
+  'types of examples/web': tool('typescript/bin/tsc', '-p', 'examples/web'),
   'protocol.d.ts': node('scripts/generate-protocol.mjs', '--check'),
   package: tool('publint/src/cli.js', 'run', '--strict', '--pack', 'false', '.'),
 }
