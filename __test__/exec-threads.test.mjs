@@ -266,7 +266,7 @@ describe('what codex exec is given and leaves', { concurrency: 4, timeout: 120_0
        const { events } = await thread.runStreamed([image], { outputSchema: {} })
        await events.next()
        tell('running')
-       await events.next()`,
+       for await (const _ of events);`,
       { entry, rigPath, env, image, TMPDIR },
     )
     await host.told()
