@@ -8,8 +8,8 @@ use napi_derive::napi;
 
 use crate::answer::{answer, done};
 use crate::codex::{Codex, cancellable};
-use crate::environment::Hooks;
 use crate::error::to_js;
+use crate::hooks::Hooks;
 use crate::promise::{or_reject, parsed, promise};
 use crate::thread::string_argument;
 

@@ -7,8 +7,8 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use serde::de::DeserializeOwned;
 
-use crate::environment::Hooks;
 use crate::error::to_js;
+use crate::hooks::Hooks;
 use crate::promise::{parsed, promise};
 
 type Outcome<T> = std::result::Result<T, Error>;

@@ -5,7 +5,7 @@ use codex_client::Error;
 use codex_client::api::Host;
 use codex_client::options::{
     Call, ClientInfo, ClientSettings, CloseSettings, ContinueSettings, NotificationSettings,
-    ObserverSettings, RequestSettings, RunSettings, ThreadSettings,
+    ObserverSettings, RequestSettings, RunSettings, ThreadSettings, parse_continuation,
 };
 use codex_client::requests::Handlers;
 use codex_client::routing::RingReader;
@@ -16,13 +16,15 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::{Evaluation, Handled, Hooks};
+use crate::environment::Handled;
 use crate::error::to_js;
+use crate::hooks::{Evaluation, Hooks};
+use crate::input::input_argument;
 use crate::logger::{Registration, register};
 use crate::notifications::notifications_object;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, parsing, promise};
 use crate::runtime::runtime;
-use crate::thread::{Thread, input_argument, string_argument};
+use crate::thread::{Thread, string_argument};
 use crate::transport::JsTransport;
 use crate::turn::Turn;
 
@@ -345,7 +347,7 @@ impl Codex {
         let close = async move {
             codex.close_well(&options).await;
             if let Some(logger) = logger {
-                logger.told().await;
+                logger.end().await;
             }
             Ok(())
         };
@@ -369,7 +371,7 @@ pub(crate) fn thread_settings(env: &Env, options: Unknown<'_>, call: Call) -> Re
 
 fn continuation_argument(env: &Env, continuation: Unknown<'_>) -> Result<Continuation> {
     let json = Hooks::of(env)?.encode(env, continuation, "continuation")?;
-    Continuation::read(json.as_deref()).map_err(|error| to_js(env, &error))
+    parse_continuation(json.as_deref()).map_err(|error| to_js(env, &error))
 }
 
 /// A promise whose future is dropped when its signal is aborted.

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{answer, argument, done};
 use crate::codex::Codex;
-use crate::environment::Hooks;
 use crate::error::to_js;
+use crate::hooks::Hooks;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
 use crate::reader::reader_object;
 

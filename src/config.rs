@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::answer::{answer, argument};
 use crate::codex::Codex;
-use crate::environment::Hooks;
+use crate::hooks::Hooks;
 use crate::promise::or_reject;
 use crate::thread::string_argument;
 

@@ -6,8 +6,8 @@ use napi_derive::napi;
 use serde_json::json;
 
 use crate::codex::Codex;
-use crate::environment::Hooks;
 use crate::error::Describe;
+use crate::hooks::Hooks;
 
 #[napi]
 impl Codex {

@@ -2,7 +2,7 @@ use codex_client::Error;
 use napi::Env;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use crate::environment::Hooks;
+use crate::hooks::Hooks;
 
 /// An error of the core: its class, message and fields as JSON.
 pub(crate) trait Describe {

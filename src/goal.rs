@@ -4,7 +4,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::answer::json;
-use crate::environment::Hooks;
+use crate::hooks::Hooks;
 use crate::promise::{or_reject, promise};
 use crate::thread::Thread;
 

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{answer, argument, done};
 use crate::codex::{cancellable, thread_settings};
-use crate::environment::{Handled, Hooks};
+use crate::environment::Handled;
 use crate::error::to_js;
+use crate::hooks::Hooks;
 use crate::pages::pages_iterable;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
 use crate::thread::{Thread, string_argument};

@@ -16,6 +16,8 @@ mod exec;
 mod goal;
 mod handlers;
 mod history;
+mod hooks;
+mod input;
 mod logger;
 mod notifications;
 mod pages;

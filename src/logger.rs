@@ -18,7 +18,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::environment::RecordSink;
+use crate::hooks::RecordSink;
 
 /// A record's `level, target, message, fields` as JSON, to be called without keeping Node alive.
 type Sink =
@@ -30,6 +30,8 @@ const FULL_PAUSE: Duration = Duration::from_millis(5);
 struct Logger {
     level: LevelFilter,
     sink: Sink,
+    /// The client is closed: what its last tasks say while they end is not heard any more.
+    ended: bool,
 }
 
 static LOGGERS: RwLock<Option<HashMap<u64, Logger>>> = RwLock::new(None);
@@ -48,8 +50,14 @@ pub(crate) fn install() {
 pub(crate) struct Registration(u64);
 
 impl Registration {
-    /// Waits until the logger has had every record so far: what is asked of it last is answered last.
-    pub(crate) async fn told(&self) {
+    /// Takes no record any more, and waits until the logger has had every one so far: what is asked of it last is
+    /// answered last.
+    pub(crate) async fn end(&self) {
+        change(|loggers| {
+            if let Some(logger) = loggers.get_mut(&self.0) {
+                logger.ended = true;
+            }
+        });
         loop {
             let (sender, told) = oneshot::channel();
             let status = {
@@ -97,7 +105,7 @@ pub(crate) fn register(
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
-    change(|loggers| drop(loggers.insert(id, Logger { level, sink })));
+    change(|loggers| drop(loggers.insert(id, Logger { level, sink, ended: false })));
     Ok((tracing::error_span!(target: "codex_node", "client", id), Some(Registration(id))))
 }
 
@@ -136,7 +144,7 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for ToLoggers {
         let loggers = LOGGERS.read().unwrap_or_else(PoisonError::into_inner);
         let Some(logger) = loggers.as_ref().and_then(|loggers| loggers.get(&client)) else { return };
         let metadata = event.metadata();
-        if *metadata.level() > logger.level {
+        if logger.ended || *metadata.level() > logger.level {
             return;
         }
         let mut fields = Fields::default();

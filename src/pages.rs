@@ -5,7 +5,7 @@ use napi::bindgen_prelude::{JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result};
 
 use crate::codex::cancellable;
-use crate::environment::{Evaluation, Hooks};
+use crate::hooks::{Evaluation, Hooks};
 use crate::promise::{Returned, or_reject, parsed};
 
 /// An async iterable over the entries of all pages. It asks for a page when the one before was read.

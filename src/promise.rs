@@ -7,8 +7,8 @@ use napi::bindgen_prelude::{JsObjectValue, JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result, sys};
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::{Evaluation, Hooks, tell_memory};
 use crate::error::{Describe, to_js};
+use crate::hooks::{Evaluation, Hooks, tell_memory};
 use crate::runtime::runtime;
 
 /// Runs a future on the runtime and gives the promise of its outcome, converted on the JavaScript thread.

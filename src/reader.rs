@@ -12,9 +12,8 @@ use napi::bindgen_prelude::{
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, JsDeferred, Result, Status};
 
-use crate::environment::Evaluation;
-use crate::environment::tell_memory;
 use crate::error::{Describe, to_js};
+use crate::hooks::{Evaluation, tell_memory};
 use crate::promise::{Returned, parsed, promise_or};
 use crate::text::{Delta, Text, set_text};
 

@@ -8,8 +8,8 @@ use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
 use crate::codex::cancellable;
-use crate::environment::Hooks;
 use crate::error::to_js;
+use crate::hooks::Hooks;
 use crate::promise::{or_reject, promise};
 use crate::runtime::runtime;
 

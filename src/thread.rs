@@ -8,8 +8,10 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::{Handled, Hooks};
+use crate::environment::Handled;
 use crate::error::to_js;
+use crate::hooks::Hooks;
+use crate::input::input_argument;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, parsing, promise};
 use crate::turn::Turn;
 
@@ -238,12 +240,6 @@ where
     let started = start(settings, Some(handlers), cancel.clone())?;
     let promise = parsing(env, started(env)?, output, signal)?;
     abortable(env, promise, signal, cancel)
-}
-
-/// Reads the input of a turn.
-pub(crate) fn input_argument(env: &Env, input: Unknown<'_>) -> Result<Input> {
-    let json = Hooks::of(env)?.encode(env, input, "input")?;
-    json.map_or_else(|| Err(Input::missing()), |json| Input::parse(&json)).map_err(|error| to_js(env, &error))
 }
 
 /// Reads a string; an empty one is the callee's matter.

@@ -7,8 +7,8 @@ use napi_derive::napi;
 
 use crate::answer::{answer, done, json};
 use crate::codex::{Codex, cancellable, thread_settings};
-use crate::environment::Hooks;
 use crate::error::to_js;
+use crate::hooks::Hooks;
 use crate::pages::pages_iterable;
 use crate::promise::or_reject;
 use crate::thread::{Thread, string_argument};

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::environment::Hooks;
+use crate::hooks::Hooks;
 
 /// Tells the JavaScript side what to do, without keeping Node alive.
 type Command = ThreadsafeFunction<

@@ -8,11 +8,12 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::codex::Codex;
-use crate::environment::{Hooks, tell_memory};
 use crate::error::to_js;
+use crate::hooks::{Hooks, tell_memory};
+use crate::input::input_argument;
 use crate::promise::{or_reject, parsed, promise};
 use crate::reader::{agents_reader_object, continuation_object, turn_reader_object};
-use crate::thread::{Thread, begin_turn, input_argument, proceed};
+use crate::thread::{Thread, begin_turn, proceed};
 
 /// One turn: what the agent does with one input. Made by `Thread.turn`.
 ///

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::turn::{Continuation, TurnResult};
+use crate::result::{Continuation, TurnResult};
 
 /// Everything that can go wrong, one variant for each class that JavaScript sees.
 #[derive(Debug, Clone, thiserror::Error)]

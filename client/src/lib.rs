@@ -24,15 +24,18 @@ pub mod config;
 mod error;
 pub mod exec;
 mod handlers;
+mod keys;
 mod memory;
 pub mod options;
 pub mod process;
 pub mod requests;
+mod result;
 pub mod routing;
 pub mod rpc;
 mod secrets;
 pub mod session;
 mod source;
+mod sync;
 mod token;
 pub mod transport;
 pub mod turn;
@@ -43,12 +46,8 @@ pub use memory::Memory;
 pub use secrets::{SecretSources, Secrets};
 pub use session::Metadata;
 pub use source::{Next, Source, Waker};
+pub(crate) use sync::lock;
 pub use token::signed_bearer_token;
 
 /// The oldest codex whose app-server this crate speaks to.
 pub const MINIMUM_CODEX_VERSION: &str = "0.163.0";
-
-/// Locks a mutex whose data stays consistent even if another holder panicked.
-pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}

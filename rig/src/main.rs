@@ -3,6 +3,8 @@
 
 mod action;
 mod child;
+mod complaint;
+mod defaults;
 mod flood;
 mod json;
 mod launch;
@@ -12,6 +14,7 @@ mod parse;
 mod placeholder;
 mod player;
 mod polite;
+mod receive;
 mod script;
 mod server;
 mod speak;
@@ -24,6 +27,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use crate::complaint::{BAD_SCRIPT, complain};
 use crate::json::Json;
 use crate::output::{Piece, Stdout};
 use crate::player::Player;
@@ -32,8 +36,7 @@ use crate::script::{Script, VERSION};
 use crate::server::Server;
 use crate::websocket::Listener;
 
-/// Exit codes of the rig's own: a script that cannot be played, and a life that lasted too long.
-pub(crate) const BAD_SCRIPT: i32 = 70;
+/// The exit code for a life that lasted too long.
 const TOO_LONG: i32 = 71;
 /// No test runs longer; what a failed test leaves behind ends by itself.
 const LIFE: Duration = Duration::from_secs(600);
@@ -53,10 +56,6 @@ fn main() -> ExitCode {
         complain(&error);
         ExitCode::from(BAD_SCRIPT as u8)
     })
-}
-
-pub(crate) fn complain(error: &str) {
-    let _ = writeln!(io::stderr(), "scripted-app-server: {error}");
 }
 
 fn run(args: &[String]) -> Result<ExitCode, String> {

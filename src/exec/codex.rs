@@ -3,8 +3,8 @@ use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::environment::{Evaluation, Hooks};
 use crate::error::to_js;
+use crate::hooks::{Evaluation, Hooks};
 use crate::runtime::runtime;
 
 /// Starts `codex exec`, once for each turn.

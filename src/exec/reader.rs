@@ -5,7 +5,7 @@ use napi::bindgen_prelude::{Array, JsObjectValue, Object, Unknown};
 use napi::{Env, Result};
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::Evaluation;
+use crate::hooks::Evaluation;
 use crate::promise::{Returned, parsed, promise_or};
 use crate::reader::reader_object;
 use crate::text::Text;

@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::codex::ExecCodex;
 use super::reader::run_reader_object;
-use crate::environment::{Evaluation, Hooks};
 use crate::error::to_js;
+use crate::hooks::{Evaluation, Hooks};
 use crate::promise::{abortable, is_aborted, or_reject, parsed, promise_or};
 use crate::thread::string_argument;
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 pub(crate) use self::argument::argument_pair;
 pub(crate) use self::toml::{file, text as toml_text};
 use crate::Error;
+use crate::keys::is_bare;
 use crate::secrets::{holds_secret, secret_texts};
 
 /// A value that takes more is no argument. Linux allows 128 KiB for one.
@@ -124,11 +125,6 @@ impl Flat {
         }
         Ok(())
     }
-}
-
-/// Whether a key can be a segment of a dotted path.
-pub(crate) fn is_bare(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 /// Refuses a key of the outermost table that codex would take for another: it stands before the first `=` of an

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{LargeNumbers, is_bare};
+use super::LargeNumbers;
 use crate::Error;
+use crate::keys::is_bare;
 
 /// The first whole number that TOML does not have.
 const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;

@@ -6,6 +6,7 @@ mod calls;
 mod client;
 mod command;
 mod config;
+mod continuation;
 mod defaults;
 mod goal;
 mod handed_on;
@@ -35,6 +36,7 @@ pub use calls::{
 pub use client::{ClientInfo, ClientSettings, LogLevel};
 pub use command::{CommandSettings, TerminalSize};
 pub use config::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings, MergeStrategy};
+pub use continuation::parse_continuation;
 pub use defaults::DefaultSettings;
 pub use goal::{GoalSettings, GoalStatus};
 pub use handed_on::HandedOn;

@@ -106,7 +106,7 @@ impl Process {
         if cfg!(windows) {
             environment.complete(of_this_process);
         }
-        secrets.know_environment(&environment);
+        secrets.know_environment(environment.iter());
         limits::check(&arguments, &environment)?;
         #[allow(clippy::disallowed_methods, reason = "its environment is cleared")]
         let mut command = Command::new(&executable.path);

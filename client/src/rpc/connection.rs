@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::envelope::{Envelope, Notification};
 use super::error::{RawAnswer, rpc_error};
+use super::methods::is_repeatable;
 use super::pending::{Forgotten, Pending, Waiting};
 use crate::transport::{Answered, Inbound};
 use crate::{Error, Secrets, lock};
@@ -424,16 +425,6 @@ impl Drop for Call {
         self.forget();
         self.connection.settled.notify_waiters();
     }
-}
-
-/// Whether a method only reads, so that asking again does no harm.
-pub fn only_reads(method: &str) -> bool {
-    ["/list", "/read"].iter().any(|end| method.ends_with(end))
-}
-
-/// Whether asking twice comes to the same as asking once.
-fn is_repeatable(method: &str) -> bool {
-    only_reads(method) || matches!(method, "thread/resume" | "thread/unsubscribe" | "turn/interrupt")
 }
 
 /// A message as one line. Newlines in `params` can't be: JSON text from a serialiser has none.

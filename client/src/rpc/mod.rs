@@ -4,11 +4,13 @@ mod connection;
 mod empty_params;
 mod envelope;
 mod error;
+mod methods;
 mod pending;
 
-pub use connection::{Call, CallOptions, Connection, Inbox, ServerRequest, only_reads};
+pub use connection::{Call, CallOptions, Connection, Inbox, ServerRequest};
 pub(crate) use empty_params::EMPTY_PARAMS;
 pub(crate) use envelope::with_notification;
 pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;
 pub(crate) use error::{read_answer, unreadable};
+pub use methods::only_reads;

@@ -2,9 +2,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use tokio::sync::oneshot;
 
-use super::connection::only_reads;
 use super::envelope::Envelope;
 use super::error::RawAnswer;
+use super::methods::only_reads;
 use crate::Error;
 
 /// The requests of one connection: pure state, no IO.

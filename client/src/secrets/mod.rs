@@ -4,6 +4,7 @@ mod policy;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -12,7 +13,6 @@ use serde_json::{Map, Value};
 pub(crate) use policy::{holds_secret, names_secret, secret_texts};
 
 use crate::lock;
-use crate::process::Environment;
 
 /// How many texts are remembered that were learned on the way; then the oldest is forgotten.
 const MOST_LEARNED: usize = 1024;
@@ -82,13 +82,13 @@ impl Secrets {
     }
 
     /// What an environment holds by names that say so, inherited or not.
-    pub fn know_environment(&self, environment: &Environment) {
-        let secret = |(name, value): (&std::ffi::OsString, &std::ffi::OsString)| {
+    pub fn know_environment<'a>(&self, environment: impl IntoIterator<Item = (&'a OsString, &'a OsString)>) {
+        let secret = |(name, value): (&OsString, &OsString)| {
             let value = value.to_str()?;
             let is_one = names_secret(name.to_str()?) && value.trim().len() >= policy::SHORTEST_SECRET;
             is_one.then(|| value.to_owned())
         };
-        self.know(environment.iter().filter_map(secret));
+        self.know(environment.into_iter().filter_map(secret));
     }
 
     /// More of them, for as long as this lives.
@@ -223,6 +223,7 @@ impl std::fmt::Debug for Secrets {
 
 #[cfg(test)]
 mod tests {
+    use crate::process::Environment;
     use serde_json::json;
 
     use super::*;
@@ -290,7 +291,7 @@ mod tests {
         for (name, value) in [("DEPLOY_PRIVATE_KEY", "of-a-variable"), ("HOME", "/home/somebody")] {
             environment.set(name.as_ref(), value.into());
         }
-        secrets.know_environment(&environment);
+        secrets.know_environment(environment.iter());
         let said = "of-the-config short of-an-override the-model of-a-header of-a-cookie key of-a-variable /home/somebody";
         let expected = "[secret] short [secret] the-model [secret] [secret] [secret] [secret] /home/somebody";
         assert_eq!(secrets.strike(said.to_owned()), expected);

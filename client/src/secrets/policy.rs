@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::keys::is_bare;
+
 /// Anything shorter is a word that stands in any text, such as `1` or `true`.
 pub(crate) const SHORTEST_SECRET: usize = 8;
 
@@ -70,7 +72,7 @@ pub(crate) fn holds_secret(path: &str, value: &Value) -> bool {
     }
     match value {
         // It is taken apart, and each of its values looked at.
-        Value::Object(table) if table.keys().all(|key| crate::config::is_bare(key)) => false,
+        Value::Object(table) if table.keys().all(|key| is_bare(key)) => false,
         _ => holds_secret_below(path.rsplit('.').next().unwrap_or_default(), value),
     }
 }

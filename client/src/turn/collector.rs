@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use super::deltas::well_formed;
 use super::failure::failure;
-use super::result::{Slice, TurnResult, TurnStatus};
 #[cfg(test)]
 use crate::TurnFailure;
+use crate::result::{Slice, TurnResult, TurnStatus};
 use crate::rpc::Notification;
 use crate::{Error, Secrets};
 

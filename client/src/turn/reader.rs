@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::batch::Batch;
 use super::event_log::EventLog;
 use super::log::{Cursor, ReaderKind};
-use super::result::Continuation;
+use crate::result::Continuation;
 use crate::source::{Next, Source, Waker};
 use crate::{Error, lock};
 

@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::log::ReaderKind;
 use super::reader::EventReader;
-use super::result::{Continuation, TurnResult};
 use super::state::TurnState;
 use crate::Error;
+use crate::result::{Continuation, TurnResult};
 
 /// A handle on a turn: readers begin here, and while it lives the log is kept from the first event on.
 pub struct View {

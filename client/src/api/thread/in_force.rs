@@ -9,8 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::load::as_loaded;
-use super::narrow::{is_within, narrower};
+use super::narrow::{as_loaded, is_within, narrower};
 
 /// The settings that last, and what the answers that open a thread call them.
 const LASTING: &[(&str, &str)] = &[

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::in_force::{InForce, PROFILE};
+use super::narrow::as_loaded;
 use crate::options::{Opening, ThreadSettings};
 
 /// What a parameter of its own says.
@@ -101,14 +102,6 @@ impl InForce {
                 _ => drop(self.told.insert(name, value)),
             }
         }
-    }
-}
-
-/// The widest policy within this one that can be said when a thread is loaded.
-pub(super) fn as_loaded(policy: &Value) -> Value {
-    match policy["type"].as_str() {
-        Some("dangerFullAccess" | "workspaceWrite") => policy.clone(),
-        _ => json!({ "type": "readOnly", "networkAccess": false }),
     }
 }
 

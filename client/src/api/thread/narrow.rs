@@ -7,6 +7,14 @@ pub(super) fn is_within(name: &str, value: &Value, limit: &Value) -> bool {
     narrower(name, value, limit) == *normal(value)
 }
 
+/// The widest policy within this one that can be said when a thread is loaded.
+pub(super) fn as_loaded(policy: &Value) -> Value {
+    match policy["type"].as_str() {
+        Some("dangerFullAccess" | "workspaceWrite") => policy.clone(),
+        _ => json!({ "type": "readOnly", "networkAccess": false }),
+    }
+}
+
 /// What both allow.
 pub(super) fn narrower(name: &str, one: &Value, other: &Value) -> Value {
     match name {

@@ -1,10 +1,12 @@
+//! What came of a turn, and where a reader of it stood: plain data. How it is collected is in `turn/`.
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Secrets};
+use crate::secrets::Secrets;
 
 /// Part of a message that is kept whole.
 #[derive(Debug, Clone)]
@@ -15,7 +17,7 @@ pub struct Slice {
 
 impl Slice {
     /// `part`, which was borrowed from `line`.
-    pub(super) fn new(line: &Arc<str>, part: &str) -> Option<Self> {
+    pub(crate) fn new(line: &Arc<str>, part: &str) -> Option<Self> {
         let start = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
         let range = start..start + part.len();
         line.get(range.clone()).map(|_| Self { line: Arc::clone(line), range })
@@ -44,7 +46,7 @@ pub enum TurnStatus {
 
 impl TurnStatus {
     /// What the server calls by this word.
-    pub(super) fn of(word: &str) -> Self {
+    pub(crate) fn of(word: &str) -> Self {
         match word {
             "completed" => Self::Completed,
             "interrupted" => Self::Interrupted,
@@ -93,7 +95,7 @@ pub struct TurnResult {
 
 impl TurnResult {
     /// The same with secrets struck out, for errors, which end in logs.
-    pub(super) fn hiding(mut self, secrets: &Secrets) -> Self {
+    pub(crate) fn hiding(mut self, secrets: &Secrets) -> Self {
         for slice in self.items.iter_mut().chain(&mut self.final_response).chain(&mut self.plan) {
             if let Cow::Owned(struck) = secrets.strike_json(slice.json()) {
                 *slice = Slice { range: 0..struck.len(), line: struck.into() };
@@ -143,19 +145,4 @@ pub struct Continuation {
     pub cursor: u64,
     /// What was read: `stream`, `text`, `steps` or `run`.
     pub mode: String,
-}
-
-impl Continuation {
-    /// Reads one from JSON text.
-    pub fn read(json: Option<&str>) -> Result<Self, Error> {
-        // It could be read from an array as well, which nobody means.
-        let object = json.filter(|json| json.starts_with('{'));
-        serde_json::from_str(object.unwrap_or("null")).map_err(|_| {
-            Error::InvalidArgument(
-                "continuation: must be what `continuation()` or a TurnInactiveError gave: \
-                 {threadId, turnId, cursor, mode}"
-                    .to_owned(),
-            )
-        })
-    }
 }

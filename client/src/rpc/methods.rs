@@ -1,0 +1,11 @@
+//! What is known of a method by its name alone.
+
+/// Whether a method only reads, so that asking again does no harm.
+pub fn only_reads(method: &str) -> bool {
+    ["/list", "/read"].iter().any(|end| method.ends_with(end))
+}
+
+/// Whether asking twice comes to the same as asking once.
+pub(super) fn is_repeatable(method: &str) -> bool {
+    only_reads(method) || matches!(method, "thread/resume" | "thread/unsubscribe" | "turn/interrupt")
+}
