@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::collector::string;
-use super::result::TurnResult;
+use crate::result::TurnResult;
 use crate::{Error, TurnFailure};
 
 #[derive(Deserialize, Default)]
