@@ -96,7 +96,13 @@ export interface HandlerContext {
 }
 
 /** A handler of requests from the server. It may take as long as it likes; what it throws declines. */
-export type Handler<Request, Answer> = (request: Request, context: HandlerContext) => Answer | Promise<Answer>
+export type Handler<Request, Answer> = (
+  request: Request,
+  context: HandlerContext,
+) => Answer | Promise<Answer | Widened<Answer>>
+
+/** What TypeScript makes of the one word that an `async` function returns: `string`. */
+export type Widened<Answer> = Extract<Answer, string> extends never ? never : string & {}
 
 /**
  * Gives a bearer token, called for each connection to a server elsewhere, in the asynchronous context in which the client
@@ -684,8 +690,8 @@ export interface TurnFacts {
    * commentary; null where there is none.
    */
   finalResponse: string | null
-  /** The plan that the agent proposed, of a turn in plan mode (`collaborationMode: 'plan'`); null where there is none. */
-  plan: string | null
+  /** The plan that the agent proposed, as Markdown; of a turn in plan mode (`collaborationMode: 'plan'`) alone. */
+  plan?: string
   /** What the reviewer found, of a review. */
   review?: Review
   /** The items of the turn as they were completed, in order. */
@@ -709,16 +715,9 @@ export interface TurnFacts {
  */
 export type TurnResult<Parsed = unknown> = TurnFacts &
   (
-    | ({ status: 'completed' } & ParsedField<Parsed>)
+    | { status: 'completed' /** Undefined without a schema. */; parsed: Parsed }
     | { status: 'interrupted' | 'failed' | 'inProgress' | OtherStatus; parsed?: undefined }
   )
-
-/** The final message as its `outputSchema` has it; none without one. */
-export type ParsedField<Parsed> = unknown extends Parsed
-  ? { parsed?: Parsed }
-  : [Parsed] extends [undefined]
-    ? { parsed?: undefined }
-    : { parsed: Parsed }
 
 /** What a reviewer found. */
 export interface Review {
@@ -999,12 +998,18 @@ export declare class LoginFailedError extends CodexError {
   readonly loginId: string
 }
 
+/** What kind of failure it was: a word, or an object of one field, told apart by `in`. A newer codex may send others. */
+export type TurnErrorInfo = Closed<Protocol.CodexErrorInfo>
+
+/** The members of a union that have no field of any name: those can't be told apart. */
+export type Closed<T> = T extends unknown ? (string extends keyof T ? never : T) : never
+
 /** The turn ended with status `failed`. `code: 'TURN_FAILED'` */
 export declare class TurnFailedError extends CodexError {
   readonly threadId: string
   readonly turnId: string
   /** What kind of failure it was, as the server says. */
-  readonly codexErrorInfo: Protocol.CodexErrorInfo | null
+  readonly codexErrorInfo: TurnErrorInfo | null
   readonly additionalDetails: string | null
   /** HTTP status of the model provider, where there was one. */
   readonly httpStatus: number | null
