@@ -1,7 +1,7 @@
 'use strict'
 
 const { randomUUID } = require('node:crypto')
-const { ENTRY, Names } = require('./names.js')
+const { ENTRY, Names, queueOf } = require('./names.js')
 const { IdempotencyConflictError, FleetError } = require('./errors.js').classes
 const { Job } = require('./job.js')
 const { Queues } = require('./queues.js')
@@ -84,6 +84,11 @@ class Fleet {
   /** The queue of BullMQ for jobs whose key nobody has: its limits, its schedules, its counts. */
   get queue() {
     return this.queues.get(ENTRY)
+  }
+
+  /** The queue of a worker's session, as `stats()` names it. @param {string} session */
+  queueOf(session) {
+    return this.queues.get(queueOf(session))
   }
 
   /**

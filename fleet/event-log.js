@@ -32,6 +32,8 @@ class EventLog {
   #writing
   /** @type {(() => void) | undefined} */
   #hurry
+  /** How many wait for all to be written. */
+  #flushing = 0
 
   /**
    * @param {Writer} writer
@@ -70,10 +72,12 @@ class EventLog {
 
   /** Everything so far is written, or refused. */
   async flush() {
+    this.#flushing++
     while (this.#writing !== undefined) {
       this.#hurry?.()
       await this.#writing
     }
+    this.#flushing--
   }
 
   async #write() {
@@ -83,7 +87,7 @@ class EventLog {
         this.#waiting = []
         this.#bytes = 0
         await this.#append(events)
-        if (this.#waiting.length === 0) await this.#pause()
+        if (this.#waiting.length === 0 && this.#flushing === 0) await this.#pause()
       }
     } catch {
       // The lease is lost while Redis was away.

@@ -311,6 +311,8 @@ export declare class Fleet implements AsyncDisposable {
   forget(key: string): Promise<boolean>
   /** The queue of BullMQ that new keys come in by: rate limits, schedulers, bull-board. */
   readonly queue: Queue
+  /** The queue of a worker, by the session that `stats()` tells. */
+  queueOf(session: string): Queue
   /** Ends the connections. Jobs go on. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

@@ -17,7 +17,9 @@ end
 if maxPending > 0 and redis.call('ZCARD', P .. 'pend') >= maxPending then return {'full'} end
 if redis.call('EXISTS', P .. 'k:' .. key) == 0 then redis.call('INCR', P .. 'keys') end
 redis.call('HSET', P .. 'k:' .. key, 'u', now)
-redis.call('HSET', J, 'key', key, 'state', 'queued', 'at', now, 'digest', digest, 'data', data, 'opts', opts)
+redis.call('HSET', J, 'key', key, 'state', 'queued', 'at', now, 'digest', digest, 'opts', opts)
+-- Apart: a hash whose values are short takes a fraction of the memory.
+redis.call('SET', P .. 'jd:' .. id, data)
 redis.call('ZADD', P .. 'pend', now, id)
 local queue, d
 if deferred == '1' then
@@ -55,7 +57,7 @@ return {'to', queue, tostring(d)}`,
   begin: `
 local id, s = ARGV[1], ARGV[2]
 local J = P .. 'j:' .. id
-local f = redis.call('HMGET', J, 'key', 'state', 'cancel', 'data', 'th', 'turn', 'cp', 'sess', 'next', 'opts', 'bounce')
+local f = redis.call('HMGET', J, 'key', 'state', 'cancel', 'th', 'cp', 'next')
 local key, state = f[1], f[2]
 if not key or state == 'ended' then return {'ended'} end
 local K = P .. 'k:' .. key
@@ -64,7 +66,7 @@ if o ~= s or not lives(s) then return {'elsewhere', key} end
 line(id, key)
 local head = redis.call('ZRANGE', P .. 'l:' .. key, 0, 0)[1]
 if head ~= id then return {'later', key, redis.call('HGET', J, 'seq')} end
-return {'go', key, t, state, f[3] or false, f[4] or false, thread or false, kopts or '{}', f[6] or false, f[7] or '0', f[8] or false, f[9] or '1', f[10] or '{}', f[11] or '0'}`,
+return {'go', key, t, state, f[3] or false, redis.call('GET', P .. 'jd:' .. id), thread or false, kopts or '{}', f[5] or '0', f[6] or '1'}`,
 
   // The first in the line of a key, and how often it was queued.
   head: `

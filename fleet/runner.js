@@ -58,11 +58,10 @@ class Run {
     this.means = means
     this.id = id
     this.tries = tries
-    const [, key, token, state, cancel, data, threadId, keyOptions, stored, , , next, , bounced] = begun
+    const [, key, token, state, cancel, data, threadId, keyOptions, stored, next] = begun
     this.key = key
     this.token = token
     this.state = state
-    this.bounced = Number(bounced)
     this.cancelled = cancel
     this.data = data
     this.threadId = threadId
@@ -235,6 +234,7 @@ class Run {
    * @param {string} turnId
    */
   async #keep(thread, turnId) {
+    if (this.key.startsWith('~') && this.stopped !== 'drain') return
     await keptAnswer(() => this.means.threads.keep(thread, this.token, turnId), this.session)
   }
 
@@ -287,6 +287,8 @@ class Run {
     }
     const text = JSON.stringify({ method: 'fleet/ended', params })
     if ((await this.#call('finish', text, this.means.limits.keepMs)) !== 1) throw this.#fence()
+    // A thread for this job alone is forgotten with it.
+    if (this.key.startsWith('~')) await this.means.threads.forget(this.key, this.threadId, this.token)
     return { kind: 'over' }
   }
 

@@ -45,15 +45,26 @@ local function finish(id, key, text, keep)
   local n = tonumber(redis.call('HGET', J, 'next') or '1')
   redis.call('XADD', E, n .. '-0', 'n', 1, 'd', text, 'end', 1)
   redis.call('HSET', J, 'state', 'ended', 'end', now, 'next', n + 1)
-  redis.call('HDEL', J, 'data', 'cancel')
+  redis.call('HDEL', J, 'cancel')
+  redis.call('DEL', P .. 'jd:' .. id)
   redis.call('ZREM', P .. 'pend', id)
   redis.call('ZREM', P .. 'l:' .. key, id)
   redis.call('DEL', P .. 'st:' .. id)
   withdraw(id)
+  -- A stream keeps room for 4 KB of further entries; one that is sealed needs none. Not every user may do it.
+  if redis.call('XLEN', E) <= 16 then
+    local dump = redis.pcall('DUMP', E)
+    if type(dump) == 'string' then redis.pcall('RESTORE', E, 0, dump, 'REPLACE') end
+  end
   redis.call('PEXPIRE', J, keep)
   redis.call('PEXPIRE', E, keep)
   redis.call('PUBLISH', E, n)
   local o = redis.call('HGET', P .. 'k:' .. key, 'o')
+  -- The thread of one job alone goes with it.
+  if string.sub(key, 1, 1) == '~' and redis.call('DEL', P .. 'k:' .. key) == 1 then
+    if o then redis.call('SREM', P .. 'sk:' .. o, key) end
+    if redis.call('DECR', P .. 'keys') <= 0 then redis.call('DEL', P .. 'keys') end
+  end
   if o then redis.call('PUBLISH', P .. 'c:' .. o, 'line ' .. key) end
 end
 `

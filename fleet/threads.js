@@ -119,6 +119,17 @@ class Threads {
     if (held !== undefined) void this.#close(held.thread)
   }
 
+  /**
+   * @param {string} key
+   * @param {string | null} threadId
+   * @param {string} token
+   */
+  async forget(key, threadId, token) {
+    this.drop(key)
+    // What can't be deleted is garbage in the store, and no reason for the job to fail.
+    if (threadId !== null) await this.store?.delete(threadId, { token: Number(token) }).catch(() => {})
+  }
+
   /** Codex is gone, and with it what it had open. */
   clear() {
     this.#open.clear()

@@ -113,10 +113,6 @@ if till <= now then return 0 end
 redis.call('SET', P .. 'limit:' .. ARGV[1], till, 'PX', till - now)
 return 1`,
 
-  bounced: `
-if redis.call('EXISTS', P .. 'j:' .. ARGV[1]) == 0 then return 0 end
-return redis.call('HINCRBY', P .. 'j:' .. ARGV[1], 'bounce', 1)`,
-
   // Where a key's thread is kept, for as long as nobody uses it.
   forget: `
 local key = ARGV[1]

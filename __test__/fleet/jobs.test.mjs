@@ -257,7 +257,7 @@ describe('jobs', () => {
   test('wrong, old and newer data of a job end it with an error that says so', async () => {
     for (const data of ['no json', '[]', '{"v":1}', '{"v":99,"input":"x","options":{}}']) {
       const job = await fleet.submit('data', { key: `data ${data}`, job: { delay: 200 } })
-      await it.redis.redis.hset(`{codex-fleet}.j:${job.id}`, 'data', data)
+      await it.redis.redis.set(`{codex-fleet}.jd:${job.id}`, data)
       await assert.rejects(job.result(), { code: 'JOB_UNSUPPORTED' })
     }
     // What others put into the queue of BullMQ harms nobody.
@@ -277,6 +277,10 @@ describe('jobs', () => {
     // A key of which no job has run yet is nobody's.
     assert.ok(stats.workers.reduce((sum, { keys }) => sum + keys, 0) <= stats.keys)
     assert.ok(stats.workers.every(({ state, leaseMs }) => state === 'ready' && leaseMs > 0))
+    const { keys } = stats
+    assert.ok(keys > 0)
+    await (await fleet.submit('without a key')).result()
+    assert.equal((await fleet.stats()).keys, keys)
     const { threadId } = await job.result()
     assert.equal(await fleet.forget('forget'), true)
     assert.equal(await fleet.forget('forget'), false)

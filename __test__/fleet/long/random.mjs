@@ -94,7 +94,10 @@ async function main() {
     while (!over) {
       await new Promise((resolve) => setTimeout(resolve, killEveryMs))
       if (over) break
-      const machine = pick(machines)
+      // One that has not begun to work has nothing to lose.
+      const ready = machines.filter(({ said }) => said.some(({ event }) => event === 'ready'))
+      if (ready.length === 0) continue
+      const machine = pick(ready)
       const dice = random()
       if (dice < 0.75) {
         faults.SIGKILL++

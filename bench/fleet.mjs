@@ -1,0 +1,239 @@
+// What a fleet costs: a turn through it against one at hand, deltas through the stream, memory in Redis, many keys.
+//
+//   npm run bench:fleet
+//   npm run bench:fleet -- --turns 50 --deltas 300000 --keys 100,1000,10000 --no-write
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { startFleet } from '../__test__/fleet/support/fleet.mjs'
+import { rigEnvironment, rigPath } from '../__test__/support/rig.mjs'
+import { EventLog, readEvents } from '../fleet/event-log.js'
+import { Names } from '../fleet/names.js'
+import { Channels, connect, disconnect, run } from '../fleet/redis.js'
+import { Codex } from '../index.mjs'
+import { createCodexHome, say } from '../testing/index.mjs'
+import { format, median, table } from './table.mjs'
+
+const readme = new URL('./README.md', import.meta.url)
+const [BEGIN, END] = ['<!-- fleet -->', '<!-- end of fleet -->']
+
+const { values } = parseArgs({
+  options: {
+    turns: { type: 'string', default: '60' },
+    deltas: { type: 'string', default: '300000' },
+    keys: { type: 'string', default: '100,1000,10000' },
+    only: { type: 'string' },
+    'no-write': { type: 'boolean' },
+  },
+})
+/** The tests' Redis writes each change to the disk at once; this one writes as Redis does by default. */
+const redisArgs = ['--appendfsync', 'everysec']
+const cleanups = /** @type {(() => Promise<unknown>)[]} */ ([])
+/** Ends what a part has started. */
+async function clean() {
+  for (const one of cleanups.splice(0).reverse()) await one()
+}
+const t = { after: (/** @type {() => any} */ f) => void cleanups.push(f) }
+const parts = []
+for (const part of [latency, stream, memory, growth]) {
+  if (values.only !== undefined && values.only !== part.name) continue
+  parts.push(await part())
+  console.error(parts.at(-1))
+  await clean()
+}
+const text = parts.join('\n\n')
+if (!values['no-write'] && values.only === undefined) {
+  const page = readFileSync(readme, 'utf8')
+  const [before] = page.split(BEGIN)
+  const after = page.split(END)[1]
+  if (after === undefined) throw new Error('bench/README.md has no place for the results of the fleet')
+  writeFileSync(readme, `${before}${BEGIN}\n\n${text}\n\n${END}${after}`)
+  const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', import.meta.url))
+  execFileSync(process.execPath, [biome, 'format', '--write', fileURLToPath(readme)], { stdio: 'ignore' })
+}
+
+/** A turn of a warm thread through the fleet, and one by `thread.run()`, in turns so that both see the same machine. */
+async function latency() {
+  const it = await startFleet(t, { redisArgs })
+  it.provider.when(/./, say('Hello.'))
+  const machine = await it.machine('one')
+  await machine.heard('ready')
+  const home = await createCodexHome(it.provider, { sandboxMode: 'danger-full-access' })
+  const codex = new Codex({ env: home.env })
+  t.after(() => home.remove())
+  t.after(() => codex.close())
+  const thread = await codex.startThread({ cwd: home.workspace })
+  const direct = []
+  const through = []
+  const turn = async () => (await it.fleet.submit('Hi', { key: 'warm' })).result()
+  await thread.run('Hi')
+  await turn()
+  for (let n = 0; n < Number(values.turns); n++) {
+    let began = performance.now()
+    await thread.run('Hi')
+    direct.push(performance.now() - began)
+    began = performance.now()
+    await turn()
+    through.push(performance.now() - began)
+  }
+  const rows = [
+    ['`thread.run()`', format(median(direct))],
+    ['`fleet.submit()`, `job.result()`', format(median(through))],
+    ['added', format(median(through) - median(direct))],
+  ]
+  return `A turn of a warm thread whose model answers at once, median of ${values.turns}:\n\n${table(['', 'ms'], rows)}`
+}
+
+/** Deltas through the stream alone, from the log of a worker to readers in another connection. */
+async function stream() {
+  const it = await startFleet(t, { redisArgs })
+  const names = new Names()
+  const redis = connect(it.redis.url)
+  t.after(() => disconnect(redis))
+  const count = Number(values.deltas)
+  const rows = []
+  for (const readers of [1, 10]) {
+    const { id, log } = await begun(redis, names, `stream ${readers}`)
+    const others = await Promise.all(
+      Array.from({ length: readers }, async () => {
+        const own = connect(it.redis.url)
+        const channels = new Channels(connect(it.redis.url))
+        t.after(() => disconnect(own))
+        t.after(() => channels.close())
+        return { redis: own, channels, names, check: () => {} }
+      }),
+    )
+    const began = performance.now()
+    const reading = others.map(async (fleet) => {
+      let seen = 0
+      for await (const _ of readEvents(fleet, id, {})) if (++seen === count) return
+    })
+    for (let n = 0; n < count; n++) {
+      const params = { threadId: 'a-thread', turnId: 'a-turn', itemId: 'an-item', delta: 'token ' }
+      const wait = log.push({ method: 'item/agentMessage/delta', params })
+      if (wait !== undefined) await wait
+    }
+    await log.flush()
+    await Promise.all(reading)
+    const seconds = (performance.now() - began) / 1000
+    rows.push([`${readers}`, format(count / seconds), format((count * readers) / seconds)])
+  }
+  return `Deltas, each an event of its own, from one job to readers in the same process:\n\n${table(['readers', 'deltas/s', 'delivered/s'], rows)}`
+}
+
+/**
+ * A job that runs, without a worker.
+ *
+ * @param {import('ioredis').Redis} redis
+ * @param {Names} names
+ * @param {string} id
+ */
+async function begun(redis, names, id) {
+  const key = `key of ${id}`
+  const call = (/** @type {string} */ script, /** @type {(string | number)[]} */ ...args) =>
+    run(redis, names.root, script, ...args)
+  await call('register', 'bench', 600_000, '{}')
+  await call('submit', id, key, 'digest', '{"v":1,"input":"Hi","options":{}}', '{}', 0, 0)
+  await call('route', id, 'bench', 1)
+  const token = (await call('begin', id, 'bench'))[2]
+  await call('sent', id, key, 'bench', token, '01a2273f-29e7-7971-87ba-b5e447b64224', '{}')
+  const writer = { redis, names, id, key, session: 'bench', token }
+  const limits = { maxBytes: 2 ** 30, keepMs: 600_000 }
+  const log = new EventLog(
+    writer,
+    1,
+    limits,
+    (again) => again(),
+    () => {},
+  )
+  const finish = (/** @type {string} */ end) => call('finish', id, key, 'bench', token, end, 600_000)
+  return { id, log, finish }
+}
+
+/** What a key without jobs and a job that has ended take in Redis. */
+async function memory() {
+  const it = await startFleet(t, { redisArgs })
+  const names = new Names()
+  const redis = connect(it.redis.url)
+  t.after(() => disconnect(redis))
+  const used = async () => Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
+  const count = 300
+  const before = await used()
+  const ids = Array.from({ length: count }, (_, n) => `job-${n}-0123456789abcdef0123456789abcdef`)
+  let bytes = 0
+  for (const id of ids) {
+    const { log, finish } = await begun(redis, names, id)
+    const events = [
+      'turn/started',
+      'item/started',
+      'item/completed',
+      'item/agentMessage/delta',
+      'turn/completed',
+    ]
+    for (const method of events) void log.push({ method, params: { delta: 'x'.repeat(200) } })
+    await log.flush()
+    const end = JSON.stringify({
+      method: 'fleet/ended',
+      params: { result: { finalResponse: 'x'.repeat(200) } },
+    })
+    bytes += 5 * 250 + end.length
+    await finish(end)
+  }
+  const after = await used()
+  for (const id of ids) await redis.del(names.job(id), names.events(id))
+  const idle = await used()
+  const rows = [
+    ['a key without jobs', format((idle - before) / count)],
+    ['a turn that is kept, beside its text', format((after - idle - bytes) / count)],
+  ]
+  return `Memory in Redis:\n\n${table(['', 'bytes'], rows)}`
+}
+
+/** Jobs on many keys: four workers whose codex is a scripted server that answers at once. */
+async function growth() {
+  const rows = []
+  for (const keys of values.keys.split(',').map(Number)) {
+    const it = await startFleet(t, { store: 'redis', redisArgs })
+    const { env } = rigEnvironment(/** @type {any} */ (t), {})
+    const options = { codex: { codexPath: rigPath, env }, store: null, concurrency: 16, leaseMs: 10_000 }
+    const machines = await Promise.all(['a', 'b', 'c', 'd'].map((name) => it.machine(name, options)))
+    await Promise.all(machines.map((machine) => machine.heard('ready')))
+    const used = async () => Number(/used_memory:(\d+)/.exec(await it.redis.redis.info('memory'))?.[1])
+    const before = await used()
+    const round = async () => {
+      const began = performance.now()
+      const jobs = []
+      for (let at = 0; at < keys; at += 200) {
+        const some = Array.from({ length: Math.min(200, keys - at) }, (_, n) =>
+          it.fleet.submit('Hi', { key: `${at + n}` }),
+        )
+        jobs.push(...(await Promise.all(some)))
+      }
+      for (const job of jobs) await job.result()
+      return keys / ((performance.now() - began) / 1000)
+    }
+    const first = await round()
+    const second = await round()
+    const single = []
+    for (let n = 0; n < 50; n++) {
+      const began = performance.now()
+      await (await it.fleet.submit('Hi', { key: `${n}` })).result()
+      single.push(performance.now() - began)
+    }
+    const { workers } = await it.fleet.stats()
+    const share = workers.map((worker) => worker.keys)
+    rows.push([
+      format(keys),
+      format(first),
+      format(second),
+      format(median(single)),
+      format((await used()) - before, 1 / keys / 1024),
+      `${Math.min(...share)} to ${Math.max(...share)}`,
+    ])
+    await clean()
+  }
+  const head = ['keys', 'new keys/s', 'jobs/s', 'one job, ms', 'KB/key with two jobs', 'keys of a worker']
+  return `Many keys on four workers, all on this machine, codex being a script:\n\n${table(head, rows)}`
+}
