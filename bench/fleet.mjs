@@ -28,8 +28,6 @@ const { values } = parseArgs({
     'no-write': { type: 'boolean' },
   },
 })
-/** The tests' Redis writes each change to the disk at once; this one writes as Redis does by default. */
-const redisArgs = ['--appendfsync', 'everysec']
 const cleanups = /** @type {(() => Promise<unknown>)[]} */ ([])
 /** Ends what a part has started. */
 async function clean() {
@@ -56,7 +54,7 @@ if (!values['no-write'] && values.only === undefined) {
 
 /** A turn of a warm thread through the fleet, and one by `thread.run()`, in turns so that both see the same machine. */
 async function latency() {
-  const it = await startFleet(t, { redisArgs })
+  const it = await startFleet(t)
   it.provider.when(/./, say('Hello.'))
   const machine = await it.machine('one')
   await machine.heard('ready')
@@ -88,7 +86,7 @@ async function latency() {
 
 /** Deltas through the stream alone, from the log of a worker to readers in another connection. */
 async function stream() {
-  const it = await startFleet(t, { redisArgs })
+  const it = await startFleet(t)
   const names = new Names()
   const redis = connect(it.redis.url)
   t.after(() => disconnect(redis))
@@ -154,7 +152,7 @@ async function begun(redis, names, id) {
 
 /** What a key without jobs and a job that has ended take in Redis. */
 async function memory() {
-  const it = await startFleet(t, { redisArgs })
+  const it = await startFleet(t)
   const names = new Names()
   const redis = connect(it.redis.url)
   t.after(() => disconnect(redis))
@@ -195,7 +193,7 @@ async function memory() {
 async function growth() {
   const rows = []
   for (const keys of values.keys.split(',').map(Number)) {
-    const it = await startFleet(t, { store: 'redis', redisArgs })
+    const it = await startFleet(t, { store: 'redis' })
     const { env } = rigEnvironment(/** @type {any} */ (t), {})
     const options = { codex: { codexPath: rigPath, env }, store: null, concurrency: 16, leaseMs: 10_000 }
     const machines = await Promise.all(['a', 'b', 'c', 'd'].map((name) => it.machine(name, options)))

@@ -16,7 +16,10 @@ return now`,
 local s, lease, load, account = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 if not redis.call('ZSCORE', P .. 'alive', s) or redis.call('HEXISTS', P .. 's:' .. s, 'dead') == 1 then return {0} end
 local last = tonumber(redis.call('GET', P .. 'beat') or '0')
-if now - last > lease then redis.call('SET', P .. 'grace', 1, 'PX', lease) end
+-- Now and then only: where the one worker left is slow, its pauses must not keep the dead alive.
+if now - last > lease and redis.call('SET', P .. 'graced', 1, 'NX', 'PX', 4 * lease) then
+  redis.call('SET', P .. 'grace', 1, 'PX', lease)
+end
 redis.call('SET', P .. 'beat', now)
 redis.call('ZADD', P .. 'alive', now + lease, s)
 redis.call('HSET', P .. 's:' .. s, 'load', load)

@@ -3,7 +3,7 @@
 const { EventEmitter } = require('node:events')
 const { hostname } = require('node:os')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { Codex } = require('../index.js')
+const { Codex, TimeoutError } = require('../index.js')
 const { version } = require('../package.json')
 const { EntryQueue } = require('./entry-queue.js')
 const { Keeper } = require('./keeper.js')
@@ -57,7 +57,7 @@ class FleetWorker extends EventEmitter {
     this.#ownStore = store === undefined ? new RedisStore({ connection, fleet }) : undefined
     /** @type {import('./store.js').ThreadStore | undefined} */
     this.store = this.#ownStore ?? store ?? undefined
-    this.#starting = this.#start()
+    this.#starting = this.#begin()
     this.#starting.catch(() => {})
     if (this.options.signals.length > 0) this.#handleSignals()
   }
@@ -102,7 +102,10 @@ class FleetWorker extends EventEmitter {
     })
     session.on('trouble', (error) => this.#trouble(error))
     // A machine without a codex takes no jobs.
-    await codex.connect()
+    await codex.connect().catch(async (/** @type {unknown} */ error) => {
+      await codex.close()
+      throw error
+    })
     await session.register()
     const threads = new Threads(codex, this.store, {
       most: options.maxOpenThreads,
@@ -179,6 +182,18 @@ class FleetWorker extends EventEmitter {
     if (this.#closing) return
     this.#starting = this.#restart()
     this.#starting.catch(() => {})
+  }
+
+  /** A machine that is busy may need longer for its codex; one that has none says so at once. */
+  async #begin() {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#start()
+      } catch (error) {
+        if (!(error instanceof TimeoutError) || attempt === 3 || this.#closing) throw error
+        this.#trouble(error)
+      }
+    }
   }
 
   async #restart() {

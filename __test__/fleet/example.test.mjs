@@ -28,6 +28,6 @@ test('examples/fleet: two workers and a program that submits, by one command', a
     [file, 'What is it?', 'And what first?'],
     options,
   )
-  assert.match(stdout, /> What is it\?\n[^]*A shop\.[^]*> And what first\?\n[^]*The till\./)
+  assert.match(stdout, /> What is it\?\n[\s\S]*A shop\.[\s\S]*> And what first\?\n[\s\S]*The till\./)
   assert.match(stdout, /(one|two): ready as/)
 })

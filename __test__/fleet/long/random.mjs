@@ -13,6 +13,7 @@ const { values } = parseArgs({
     keys: { type: 'string', default: '20' },
     workers: { type: 'string', default: '4' },
     'kill-every': { type: 'string', default: '1000' },
+    lease: { type: 'string', default: '2000' },
   },
 })
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
@@ -70,7 +71,10 @@ async function main() {
     // Half of them come back with the disk that they had.
     const home = random() < 0.5 ? [...homes.values()].find(({ free }) => free) : undefined
     if (home) home.free = false
-    const machine = await it.machine(name, home ? { home: home.home } : {})
+    const machine = await it.machine(name, {
+      leaseMs: Number(values.lease),
+      ...(home ? { home: home.home } : {}),
+    })
     const own = home ?? { home: machine.home, free: false }
     homes.set(machine.home.codexHome, own)
     void machine.exited.then(() => {
@@ -111,7 +115,7 @@ async function main() {
           try {
             machine.signal('SIGCONT')
           } catch {}
-        }, 3_500)
+        }, 1.5 * Number(values.lease))
         timer.unref()
       } else {
         faults.codex++

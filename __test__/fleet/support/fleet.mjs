@@ -46,7 +46,8 @@ export class Machine {
       const look = () => {
         const all = this.said.filter((one) => one.event === event)
         const over = this.child.exitCode !== null || this.child.signalCode !== null
-        if (all.length < count && !over) return
+        const failed = this.said.some((one) => one.event === 'failed')
+        if (all.length < count && !over && !failed) return
         this.#waiting.delete(look)
         if (all.length >= count) resolve(all[count - 1]?.what)
         else reject(new Error(`${this.name} ended before "${event}": ${JSON.stringify(this.said)}`))

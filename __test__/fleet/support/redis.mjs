@@ -82,7 +82,7 @@ export async function startRedis(t, args = []) {
       '--appendonly',
       'yes',
     ]
-    child = spawn(program, [...options, '--appendfsync', 'always', ...args], { stdio: 'ignore' })
+    child = spawn(program, [...options, '--appendfsync', 'everysec', ...args], { stdio: 'ignore' })
     const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: null })
     client.on('error', () => {})
     // It answers with LOADING until it has read its file.
