@@ -2750,13 +2750,26 @@ export declare class Thread {
    * @throws {TypeError} an option is not what is accepted; nothing was sent
    */
   updateDefaults(options: UpdateDefaultsOptions): Promise<void>
-  /** The id of the thread. It outlives this process: `resumeThread` takes it. */
+  /**
+   * The id of the thread. It outlives this process: `resumeThread` takes it. Of a thread that had no turn when its codex
+   * was lost nothing is stored: its next turn starts it anew, under another id.
+   */
   get id(): string
   /**
    * The token usage of the thread as the server last told it here (`thread/tokenUsage/updated`), or null
    * before the first turn.
    */
   get usage(): Protocol.ThreadTokenUsage | null
+  /**
+   * Lets go of the thread: codex is told that nobody here follows it, and may unload it. With several handles of one
+   * thread the last does so, and a turn that runs goes on to its end first. Later calls by this handle that need the
+   * thread loaded reject with `ClosedError`. Idempotent.
+   *
+   * Wire: `thread/unsubscribe`.
+   */
+  close(): Promise<void>
+  /** The same as `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
   /**
    * Runs one turn to its end and gives its result. Turns of one thread run in the order of their calls.
    *

@@ -29,7 +29,8 @@ impl Thread {
 
 #[napi]
 impl Thread {
-    /// The id of the thread. It outlives this process: `resumeThread` takes it.
+    /// The id of the thread. It outlives this process: `resumeThread` takes it. Of a thread that had no turn when its codex
+    /// was lost nothing is stored: its next turn starts it anew, under another id.
     #[napi(getter)]
     pub fn id(&self) -> &str {
         self.thread.id()
@@ -43,6 +44,30 @@ impl Thread {
             Some(usage) => parsed(env, usage),
             None => Null.into_unknown(env),
         }
+    }
+
+    /// Lets go of the thread: codex is told that nobody here follows it, and may unload it. With several handles of one
+    /// thread the last does so, and a turn that runs goes on to its end first. Later calls by this handle that need the
+    /// thread loaded reject with `ClosedError`. Idempotent.
+    ///
+    /// Wire: `thread/unsubscribe`.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn close<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let thread = self.thread.clone();
+        promise(
+            env,
+            async move {
+                thread.close().await;
+                Ok(())
+            },
+            |_, ()| Ok(()),
+        )
+    }
+
+    /// The same as `close()`, for `await using`.
+    #[napi(well_known_symbol = "asyncDispose", ts_return_type = "Promise<void>")]
+    pub fn async_dispose<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        self.close(env)
     }
 
     /// Runs one turn to its end and gives its result. Turns of one thread run in the order of their calls.

@@ -268,6 +268,25 @@ impl Error {
         Self::File { message, path: path.display().to_string() }
     }
 
+    /// The refusal to load an ephemeral thread, saying why it is gone.
+    pub(crate) fn of_lost_thread(self, id: &str) -> Self {
+        let Self::Rpc(refusal) = self else { return self };
+        // The id comes last, as in the server's words.
+        let message = format!(
+            "{}: an ephemeral thread is lost with the codex that has it, or with the line to that: {id}",
+            refusal.method
+        );
+        let (rpc_code, method) = (refusal.rpc_code, refusal.method.clone());
+        let (data, codex_version) = (refusal.data.clone(), refusal.codex_version.clone());
+        let kind = RpcErrorKind::ThreadNotFound;
+        Self::Rpc(Arc::new(RpcError { kind, message, rpc_code, data, method, codex_version }))
+    }
+
+    /// The error of every call by a handle of a thread that was closed.
+    pub(crate) fn thread_closed() -> Self {
+        Self::Closed("this Thread was closed; codex.resumeThread(id) gives another handle".to_owned())
+    }
+
     /// The error of every call after `close()`.
     pub fn client_closed() -> Self {
         Self::Closed("this Codex client was closed; make a new one".to_owned())

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
@@ -81,7 +82,16 @@ impl Codex {
         check_method(method)?;
         // It wants an object, also where it needs nothing of it.
         let params = params.or_else(|| EMPTY_PARAMS.contains(&method).then(|| "{}".to_owned()));
-        self.core.request(method, params, timeout)
+        let left = (method == "thread/unsubscribe").then(|| thread_of(params.as_deref())).flatten();
+        let answer = self.core.request(method, params, timeout)?;
+        let core = Arc::clone(&self.core);
+        Ok(async move {
+            let answer = answer.await?;
+            if let Some(thread) = left.and_then(|id| core.known_thread(&id)) {
+                thread.left();
+            }
+            Ok(answer)
+        })
     }
 
     /// Sends a notification; it has its place among the requests with the first step of this. Wire: any client
@@ -125,15 +135,24 @@ impl Codex {
             thread = self.start_thread(settings, handlers) => thread?,
             () = cancel.cancelled() => return Err(Error::Aborted { result: None }),
         };
-        let outcome = thread.run(input, turn, begun_by, cancel)?.await;
-        thread.unsubscribe();
-        outcome
+        // With its end nobody holds the thread any more.
+        thread.run(input, turn, begun_by, cancel)?.await
     }
 
     /// Refuses later calls, lets answers that are on the way arrive, and ends the server. Idempotent.
     pub async fn close(&self) {
         self.core.close().await;
     }
+}
+
+/// The thread that parameters name.
+fn thread_of(params: Option<&str>) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named {
+        thread_id: String,
+    }
+    serde_json::from_str::<Named>(params?).ok().map(|named| named.thread_id)
 }
 
 fn check_method(method: &str) -> Result<(), Error> {

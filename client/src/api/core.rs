@@ -257,6 +257,12 @@ impl Core {
         shared
     }
 
+    /// A thread has another id from now on. By the one before it is known all the same.
+    pub(crate) fn rename(&self, thread: &Arc<ThreadState>, id: &str) {
+        thread.rename(id);
+        lock(&self.threads).insert(id.to_owned(), Arc::downgrade(thread));
+    }
+
     /// What the handles of a thread share, if there are any.
     pub(crate) fn known_thread(&self, id: &str) -> Option<Arc<ThreadState>> {
         lock(&self.threads).get(id).and_then(Weak::upgrade)

@@ -4,6 +4,7 @@ pub(crate) mod codex;
 pub(crate) mod core;
 mod ending;
 pub(crate) mod services;
+mod task;
 pub(crate) mod thread;
 pub(crate) mod turn;
 

@@ -138,12 +138,14 @@ impl Router {
             .send_replace(Some(turn.to_owned()));
     }
 
-    /// What the server says of a thread: that it works on some turn. What was heard since `before` is newer.
-    pub fn found_busy(&self, thread: &str, before: &watch::Receiver<Option<String>>) {
+    /// What the server says of a thread: that it works on a turn, if it is known which. What was heard since `before` is
+    /// newer.
+    pub fn found_busy(&self, thread: &str, turn: Option<String>, before: &watch::Receiver<Option<String>>) {
         let mut inner = lock(&self.inner);
         let route = inner.threads.entry(thread.to_owned()).or_default();
-        if before.has_changed().is_ok_and(|changed| !changed) && route.active.borrow().is_none() {
-            route.found_busy();
+        let is_news = turn.is_some() || route.active.borrow().is_none();
+        if is_news && before.has_changed().is_ok_and(|changed| !changed) {
+            route.found_busy(turn);
         }
     }
 

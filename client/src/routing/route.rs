@@ -139,9 +139,9 @@ impl Route {
         });
     }
 
-    /// The server works on some turn.
-    pub(super) fn found_busy(&self) {
-        self.active.send_replace(Some(UNKNOWN_TURN.to_owned()));
+    /// The server works on a turn.
+    pub(super) fn found_busy(&self, turn: Option<String>) {
+        self.active.send_replace(Some(turn.unwrap_or_else(|| UNKNOWN_TURN.to_owned())));
     }
 
     /// Learns from an event of a turn what its thread is at.

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::api::core::Core;
+use crate::api::thread::found::Found;
 use crate::rpc::read_answer;
 
 /// A list that the server gives page by page, one entry after the other and each once: after a revert the server
@@ -55,7 +56,13 @@ impl Pages {
     pub async fn next(&self) -> Result<Option<String>, Error> {
         let mut state = self.state.lock().await;
         while !state.done {
-            let answer = self.core.ask(self.method, state.params.clone()).await?;
+            let answer = match self.core.ask(self.method, state.params.clone()).await {
+                Err(error) if is_unsupported(&error) && self.is_of_fresh_thread(&state.params).await? => {
+                    state.done = true;
+                    continue;
+                }
+                answer => answer?,
+            };
             let page: Page<'_> = read_answer(self.method, &answer)?;
             let before = state.params.get("cursor").and_then(Value::as_str);
             // A cursor that leads to itself would lead nowhere else.
@@ -68,6 +75,23 @@ impl Pages {
         }
         Ok(None)
     }
+
+    /// Whether it is of a thread that has had no turn: codex does not list what it has not stored.
+    async fn is_of_fresh_thread(&self, params: &Map<String, Value>) -> Result<bool, Error> {
+        let Some(thread) = params.get("threadId").and_then(Value::as_str) else { return Ok(false) };
+        let answer = self.core.ask("thread/read", params_of(thread)).await?;
+        Ok(read_answer::<Found>("thread/read", &answer)?.is_fresh())
+    }
+}
+
+/// Whether codex refuses to list what a thread holds, as it does before the first turn.
+pub(crate) fn is_unsupported(error: &Error) -> bool {
+    let signs = ["is not supported yet", "is not materialized yet"];
+    matches!(error, Error::Rpc(error) if signs.iter().any(|sign| error.message.contains(sign)))
+}
+
+fn params_of(thread: &str) -> Map<String, Value> {
+    Map::from_iter([("threadId".to_owned(), thread.into())])
 }
 
 /// One page of a list with each entry once, everything else as it came.

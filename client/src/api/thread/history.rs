@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::services::pages::Pages;
 use crate::api::thread::Thread;
@@ -43,7 +42,7 @@ impl Thread {
     /// Drops a turn and all later ones from the history. Files stay as they are. Wire: `thread/revert`.
     pub async fn revert(&self, before_turn_id: &str) -> RawAnswer {
         id(before_turn_id, "beforeTurnId")?;
-        let _place = self.idle_place()?;
+        let _place = self.idle_place().await?;
         match self.ask_revert(before_turn_id).await {
             // A review is stored under the id that it was started by, and not under the one that it is known by.
             Err(Error::Rpc(error)) if error.kind == RpcErrorKind::InvalidRequest => {
@@ -61,7 +60,7 @@ impl Thread {
         if num_turns == 0 {
             return Err(Error::InvalidArgument("numTurns: must be at least 1".to_owned()));
         }
-        let _place = self.idle_place()?;
+        let _place = self.idle_place().await?;
         let mut roots: Vec<String> = Vec::new();
         let mut first = None;
         self.each_turn(|turn| {
@@ -88,16 +87,6 @@ impl Thread {
     pub(super) fn pages(&self, method: &'static str, mut params: Map<String, Value>) -> Result<Pages, Error> {
         params.insert("threadId".to_owned(), self.id().into());
         Ok(Pages::new(Arc::clone(&self.core), method, params))
-    }
-
-    /// The place of a running turn, so that none can run. Refused while one does: the server would interrupt it.
-    fn idle_place(&self) -> Result<OwnedSemaphorePermit, Error> {
-        let session = self.core.session()?;
-        let running = session.router.active(self.id()).borrow().clone();
-        match Arc::clone(&self.shared.turns).try_acquire_owned() {
-            Ok(place) if running.is_none() => Ok(place),
-            _ => Err(Error::ThreadBusy { thread_id: self.id().to_owned(), turn_id: running }),
-        }
     }
 
     async fn ask_revert(&self, before_turn_id: &str) -> RawAnswer {

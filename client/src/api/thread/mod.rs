@@ -1,9 +1,12 @@
 //! A thread: its state, how it is opened, stored, loaded again, and what it holds. Its turns are in `api/turn`.
 
+mod busy;
 pub(crate) mod defaults;
+pub(crate) mod found;
 mod goal;
 mod history;
 pub(crate) mod in_force;
+pub(crate) mod lease;
 mod load;
 mod narrow;
 mod open;

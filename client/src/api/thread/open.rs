@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::state::{Opener, ThreadState};
 use super::thread::Thread;
 use crate::Error;
 use crate::api::codex::Codex;
+use crate::api::task::spawn_begun;
 use crate::options::{
     Folders, Opening, Placed, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id,
 };
@@ -59,7 +62,7 @@ impl Codex {
         &self,
         thread_id: &str,
         opening: Opening,
-        method: &str,
+        method: &'static str,
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
@@ -126,9 +129,24 @@ impl Codex {
         self.resume_thread(&latest.id, settings, handlers).await.map(Some)
     }
 
+    /// Opens a thread, on a task of its own: whoever waits may go, and the thread is let go of then.
     async fn open_thread(
         &self,
-        method: &str,
+        method: &'static str,
+        params: Map<String, Value>,
+        opener: Opener,
+        handlers: Option<Arc<dyn Handlers>>,
+    ) -> Result<Thread, Error> {
+        let (sender, receiver) = oneshot::channel();
+        let codex = self.clone();
+        let open = async move { drop(sender.send(codex.open(method, params, opener, handlers).await)) };
+        spawn_begun(&self.core.services.runtime, open.in_current_span());
+        receiver.await.unwrap_or_else(|_| Err(Error::client_closed()))
+    }
+
+    async fn open(
+        &self,
+        method: &'static str,
         params: Map<String, Value>,
         opener: Opener,
         handlers: Option<Arc<dyn Handlers>>,
@@ -164,7 +182,9 @@ impl Codex {
             _ => Opening::Resume,
         };
         let before = resumes.as_deref().and_then(|id| self.core.known_thread(id));
-        let heard = before.map(|shared| Thread::new(Arc::clone(&self.core), shared).follow(&session.router));
+        // Held from before it is resumed: nobody lets go of it after that.
+        let before = before.map(|shared| Thread::held(Arc::clone(&self.core), shared));
+        let heard = before.as_ref().map(|thread| thread.follow(&session.router));
         let params = Value::Object(params).to_string();
         let answer = session.connection.request(method, Some(&params), options).answer().await;
         let answer = answer.inspect_err(|_| {
@@ -181,10 +201,10 @@ impl Codex {
             && opened.thread.status.is_some_and(|status| status.r#type == "active")
         {
             // Another client's turn: one that is started here must wait for its end.
-            session.router.found_busy(&thread_id, &known);
+            session.router.found_busy(&thread_id, None, &known);
         }
         let shared = self.core.thread(&thread_id, || ThreadState::new(&thread_id));
-        let thread = Thread::new(Arc::clone(&self.core), shared);
+        let thread = Thread::held(Arc::clone(&self.core), shared);
         let heard_now = thread.follow(&session.router);
         thread.shared.opened(session.number, opening, opener, &answer, heard.unwrap_or(heard_now));
         let ask = |method, params: String| session.connection.request(method, Some(&params), options);

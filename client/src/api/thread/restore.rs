@@ -50,8 +50,8 @@ impl Core {
             return Ok(());
         };
         let mut threads = core.threads_of(session);
-        threads.sort_by_cached_key(|shared| router.paused(&shared.id).is_empty());
-        connection.open_holding(threads.iter().map(|shared| shared.id.clone()));
+        threads.sort_by_cached_key(|shared| router.paused(shared.id()).is_empty());
+        connection.open_holding(threads.iter().map(|shared| shared.id().to_owned()));
         let threads = threads.into_iter().map(|shared| Thread::new(Arc::clone(&core), shared));
         let answered = AtomicBool::new(again);
         let restoring = stream::iter(threads).map(|thread| thread.restored(connection, router, &answered));
@@ -128,7 +128,8 @@ impl Thread {
     pub(crate) async fn restore(&self, connection: &Arc<Connection>, router: &Router) -> Result<(), Error> {
         let paused = router.paused(self.id());
         let expects = router.expects(self.id());
-        let active = router.active(self.id()).borrow().clone();
+        let known = router.active(self.id());
+        let active = known.borrow().clone();
         let ask = |method, params: String| connection.handshake(method, Some(&params), self.call_options());
         let mut tries = 0;
         let heard = self.follow(router);
@@ -164,12 +165,26 @@ impl Thread {
         if expects && let Some((turn, _)) = resumed.running() {
             router.found_started(self.id(), &turn);
         }
+        // Another client's may have begun meanwhile: a turn of ours must wait for its end.
+        let is_ours = resumed.running().is_some_and(|(turn, _)| paused.contains(&turn));
+        let others = if resumed.is_active() && !expects && !is_ours {
+            self.stored_running(ask).await?.filter(|turn| !paused.contains(turn))
+        } else {
+            None
+        };
         if paused.is_empty() {
+            if resumed.is_active() && !expects {
+                router.found_busy(self.id(), others, &known);
+            }
             return Ok(());
         }
         self.hear_usage(ask("thread/read", json!({ "threadId": self.id() }).to_string())).await?;
         for turn in paused {
             router.resume(self.id(), &turn, resumed.turn(&turn));
+        }
+        if others.is_some() {
+            let known = router.active(self.id());
+            router.found_busy(self.id(), others, &known);
         }
         Ok(())
     }

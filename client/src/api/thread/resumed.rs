@@ -119,6 +119,10 @@ impl Resumed {
         }
     }
 
+    pub(super) fn is_active(&self) -> bool {
+        self.thread.status.as_ref().is_some_and(|status| status.r#type == "active")
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.thread.status.as_ref().is_some_and(|status| status.r#type != "active")
     }

@@ -1,29 +1,36 @@
 //! What all handles of one thread share. Nothing is asked or sent here.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use serde_json::{Map, Value, value::RawValue};
 use tokio::sync::Semaphore;
 
+use super::found::Found;
 use super::in_force::{InForce, Opened};
-use crate::lock;
+use super::lease::Lease;
 use crate::options::{Opening, ThreadSettings};
 use crate::requests::Handlers;
 use crate::routing::ThreadSink;
-use crate::turn::TurnState;
+use crate::rpc::read_answer;
+use crate::turn::{TurnState, TurnStatus};
+use crate::{Error, lock};
 
 /// What all handles of one thread share.
 pub(crate) struct ThreadState {
-    pub(crate) id: String,
+    name: Name,
     /// Turns run one after the other: the server would merge a second into the running one.
     pub(crate) turns: Arc<Semaphore>,
     known: Mutex<Known>,
     /// The last token usage that was asked for: it outlives the server.
     pub(super) usage: Mutex<Option<String>>,
     /// The turn of this client that was started last.
-    running: Mutex<Weak<TurnState>>,
     /// Which of this client's turns took the inputs that have a name: the server writes them down a moment later.
     inputs: Mutex<Vec<(String, Weak<TurnState>)>>,
+    last: Mutex<(String, Weak<TurnState>)>,
+    /// Held while it is loaded: it is loaded once.
+    pub(super) loading: tokio::sync::Mutex<()>,
+    /// What all who use the thread hold.
+    pub(super) lease: Mutex<Weak<Lease>>,
     /// Kept here for as long as the thread is: the dispatcher does not keep them.
     handlers: Mutex<Option<Arc<dyn Handlers>>>,
 }
@@ -35,6 +42,21 @@ struct Known {
     /// What it was opened with.
     options: ThreadSettings,
     in_force: InForce,
+    is_ephemeral: bool,
+    /// Whether the server has something on disk of it: before its first turn it has nothing.
+    is_written: bool,
+}
+
+/// An id, and the one that came in its place. Who has borrowed one keeps it.
+struct Name {
+    id: String,
+    later: OnceLock<Box<Name>>,
+}
+
+impl Name {
+    fn last(&self) -> &Self {
+        self.later.get().map_or(self, |later| later.last())
+    }
 }
 
 /// What a thread is opened with.
@@ -47,14 +69,26 @@ pub(crate) struct Opener {
 impl ThreadState {
     pub(crate) fn new(id: &str) -> Self {
         Self {
-            id: id.to_owned(),
+            name: Name { id: id.to_owned(), later: OnceLock::new() },
             turns: Arc::new(Semaphore::new(1)),
             known: Mutex::default(),
             usage: Mutex::default(),
-            running: Mutex::default(),
             inputs: Mutex::default(),
+            last: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+            lease: Mutex::default(),
             handlers: Mutex::default(),
         }
+    }
+
+    /// Its id: that of the thread on the server.
+    pub(crate) fn id(&self) -> &str {
+        &self.name.last().id
+    }
+
+    /// The server has it by another id from now on, as it had to be started anew.
+    pub(crate) fn rename(&self, id: &str) {
+        let _ = self.name.last().later.set(Box::new(Name { id: id.to_owned(), later: OnceLock::new() }));
     }
 
     /// Learns from the answer that opened the thread in a session; `heard` is [`Self::heard`] of before it was asked for.
@@ -67,6 +101,7 @@ impl ThreadState {
         heard: u64,
     ) {
         let mut known = lock(&self.known);
+        let facts: Found = read_answer("thread", answer).unwrap_or_default();
         let answer = InForce::in_answer(answer);
         // The server takes settings when it loads a thread; of one that it has loaded it ignores them.
         let is_followed = opening == Opening::Resume && known.session == session;
@@ -91,6 +126,8 @@ impl ThreadState {
         }
         known.session = session;
         if !is_followed {
+            known.is_ephemeral = facts.is_ephemeral();
+            known.is_written |= opening != Opening::Start;
             known.options = options.of_opening();
         }
     }
@@ -102,6 +139,7 @@ impl ThreadState {
             known.in_force.reloaded();
         }
         known.session = session;
+        known.is_written = true;
         known.in_force.restored(&InForce::in_answer(answer), heard);
     }
 
@@ -113,6 +151,45 @@ impl ThreadState {
     /// The server does not have the thread loaded any more.
     pub(crate) fn unloaded(&self) {
         lock(&self.known).session = 0;
+    }
+
+    /// The server was told to say no more of the thread: a turn that runs would wait for ever, and the next is to follow the
+    /// thread again.
+    pub(crate) fn left(&self) {
+        self.unloaded();
+        if let Some(state) = self.running() {
+            let result = Some(state.partial(TurnStatus::InProgress));
+            let message = format!("turn {} goes on, but its thread was unsubscribed", state.turn_id);
+            state.finish(Err(Error::TurnLost { message, result }));
+        }
+    }
+
+    /// The server has stored something of it.
+    pub(crate) fn written(&self) {
+        lock(&self.known).is_written = true;
+    }
+
+    /// Whether it lives with its server alone.
+    pub(super) fn is_ephemeral(&self) -> bool {
+        lock(&self.known).is_ephemeral
+    }
+
+    /// The parameters that start it anew, if it can be: nothing was ever stored of it.
+    pub(super) fn anew(
+        &self,
+        secrets: &Map<String, Value>,
+        profiles: bool,
+    ) -> Option<(Map<String, Value>, Opener)> {
+        let known = lock(&self.known);
+        if known.is_written || known.is_ephemeral {
+            return None;
+        }
+        let (options, mut in_force) = (known.options.clone(), known.in_force.clone());
+        drop(known);
+        let mut params = options.wire(Opening::Start, secrets);
+        let config = Map::new();
+        in_force.load(Opening::Start, &mut params, &config, profiles);
+        Some((params, Opener { options, from: Some(in_force) }))
     }
 
     /// What the thread was opened with: it tells what the options of a turn leave open.
@@ -156,7 +233,7 @@ impl ThreadState {
     }
 
     pub(crate) fn runs(&self, state: &Arc<TurnState>) {
-        *lock(&self.running) = Arc::downgrade(state);
+        *lock(&self.last) = (state.turn_id.clone(), Arc::downgrade(state));
     }
 
     /// A turn has taken the input of this name.
@@ -175,7 +252,13 @@ impl ThreadState {
 
     /// The turn of this client that runs.
     pub(crate) fn running(&self) -> Option<Arc<TurnState>> {
-        lock(&self.running).upgrade().filter(|state| state.end().is_none())
+        lock(&self.last).1.upgrade().filter(|state| state.end().is_none())
+    }
+
+    /// Whether a turn is of this client and has ended here, whatever the server makes of it.
+    pub(crate) fn gave_up(&self, turn: &str) -> bool {
+        let last = lock(&self.last);
+        last.0 == turn && last.1.upgrade().is_none_or(|state| state.end().is_some())
     }
 
     pub(crate) fn set_handlers(&self, handlers: Arc<dyn Handlers>) {

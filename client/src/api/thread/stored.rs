@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::found::Found;
 use crate::Error;
 use crate::api::codex::Codex;
-use crate::api::services::pages::{Pages, without_repetition};
+use crate::api::services::pages::{Pages, is_unsupported, without_repetition};
 use crate::api::thread::Thread;
 use crate::options::{Placed, ThreadQuery, id};
-use crate::rpc::RawAnswer;
+use crate::rpc::{RawAnswer, read_answer};
 
 impl Codex {
     /// One page of the stored threads as JSON, each thread once. Wire: `thread/list`.
@@ -28,7 +29,16 @@ impl Codex {
     pub async fn read_thread(&self, thread_id: &str, include_turns: bool) -> RawAnswer {
         let mut params = named(thread_id)?;
         params.insert("includeTurns".to_owned(), include_turns.into());
-        self.core.ask("thread/read", params).await
+        match self.core.ask("thread/read", params.clone()).await {
+            // Of a thread that has had no turn codex gives none only if it is not asked for them.
+            Err(error) if is_unsupported(&error) => {
+                params.insert("includeTurns".to_owned(), false.into());
+                let answer = self.core.ask("thread/read", params).await?;
+                let is_fresh = read_answer::<Found>("thread/read", &answer)?.is_fresh();
+                if is_fresh { Ok(answer) } else { Err(error) }
+            }
+            answer => answer,
+        }
     }
 
     /// Puts a thread away; its turn is interrupted if one runs. Wire: `thread/archive`.

@@ -2,33 +2,54 @@
 
 use std::sync::{Arc, Weak};
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::in_force::InForce;
+use super::lease::{Hold, Lease};
 use super::resumed::is_unwritten;
 use super::state::{Opener, ThreadState};
 use crate::api::core::Core;
 use crate::options::{Opening, ThreadSettings};
 use crate::routing::{Router, ThreadSink};
-use crate::rpc::{Call, CallOptions, RawAnswer};
+use crate::rpc::{Call, CallOptions, RawAnswer, read_answer};
 use crate::session::Session;
 use crate::{Error, lock};
+
+/// The answer to `thread/start`.
+#[derive(Deserialize)]
+struct Started {
+    thread: Identified,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: String,
+}
 
 /// One thread of a client.
 #[derive(Clone)]
 pub struct Thread {
     pub(crate) core: Arc<Core>,
     pub(crate) shared: Arc<ThreadState>,
+    /// What keeps the server telling of the thread; a guest has none.
+    pub(super) hold: Option<Arc<Hold>>,
 }
 
 impl Thread {
     pub(crate) fn new(core: Arc<Core>, shared: Arc<ThreadState>) -> Self {
-        Self { core, shared }
+        Self { core, shared, hold: None }
     }
 
-    /// Its id.
+    /// A handle for a user: with the last of a thread the server is told that nobody follows it.
+    pub(super) fn held(core: Arc<Core>, shared: Arc<ThreadState>) -> Self {
+        let hold = Hold::new(Lease::of(&core, &shared));
+        Self { core, shared, hold: Some(hold) }
+    }
+
+    /// Its id. Of a thread that had no turn when its server was lost it is another after the next call.
     pub fn id(&self) -> &str {
-        &self.shared.id
+        self.shared.id()
     }
 
     /// The last token usage of the thread that was seen here, as JSON: total, last, modelContextWindow.
@@ -42,7 +63,7 @@ impl Thread {
 
     /// The thread as the server has stored it, as JSON. Wire: `thread/read`.
     pub async fn read(&self, include_turns: bool) -> RawAnswer {
-        self.ask("thread/read", json!({ "threadId": self.id(), "includeTurns": include_turns })).await
+        self.codex().read_thread(self.id(), include_turns).await
     }
 
     /// Gives the thread a name. Wire: `thread/name/set`.
@@ -55,37 +76,62 @@ impl Thread {
         self.ask("thread/name/set", json!({ "threadId": self.id(), "name": name })).await.map(drop)
     }
 
-    /// Tells the server that nobody here follows the thread any more; its answer is not waited for.
-    pub(crate) fn unsubscribe(&self) {
-        if let Some(session) = self.core.current() {
-            let params = json!({ "threadId": self.id() }).to_string();
-            drop(session.connection.request("thread/unsubscribe", Some(&params), self.call_options()));
-        }
-    }
-
     /// Loads the thread in a session that does not have it: the server was started anew since, or the line was lost.
     ///
     /// False where the server has nothing of it on disk. It may know it all the same: of a thread without a turn
     /// nothing is written yet.
     pub(crate) async fn ensure_loaded(&self, session: &Session) -> Result<bool, Error> {
+        let _held = self.pinned()?;
+        let _alone = self.shared.loading.lock().await;
         if self.shared.session() == session.number {
             return Ok(true);
         }
+        let ask =
+            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
         let heard = self.follow(&session.router);
-        let params = self.resume_params(false);
-        let resumed = session.connection.request("thread/resume", Some(&params), self.call_options());
-        match resumed.answer().await {
+        match ask("thread/resume", self.resume_params(false)).answer().await {
             Ok(answer) => {
                 self.shared.restored(session.number, &answer, heard);
-                self.tell_owed(|method, params| {
-                    session.connection.request(method, Some(&params), self.call_options())
-                })
-                .await?;
+                self.tell_owed(ask).await?;
                 Ok(true)
             }
-            Err(error) if session.connection.reconnects() && is_unwritten(&error) => Ok(false),
+            Err(error) if is_unwritten(&error) => self.not_stored(session, error).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// What is to be done with a thread of which the server has nothing on disk.
+    async fn not_stored(&self, session: &Session, error: Error) -> Result<bool, Error> {
+        let ask =
+            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        let is_there = session.connection.reconnects()
+            && match self.look(ask).await {
+                Ok(_) => true,
+                Err(Error::Rpc(_)) => false,
+                Err(error) => return Err(error),
+            };
+        if self.shared.is_ephemeral() {
+            return Err(error.of_lost_thread(self.id()));
+        }
+        if is_there {
+            return Ok(false);
+        }
+        let profiles = self.core.settings.experimental_api != Some(false);
+        let Some((params, opener)) = self.shared.anew(&self.core.config.apart, profiles) else {
+            return Err(error);
+        };
+        let answer = ask("thread/start", Value::Object(params).to_string()).answer().await?;
+        let id = read_answer::<Started>("thread/start", &answer)?.thread.id;
+        tracing::info!(thread = self.id(), id, "a thread that had no turn is started anew");
+        self.core.rename(&self.shared, &id);
+        session.router.made(&id);
+        if let Some(handlers) = self.shared.handlers() {
+            self.core.services.dispatcher.set_thread(&id, &handlers);
+        }
+        let heard = self.follow(&session.router);
+        self.shared.opened(session.number, Opening::Start, opener, &answer, heard);
+        self.tell_owed(ask).await?;
+        Ok(true)
     }
 
     /// Has the router tell the thread what the server says of it, and gives how often it has heard of its settings.

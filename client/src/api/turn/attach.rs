@@ -20,6 +20,7 @@ impl Thread {
     /// The turn that runs in the thread, whoever started it. What it has completed comes as events first, then what
     /// follows. Wire: `thread/resume`.
     pub async fn running_turn(&self, context: Option<CallContext>) -> Result<Option<Turn>, Error> {
+        let thread = self.pinned()?;
         let session = self.core.session()?;
         session.ready().await?;
         if let Some(state) = self.shared.running() {
@@ -41,7 +42,7 @@ impl Thread {
         expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
         state.hold(permit);
         let watch = Watch {
-            thread: self.clone(),
+            thread,
             connection: Arc::clone(&session.connection),
             router: Arc::clone(&session.router),
             state: Arc::clone(&state),

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::Error;
+use crate::api::task::spawn_begun;
 use crate::api::thread::Thread;
 use crate::api::thread::in_force::InForce;
 use crate::api::turn::Turn;
@@ -145,7 +146,7 @@ impl Thread {
         let mut place: Permit = Box::pin(Arc::clone(&self.shared.turns).acquire_owned());
         // The first poll takes the place.
         let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let thread = self.clone();
+        let thread = self.pinned()?;
         let span = self.core.services.span.clone();
         let begun = async move {
             let started = async {
@@ -172,8 +173,7 @@ impl Thread {
         let session = self.core.session()?;
         session.ready().await?;
         // A turn that the server still works on, one that was given up here or another client's, comes first.
-        let mut active = session.router.active(&self.shared.id);
-        let _ = active.wait_for(Option::is_none).await;
+        self.idle(&session).await?;
         let is_followed = self.ensure_loaded(&session).await?;
 
         let (sender, receiver) = oneshot::channel();
@@ -188,7 +188,7 @@ impl Thread {
                 // The place is free before anybody hears of the end: who waits for that finds no turn running.
                 Ok(state) => {
                     state.hold(permit);
-                    Turn::new(thread, Arc::clone(&session.connection), state)
+                    Turn::new(thread.clone(), Arc::clone(&session.connection), state)
                 }
                 Err(error) => {
                     drop(sender.send(Err(error)));
@@ -196,7 +196,7 @@ impl Thread {
                 }
             };
             let watch = Watch {
-                thread: turn.thread().clone(),
+                thread,
                 connection: Arc::clone(&session.connection),
                 router: Arc::clone(&session.router),
                 state: Arc::clone(turn.state()),
@@ -207,9 +207,13 @@ impl Thread {
             }
             // A turn that nobody received is cancelled, and its watch sees to it.
             drop(sender.send(Ok(turn)));
+            let (shared, state) = (Arc::clone(&watch.thread.shared), Arc::clone(&watch.state));
             watch_turn(watch).await;
+            if state.end().is_some_and(|end| end.completed) {
+                shared.written();
+            }
         };
-        spawn_begun(send.in_current_span());
+        spawn_begun(&self.core.services.runtime, send.in_current_span());
         receiver.await.unwrap_or_else(|_| Err(Error::client_closed()))
     }
 
@@ -289,14 +293,5 @@ impl Thread {
                 method: method.to_owned(),
             }),
         }
-    }
-}
-
-/// Runs a future on a task of its own that goes on where its first step, taken now, leaves it: what that step sends has
-/// its place before whatever comes after this call.
-fn spawn_begun(future: impl Future<Output = ()> + Send + 'static) {
-    let mut future = Box::pin(future);
-    if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-        tokio::spawn(future);
     }
 }

@@ -27,7 +27,7 @@ pub struct Turn {
 
 impl Turn {
     pub(crate) fn new(thread: Thread, connection: Arc<Connection>, state: Arc<TurnState>) -> Self {
-        Self { thread, connection, view: View::new(state) }
+        Self { thread: thread.guest(), connection, view: View::new(state) }
     }
 
     /// The turn again, for readers that begin after a number of events; none where those after it are not here.

@@ -1,0 +1,125 @@
+//! What the server works on in a thread, and the way out for who waits for its end: the server's word may never come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::found::Found;
+use super::thread::Thread;
+use crate::Error;
+use crate::rpc::{Call, read_answer};
+use crate::session::Session;
+
+/// How long the end of a turn may go untold before the server is asked, and then again.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long a turn that was given up here may go on before those behind it give up, too.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Thread {
+    /// Waits until the server works on no turn of the thread. Where it never says so it is asked. Behind a turn that was
+    /// given up here and goes on all the same nobody waits for ever.
+    ///
+    /// Wire: `thread/read`.
+    pub(crate) async fn idle(&self, session: &Session) -> Result<(), Error> {
+        let mut active = session.router.active(self.id());
+        loop {
+            let Some(turn) = active.borrow_and_update().clone() else { return Ok(()) };
+            let given_up = self.shared.gave_up(&turn);
+            if !given_up && changes(&mut active, LOOK).await {
+                continue;
+            }
+            if !self.is_active(session, &turn).await? || (given_up && changes(&mut active, GRACE).await) {
+                continue;
+            }
+            if given_up && self.is_active(session, &turn).await? {
+                return Err(self.busy(session, Some(turn)).await);
+            }
+        }
+    }
+
+    /// The place of a running turn, so that none can run. Refused while one does: the server would break it off.
+    pub(super) async fn idle_place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let session = self.core.session()?;
+        let running = session.router.active(self.id()).borrow().clone();
+        let Ok(place) = Arc::clone(&self.shared.turns).try_acquire_owned() else {
+            return Err(self.busy(&session, running).await);
+        };
+        match running {
+            // Its end may have gone untold.
+            Some(turn) if self.is_active(&session, &turn).await? => {
+                Err(self.busy(&session, Some(turn)).await)
+            }
+            _ => Ok(place),
+        }
+    }
+
+    /// Asks the server whether it works on the thread. Where it does not, what was known of a turn is no more.
+    async fn is_active(&self, session: &Session, turn: &str) -> Result<bool, Error> {
+        let ask =
+            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        let active = match self.look(ask).await {
+            Ok(found) => found.is_active(),
+            // It does not even have it loaded.
+            Err(Error::Rpc(_)) => false,
+            Err(error) => return Err(error),
+        };
+        if !active {
+            session.router.found_idle(self.id(), &Some(turn.to_owned()));
+        }
+        Ok(active)
+    }
+
+    /// What the server says of the thread, without its turns. Wire: `thread/read`.
+    pub(crate) async fn look(&self, ask: impl Fn(&'static str, String) -> Call) -> Result<Found, Error> {
+        let answer = ask("thread/read", json!({ "threadId": self.id() }).to_string()).answer().await?;
+        read_answer("thread/read", &answer)
+    }
+
+    /// The turn that the server works on, by what it has stored: the last one, if that runs. Wire: `thread/turns/list`.
+    pub(crate) async fn stored_running(
+        &self,
+        ask: impl Fn(&'static str, String) -> Call,
+    ) -> Result<Option<String>, Error> {
+        #[derive(Deserialize)]
+        struct Listed {
+            data: Vec<Turn>,
+        }
+        #[derive(Deserialize)]
+        struct Turn {
+            id: String,
+            #[serde(rename = "rootTurnId")]
+            root: Option<String>,
+            status: String,
+        }
+        let last = json!({
+            "threadId": self.id(), "limit": 1, "sortDirection": "desc", "itemsView": "notLoaded",
+        });
+        match ask("thread/turns/list", last.to_string()).answer().await {
+            Ok(answer) => {
+                let listed: Listed = read_answer("thread/turns/list", &answer)?;
+                let running = listed.data.into_iter().next().filter(|turn| turn.status == "inProgress");
+                Ok(running.map(|turn| turn.root.unwrap_or(turn.id)))
+            }
+            Err(Error::Rpc(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn busy(&self, session: &Session, turn: Option<String>) -> Error {
+        let ask =
+            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        let turn_id = match turn.filter(|turn| !turn.is_empty()) {
+            Some(turn) => Some(turn),
+            None => self.stored_running(ask).await.unwrap_or_default(),
+        };
+        Error::ThreadBusy { thread_id: self.id().to_owned(), turn_id }
+    }
+}
+
+/// Whether something changes within a time.
+async fn changes(active: &mut tokio::sync::watch::Receiver<Option<String>>, within: Duration) -> bool {
+    matches!(tokio::time::timeout(within, active.changed()).await, Ok(Ok(())))
+}
