@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use codex_client::requests::{CallContext, HandlerFuture, HandlerKind, Handlers};
 use serde_json::Value;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::Answer;
@@ -24,9 +25,20 @@ pub struct Asked {
     pub whose: Whose,
     pub thread: String,
     pub turn: String,
+    pub begun: Instant,
+    pub ended: Arc<Mutex<Option<Instant>>>,
 }
 
 pub type Calls = Arc<Mutex<Vec<Asked>>>;
+
+/// Says when a handler has answered, or was given up.
+struct Ending(Arc<Mutex<Option<Instant>>>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
 
 pub struct Handler {
     pub client: usize,
@@ -61,13 +73,22 @@ impl Handlers for Handler {
     ) -> HandlerFuture {
         let request: Value = serde_json::from_str(&request).unwrap_or_default();
         let text = |name: &str| request["params"][name].as_str().unwrap_or_default().to_owned();
-        let asked =
-            Asked { client: self.client, whose: self.whose, thread: text("threadId"), turn: text("turnId") };
+        let ended = Arc::<Mutex<Option<Instant>>>::default();
+        let asked = Asked {
+            client: self.client,
+            whose: self.whose,
+            thread: text("threadId"),
+            turn: text("turnId"),
+            begun: Instant::now(),
+            ended: Arc::clone(&ended),
+        };
         // Who answered can be told from the answer.
         let mark = format!("{}/{:?}", self.client, self.whose);
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
         let answer = self.answer;
+        let ending = Ending(ended);
         Box::pin(async move {
+            let _ending = ending;
             match answer {
                 Answer::Accept { after_ms } => {
                     tokio::select! {

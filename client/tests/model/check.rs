@@ -5,11 +5,11 @@ use std::time::Duration;
 use codex_client::{Error, RpcErrorKind};
 use serde_json::{Value, json};
 
-use crate::asking::Whose;
-use crate::drive::{Run, Stage, lock};
+use crate::drive::Stage;
 use crate::plan::{Action, Fault, Plan, ReadKind, World};
+use crate::runs::Run;
 use crate::server::{Item, State, Thread, Turn, TurnPhase};
-use crate::{settings, told};
+use crate::{rules, told};
 
 /// What may have reached a client, or not.
 #[derive(Default, Clone, Copy)]
@@ -66,14 +66,17 @@ pub fn check(plan: &Plan, stage: &Stage) -> Vec<String> {
     let mut faults = Faults(state.violations.clone());
     for number in 0..stage.runs.len() {
         check_run(&mut faults, plan, stage, &state, number);
+        rules::check_silence(&mut faults, plan, stage, &state, &stage.runs[number], number);
     }
     for thread in state.threads.values() {
         for turn in &thread.turns {
             check_starters(&mut faults, turn);
         }
     }
-    check_loads(&mut faults, &state);
-    check_answers(&mut faults, plan, stage, &state);
+    rules::check_loads(&mut faults, &state);
+    rules::check_answers(&mut faults, plan, stage, &state);
+    rules::check_reads(&mut faults, plan, stage, &state);
+    rules::check_followers(&mut faults, plan, stage, &state);
     faults.0
 }
 
@@ -111,54 +114,6 @@ fn check_starters(faults: &mut Faults, turn: &Turn) {
     });
 }
 
-/// A thread that is loaded again has the settings that were in force.
-fn check_loads(faults: &mut Faults, state: &State) {
-    for load in &state.loads {
-        let of = |asked: &&(usize, String, Value)| asked.0 == load.client && asked.1 == load.thread;
-        let asked: Vec<_> =
-            state.asked.iter().filter(of).map(|(.., given)| settings::by_name(given)).collect();
-        let changed = settings::unasked(load, |name, value| {
-            asked.iter().any(|asked| asked.get(name).is_some_and(|asked| asked == value))
-        });
-        faults.0.extend(changed.into_iter().map(|what| format!("a reload changed a setting: {what}")));
-    }
-}
-
-/// Questions are answered once by each who was asked, by the nearest handler, and by default only for what is ours.
-fn check_answers(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State) {
-    let answers = &state.answers;
-    for (at, answer) in answers.iter().enumerate() {
-        let again = answers[..at].iter().any(|before| before.leg == answer.leg && before.ask == answer.ask);
-        faults.check(!again, || {
-            format!("question {} was answered twice over one line: {answers:?}", answer.ask)
-        });
-        let Some(turn) = root(state, &answer.thread, &answer.turn) else { continue };
-        let mark = format!("[\"{}/", answer.client);
-        faults.check(!answer.answer.contains("mendment") || answer.answer.contains(&mark), || {
-            format!("client {} answered what its handlers did not say: {answer:?}", answer.client)
-        });
-        let mine = |run: &(usize, usize)| run.1 == answer.client;
-        let has_handler = plan.clients[answer.client].handler.is_some()
-            || stage.handlers.iter().any(|(client, _)| *client == answer.client)
-            || turn.starters.iter().any(|(run, client)| {
-                *client == answer.client && stage.runs.get(*run).is_some_and(|run| run.plan.handler.is_some())
-            });
-        let is_ours = turn.starters.iter().any(mine) || plan.world == World::Process;
-        faults.check(has_handler || is_ours, || {
-            format!("client {} answered for others, without a handler: {answer:?}", answer.client)
-        });
-    }
-    for asked in lock(&stage.calls).iter() {
-        let Some(turn) = root(state, &asked.thread, &asked.turn) else { continue };
-        let own = turn.starters.iter().find(|(_, client)| *client == asked.client);
-        let of_run = own.and_then(|(run, _)| stage.runs.get(*run)?.plan.handler.map(|_| Whose::Run(*run)));
-        let Some(expected) = of_run else { continue };
-        faults.check(asked.whose == expected, || {
-            format!("{:?} was asked and not {expected:?}: {asked:?}", asked.whose)
-        });
-    }
-}
-
 /// The turn that a turn works for in the end.
 pub fn root<'a>(state: &'a State, thread: &str, turn: &str) -> Option<&'a Turn> {
     let thread = state.threads.get(thread)?;
@@ -186,8 +141,8 @@ pub fn turn_of<'a>(state: &'a State, number: usize, run: &Run) -> Option<&'a Tur
     if run.is_own {
         return turns().find(|turn| turn.starters.iter().any(|(of, _)| *of == number));
     }
-    let id = lock(&run.turn).as_ref()?.id().to_owned();
-    turns().find(|turn| turn.id == id)
+    let id = run.turn_id.as_ref()?;
+    turns().find(|turn| turn.id == *id)
 }
 
 fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, number: usize) {
@@ -230,12 +185,14 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
             let aborted = |other: &Run| {
                 other.cancel.is_cancelled()
                     && other.client == run.client
-                    && lock(&run.turn).is_some()
                     && turn.is_some_and(|turn| turn.starters.iter().any(|(of, _)| of_is(stage, *of, other)))
             };
-            let allowed = is_allowed(error, plan, trouble, run, state.threads.get(&run.thread), turn) || {
-                matches!(error, Error::Aborted { .. }) && stage.runs.iter().any(aborted)
-            };
+            let was_hit = trouble.faults
+                && state.hit.iter().any(|(client, of)| *client == run.client && *of == run.thread);
+            let allowed =
+                is_allowed(error, plan, trouble, was_hit, run, state.threads.get(&run.thread), turn) || {
+                    matches!(error, Error::Aborted { .. }) && stage.runs.iter().any(aborted)
+                };
             faults.check(allowed, || format!("{} failed: {} {error}", name(), error.code()));
         }
     }
@@ -269,6 +226,7 @@ fn is_allowed(
     error: &Error,
     plan: &Plan,
     trouble: Trouble,
+    was_hit: bool,
     run: &Run,
     thread: Option<&Thread>,
     turn: Option<&Turn>,
@@ -279,7 +237,7 @@ fn is_allowed(
         Error::TurnFailed(_) => status == Some("failed"),
         Error::Indeterminate { .. } => trouble.gap || trouble.faults,
         Error::Timeout { .. } => trouble.faults || trouble.gap,
-        Error::TurnLost { .. } => trouble.killed || trouble.faults,
+        Error::TurnLost { .. } => trouble.killed || was_hit,
         Error::Lost(_) | Error::ServerExited { .. } => match plan.world {
             World::Remote => false,
             _ => trouble.gap,

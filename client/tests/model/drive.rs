@@ -1,23 +1,20 @@
 //! Does what a plan says with real clients.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use codex_client::api::Host;
 use codex_client::options::{ClientInfo, ClientSettings, Input};
 use codex_client::process::Surroundings;
-use codex_client::turn::TurnResult;
-use codex_client::{Codex, Error, Memory, Thread, Turn};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
+use codex_client::{Codex, Error, Memory, Thread};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::asking::{Calls, Handler, Whose};
 use crate::legs::Way;
 use crate::plan::{Action, Op, Plan, ReadKind, Reading, RunPlan, Settings};
-use crate::reading::{SharedGot, read};
+use crate::runs::Run;
 use crate::server::Server;
 
 /// Within this a turn runs when nothing is wrong.
@@ -34,8 +31,13 @@ pub struct Stage {
     pub calls: Calls,
     /// Which clients have handlers of which threads.
     pub handlers: Vec<(usize, String)>,
+    /// Reads of threads, with and without their turns.
+    pub reads: Arc<Mutex<Vec<Read>>>,
     pub others: JoinSet<()>,
 }
+
+/// A read of a thread: the client, the thread, whether with its turns, and what came of it.
+pub type Read = (usize, String, bool, Result<(), Error>);
 
 pub struct Client {
     pub codex: Codex,
@@ -47,25 +49,6 @@ pub struct Slot {
     pub id: String,
     pub handles: BTreeMap<usize, Thread>,
 }
-
-/// A turn that was asked for, or found.
-pub struct Run {
-    pub client: usize,
-    pub thread: String,
-    pub is_own: bool,
-    /// Asked for when all was well again.
-    pub is_probe: bool,
-    pub plan: RunPlan,
-    pub cancel: CancellationToken,
-    pub turn: Arc<Mutex<Option<Arc<Turn>>>>,
-    pub readers: Vec<(Reading, SharedGot)>,
-    pub asked: Instant,
-    pub was_interrupted: bool,
-    pub task: Option<JoinHandle<(Outcome, Instant)>>,
-    pub outcome: Option<(Outcome, Instant)>,
-}
-
-pub type Outcome = Result<Option<Arc<TurnResult>>, Error>;
 
 pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,6 +82,7 @@ impl Stage {
             runs: Vec::new(),
             calls,
             handlers: Vec::new(),
+            reads: Arc::default(),
             others: JoinSet::new(),
         })
     }
@@ -168,7 +152,30 @@ impl Stage {
             Action::Run { client, thread, run } => {
                 let client = client % count;
                 let Some(handle) = self.handle(client, *thread) else { return };
-                self.run(client, handle, run.clone());
+                self.run(client, Some(handle), run.clone());
+            }
+            Action::OneShot { client, run } => self.run(client % count, None, run.clone()),
+            Action::Leave { client, thread } => {
+                if let Some((number, _)) = self.thread_id(*thread) {
+                    lock(&self.threads)[number].handles.remove(&(client % count));
+                }
+            }
+            Action::Read { client, thread, turns } => {
+                let Some(handle) = self.handle(client % count, *thread) else { return };
+                let (client, turns, reads) = (client % count, *turns, Arc::clone(&self.reads));
+                self.others.spawn(async move {
+                    let read = handle.read(turns).await.map(drop);
+                    lock(&reads).push((client, handle.id().to_owned(), turns, read));
+                });
+            }
+            Action::Cancel { run } => {
+                let Some(run) = self.some_run(*run) else { return };
+                run.was_interrupted = true;
+                let (turn, client) = (lock(&run.turn).clone(), run.client);
+                let codex = self.clients[client].codex.clone();
+                if let Some(turn) = turn {
+                    self.others.spawn(async move { drop(codex.cancel_turn(&turn.continuation()).await) });
+                }
             }
             Action::Attach { client, thread, readers } => {
                 let client = client % count;
@@ -233,90 +240,6 @@ impl Stage {
         self.runs.get_mut(number)
     }
 
-    /// Asks for a turn.
-    pub fn run(&mut self, client: usize, thread: Thread, plan: RunPlan) {
-        let number = self.runs.len();
-        self.server.state().scripts.push(plan.script.clone());
-        let cancel = CancellationToken::new();
-        if let Some(after) = plan.abort_after_ms {
-            let cancel = cancel.clone();
-            self.others.spawn(async move {
-                sleep(Duration::from_millis(after.into())).await;
-                cancel.cancel();
-            });
-        }
-        let handler = Handler::make(client, Whose::Run(number), plan.handler, &self.calls);
-        let settings = plan.settings.turn();
-        let id = thread.id().to_owned();
-        let readers: Vec<_> = plan.readers.iter().map(|reading| (*reading, SharedGot::default())).collect();
-        let (shared, codex) =
-            (Arc::<Mutex<Option<Arc<Turn>>>>::default(), self.clients[client].codex.clone());
-        let task = match Input::parse(&format!("\"run {number}\"")) {
-            Err(error) => timed(async move { Err(error) }),
-            Ok(input) if readers.is_empty() => {
-                let run = thread.run(input, settings, handler, cancel.clone());
-                drop(thread);
-                timed(async move { run?.await.map(Some) })
-            }
-            Ok(input) => {
-                let begun = thread.turn(input, settings, handler, cancel.clone());
-                drop(thread);
-                let (readers, shared) = (readers.clone(), Arc::clone(&shared));
-                timed(async move { follow(codex, begun?.await?, shared, readers).await })
-            }
-        };
-        self.runs.push(Run {
-            client,
-            thread: id,
-            is_own: true,
-            is_probe: false,
-            plan,
-            cancel,
-            turn: shared,
-            readers,
-            asked: Instant::now(),
-            was_interrupted: false,
-            task: Some(task),
-            outcome: None,
-        });
-    }
-
-    /// Follows whatever turn runs.
-    fn attach(&mut self, client: usize, thread: Thread, readings: &[Reading]) {
-        // Runs are numbered as scripts are.
-        self.server.state().scripts.push(Vec::new());
-        let readers: Vec<_> = readings.iter().map(|reading| (*reading, SharedGot::default())).collect();
-        let shared = Arc::<Mutex<Option<Arc<Turn>>>>::default();
-        let id = thread.id().to_owned();
-        let (codex, mine, slot) = (self.clients[client].codex.clone(), readers.clone(), Arc::clone(&shared));
-        let task = timed(async move {
-            match thread.running_turn(None).await? {
-                Some(turn) => follow(codex, turn, slot, mine).await,
-                None => Ok(None),
-            }
-        });
-        self.runs.push(Run {
-            client,
-            thread: id,
-            is_own: false,
-            is_probe: false,
-            plan: RunPlan {
-                script: Vec::new(),
-                settings: Settings::default(),
-                handler: None,
-                readers: Vec::new(),
-                abort_after_ms: None,
-            },
-            cancel: CancellationToken::new(),
-            turn: shared,
-            readers,
-            asked: Instant::now(),
-            was_interrupted: false,
-            task: Some(task),
-            outcome: None,
-        });
-    }
-
     /// Nothing goes wrong any more.
     pub fn heal(&mut self) {
         for client in &self.clients {
@@ -340,9 +263,10 @@ impl Stage {
                 handler: None,
                 readers: readers.map(reading).to_vec(),
                 abort_after_ms: None,
+                silence_ms: None,
             };
             self.server.note(|| format!("## client {client} tries {}", thread.id()));
-            self.run(client, thread, plan);
+            self.run(client, Some(thread), plan);
             if let Some(run) = self.runs.last_mut() {
                 run.is_probe = true;
             }
@@ -359,46 +283,6 @@ impl Stage {
         sleep(LEAVE).await;
         server
     }
-
-    /// Waits for the ends of runs. True if all have ended.
-    pub async fn wait(&mut self, limit: Duration) -> bool {
-        let deadline = Instant::now() + limit;
-        for run in &mut self.runs {
-            if let Some(task) = &mut run.task {
-                let Ok(outcome) = tokio::time::timeout_at(deadline, task).await else { return false };
-                run.task = None;
-                run.outcome =
-                    Some(outcome.unwrap_or_else(|error| {
-                        (Err(Error::Spawn(format!("PANIC {error}"))), Instant::now())
-                    }));
-            }
-        }
-        true
-    }
-}
-
-/// Runs it, and says when it ended.
-fn timed(run: impl Future<Output = Outcome> + Send + 'static) -> JoinHandle<(Outcome, Instant)> {
-    tokio::spawn(async move { (run.await, Instant::now()) })
-}
-
-async fn follow(
-    codex: Codex,
-    turn: Turn,
-    shared: Arc<Mutex<Option<Arc<Turn>>>>,
-    readers: Vec<(Reading, SharedGot)>,
-) -> Outcome {
-    let turn = Arc::new(turn);
-    *lock(&shared) = Some(Arc::clone(&turn));
-    let mut reading = JoinSet::new();
-    for (how, got) in readers {
-        reading.spawn(read(codex.clone(), Arc::clone(&turn), how, got));
-    }
-    drop(codex);
-    let result = turn.result(turn.wait()).await;
-    drop(turn);
-    reading.join_all().await;
-    result.map(Some)
 }
 
 /// Lets all tasks do what they can without time passing.

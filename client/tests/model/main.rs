@@ -28,10 +28,13 @@ mod methods;
 mod plan;
 mod play;
 mod reading;
+mod rules;
+mod runs;
 mod server;
 mod settings;
 mod told;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -47,12 +50,22 @@ use crate::plan::{Plan, plans};
 const CASES: u64 = 10_000;
 const SEED: u64 = 1;
 const MOST_SHRINKS: u32 = 1_000;
+/// Within this what nobody waits for is done.
+const QUIET: Duration = Duration::from_secs(60);
+
+thread_local! {
+    /// Panics of tasks, which nobody would hear of.
+    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Runs a case; gives what did not hold, and what happened where that was wanted.
 fn run(plan: &Plan, trace: bool) -> (Vec<String>, Vec<String>) {
     fastrand::seed(1);
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(case(plan, trace))
+    PANICS.take();
+    let (mut faults, trace) = runtime.block_on(case(plan, trace));
+    faults.extend(PANICS.take());
+    (faults, trace)
 }
 
 async fn case(plan: &Plan, trace: bool) -> (Vec<String>, Vec<String>) {
@@ -76,6 +89,7 @@ async fn case(plan: &Plan, trace: bool) -> (Vec<String>, Vec<String>) {
     }
     stage.wait(Duration::from_secs(400)).await;
     stage.probe().await;
+    tokio::time::sleep(QUIET).await;
     faults.extend(check::check(plan, &stage));
     let server = stage.leave().await;
     let tasks = Handle::current().metrics().num_alive_tasks();
@@ -127,6 +141,11 @@ fn the_rules_hold_whatever_happens() {
     let kinds = number("CODEX_MODEL_KINDS", 10).unwrap_or(1) as usize;
     eprintln!("{} cases from seed {seed:#x}", cases.end - cases.start);
     let found = Mutex::new(BTreeMap::new());
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICS.with_borrow_mut(|panics| panics.push(format!("a task panicked: {info}")));
+        before(info);
+    }));
     std::thread::scope(|scope| {
         for thread in 0..threads {
             let (found, mine) = (&found, cases.clone().skip(thread as usize).step_by(threads as usize));

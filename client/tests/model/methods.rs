@@ -62,6 +62,10 @@ impl Server {
             state.violate(format!("{method} was sent before initialize"));
         }
         let fault = state.fault(client, method);
+        if fault.is_some() {
+            let thread = params["threadId"].as_str().unwrap_or_default();
+            state.hit.push((client, thread.to_owned()));
+        }
         if fault == Some(Fault::Overload) {
             let error = json!({ "code": -32001, "message": "Server overloaded; retry later." });
             state.tell(leg, json!({ "id": id, "error": error }));

@@ -84,6 +84,24 @@ pub enum Action {
         thread: usize,
         readers: Vec<Reading>,
     },
+    /// A turn on a thread of its own.
+    OneShot {
+        client: usize,
+        run: RunPlan,
+    },
+    /// A client has no handle of a thread any more.
+    Leave {
+        client: usize,
+        thread: usize,
+    },
+    Read {
+        client: usize,
+        thread: usize,
+        turns: bool,
+    },
+    Cancel {
+        run: usize,
+    },
     Interrupt {
         run: usize,
     },
@@ -129,6 +147,8 @@ pub struct RunPlan {
     /// Its readers; none: the result alone is waited for.
     pub readers: Vec<Reading>,
     pub abort_after_ms: Option<u16>,
+    /// After so much silence it is given up, and gone on with.
+    pub silence_ms: Option<u16>,
 }
 
 /// What a model would do.
@@ -289,13 +309,15 @@ fn reading() -> impl Strategy<Value = Reading> {
 
 fn run() -> impl Strategy<Value = RunPlan> {
     let abort = prop_oneof![5 => Just(None), 1 => ms().prop_map(Some)];
-    (script(2), settings(), answer(), vec(reading(), 0..3), abort).prop_map(
-        |(script, settings, handler, readers, abort_after_ms)| RunPlan {
+    let silence = prop_oneof![5 => Just(None), 1 => select(vec![20u16, 500]).prop_map(Some)];
+    (script(2), settings(), answer(), vec(reading(), 0..3), abort, silence).prop_map(
+        |(script, settings, handler, readers, abort_after_ms, silence_ms)| RunPlan {
             script,
             settings,
             handler,
             readers,
             abort_after_ms,
+            silence_ms,
         },
     )
 }
@@ -331,6 +353,11 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(client, thread, settings, handler)| Action::Resume { client, thread, settings, handler }),
         2 => (client(), which(), vec(reading(), 0..2))
             .prop_map(|(client, thread, readers)| Action::Attach { client, thread, readers }),
+        1 => (client(), run()).prop_map(|(client, run)| Action::OneShot { client, run }),
+        1 => (client(), which()).prop_map(|(client, thread)| Action::Leave { client, thread }),
+        1 => (client(), which(), any::<bool>())
+            .prop_map(|(client, thread, turns)| Action::Read { client, thread, turns }),
+        1 => which().prop_map(|run| Action::Cancel { run }),
         2 => which().prop_map(|run| Action::Interrupt { run }),
         2 => which().prop_map(|run| Action::Abort { run }),
         1 => which().prop_map(|run| Action::Steer { run }),

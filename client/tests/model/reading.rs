@@ -4,14 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use codex_client::api::TurnReader;
-use codex_client::options::ContinueSettings;
 use codex_client::turn::{Batch, Piece, ReaderKind};
 use codex_client::{Codex, Error, Source, Turn};
 use serde_json::Value;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use crate::plan::{ReadKind, Reading};
+use crate::runs::continued;
 
 /// What was read.
 #[derive(Default)]
@@ -52,6 +51,14 @@ pub async fn read(codex: Codex, turn: Arc<Turn>, reading: Reading, got: SharedGo
         let batch = match reader.next().await {
             Ok(Some(batch)) => batch,
             Ok(None) => break Ok(()),
+            // It goes on.
+            Err(Error::TurnInactive { continuation, .. }) => match continued(&codex, &continuation) {
+                Ok(turn) => {
+                    reader = turn.reader(kind_of(reading.kind));
+                    continue;
+                }
+                Err(error) => break Err(error),
+            },
             Err(error) => break Err(error),
         };
         if reading.hand_over_after == Some(batches) {
@@ -94,9 +101,7 @@ fn hand_over(
     got.events.extend(events.into_iter().take(taken));
     got.text.push_str(&text);
     drop(got);
-    let settings = ContinueSettings::default();
-    let turn = codex.continue_turn(&continuation, &settings, None, CancellationToken::new())?;
-    Ok(turn.reader(kind_of(kind)))
+    Ok(continued(codex, &continuation)?.reader(kind_of(kind)))
 }
 
 /// The events of a batch one by one, and its text.

@@ -36,6 +36,10 @@ pub struct State {
     pub violations: Vec<String>,
     /// Every question there was: its id, thread and turn.
     pub questions: Vec<(i64, String, String)>,
+    /// When something was told of a thread.
+    pub activity: Vec<(String, Instant)>,
+    /// Who had a request about which thread go wrong.
+    pub hit: Vec<(usize, String)>,
     /// What happened, for people.
     pub trace: Option<Vec<String>>,
     /// How questions were answered.
@@ -95,6 +99,7 @@ pub struct Turn {
     pub interrupted_by: Vec<usize>,
     pub interrupt: CancellationToken,
     pub never_ends: bool,
+    pub begun: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +163,8 @@ impl Server {
             faults: VecDeque::new(),
             violations: Vec::new(),
             questions: Vec::new(),
+            activity: Vec::new(),
+            hit: Vec::new(),
             trace: trace.then(Vec::new),
             answers: Vec::new(),
             loads: Vec::new(),
@@ -266,6 +273,7 @@ impl State {
     }
 
     fn send_all(&mut self, id: &str, line: &str, teaches: Option<InForce>) {
+        self.activity.push((id.to_owned(), Instant::now()));
         let Some(thread) = self.threads.get_mut(id) else { return };
         for leg in thread.followers.iter().filter_map(|leg| self.legs.get(leg)) {
             let teaches = teaches.clone().map(|in_force| (id.to_owned(), in_force));
@@ -345,6 +353,7 @@ impl Turn {
             interrupted_by: Vec::new(),
             interrupt: CancellationToken::new(),
             never_ends: false,
+            begun: Instant::now(),
         }
     }
 }
