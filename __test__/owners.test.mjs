@@ -316,7 +316,7 @@ describe('a server with other clients', { concurrency: 3, timeout: 120_000 }, ()
     })
   }
 
-  test("a watcher's own handler is asked, and one that fails answers nothing", async (t) => {
+  test("a watcher's own handler is asked, for sub-agents too, and one that fails answers nothing", async (t) => {
     const file = join(shared.home.workspace, 'accepted-by-the-watcher')
     const agents = join(shared.home.workspace, 'accepted-for-an-agent')
     const { thread, records } = await watched(
@@ -342,8 +342,19 @@ describe('a server with other clients', { concurrency: 3, timeout: 120_000 }, ()
     const turn = await thread.turn('go')
     await collect(turn.subAgents())
     assert.ok(!existsSync(file), 'the owner declined it')
-    const first = await records.next()
-    assert.deepEqual([first.value?.answeredBy, first.value?.answer], ['elsewhere', null])
+    assert.ok(existsSync(agents), 'the watcher accepted it')
+    const answered = []
+    for await (const record of records) {
+      // A server tells all its clients what agents do, those of others as well.
+      if (threadOf(record) === thread.id || JSON.stringify(record.params).includes(agents)) {
+        answered.push([record.answeredBy, record.answer])
+      }
+      if (answered.length === 2) break
+    }
+    assert.deepEqual(answered, [
+      ['elsewhere', null],
+      ['thread', { decision: 'accept' }],
+    ])
   })
 
   test('a tool is run by the client that has its function, whoever began the turn', async (t) => {

@@ -71,6 +71,72 @@ describe('a turn that the server never ends', { concurrency: true, timeout: 60_0
   })
 })
 
+describe('a turn of this client', { concurrency: true, timeout: 60_000 }, () => {
+  test('whose end goes untold keeps nobody waiting who asks behind it', async (t) => {
+    const turns = [{ id: 'turn-1', status: 'completed', items: [], completedAt: 2 }]
+    const idle = { thread: { id: 'thread-1', status: { type: 'idle' }, turns } }
+    const { codex, log } = rig(t, {
+      on: {
+        'turn/start': [['turnBegin', 'agentMessage', 'never'], ['default']],
+        'thread/read': [{ reply: idle }],
+      },
+    })
+    const thread = await codex.startThread()
+    const [first, second] = await Promise.all([thread.run('go'), thread.run('again')])
+    assert.deepEqual([first.status, second.status], ['completed', 'completed'])
+    assert.equal(log.messages('turn/start').length, 2)
+  })
+
+  test('is read by runningTurn() from its beginning, also where run() alone waits for it', async (t) => {
+    const { codex, log } = rig(t, {
+      on: {
+        'turn/start': [['turnBegin', 'agentMessage', { waitFor: 'x/go' }, 'agentMessage', 'turnEnd']],
+        'x/go': { reply: {} },
+      },
+    })
+    const thread = await codex.startThread()
+    const run = thread.run('go')
+    await log.message('turn/start')
+    let turn = await thread.runningTurn()
+    while (turn === null) turn = await thread.runningTurn()
+    const events = collect(turn.stream())
+    await codex.request('x/go', {})
+    const result = await run
+    const told = (await events).map(({ method }) => method)
+    assert.equal(told[0], 'turn/started')
+    assert.equal(told.filter((method) => method === 'item/completed').length, result.items.length)
+    assert.equal(told.at(-1), 'turn/completed')
+  })
+
+  test('is asked once for what the server asks twice over one line', async (t) => {
+    const ask = {
+      request: {
+        id: 7,
+        method: 'item/commandExecution/requestApproval',
+        params: { threadId: '$threadId', turnId: '$turnId', itemId: 'c' },
+      },
+      wait: false,
+    }
+    const { codex, log } = rig(t, {
+      on: { 'turn/start': [['turnBegin', ask, { waitForReply: 7 }, ask, { waitFor: 'x/go' }, 'turnEnd']] },
+    })
+    let asked = 0
+    const thread = await codex.startThread({
+      onApproval: () => {
+        asked += 1
+        return 'accept'
+      },
+    })
+    const run = thread.run('go')
+    await log.find(() => log.messages().some(({ id, method }) => id === 7 && method === undefined))
+    await codex.request('thread/read', { threadId: thread.id })
+    await codex.request('x/go', {}).catch(() => {})
+    await run
+    assert.equal(asked, 1)
+    assert.equal(log.messages().filter(({ id, method }) => id === 7 && method === undefined).length, 1)
+  })
+})
+
 describe('the real codex', { concurrency: 4, timeout: 120_000 }, () => {
   test('after a reconnect a thread that another client works on is not taken for idle', async (t) => {
     const server = await listening(t)
@@ -104,6 +170,7 @@ describe('the real codex', { concurrency: 4, timeout: 120_000 }, () => {
     const thread = await codex.startThread({ cwd: home.workspace })
     assert.deepEqual(await collect(thread.turns()), [])
     assert.deepEqual(await collect(thread.items()), [])
+    assert.equal(await thread.runningTurn(), null)
     const { thread: stored } = await thread.read({ includeTurns: true })
     assert.deepEqual([stored.id, stored.turns], [thread.id, []])
     const again = await codex.startThread({ cwd: home.workspace })

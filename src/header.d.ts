@@ -986,7 +986,10 @@ export declare class InternalRpcError extends JsonRpcError {}
 /** The server is overloaded and did not carry out the request; `retryable` is true. `code: 'SERVER_BUSY'` */
 export declare class ServerBusyError extends JsonRpcError {}
 
-/** The thread runs a turn, which what was asked for would break off; nothing was sent. `code: 'THREAD_BUSY'` */
+/**
+ * The thread runs a turn, which what was asked for would break off; or one that was given up here, and that codex does not
+ * end. Nothing was sent. `code: 'THREAD_BUSY'`
+ */
 export declare class ThreadBusyError extends CodexError {
   readonly threadId: string
   /** The turn, where it is known. */

@@ -27,6 +27,12 @@ impl Thread {
     }
 }
 
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.thread.abandon();
+    }
+}
+
 #[napi]
 impl Thread {
     /// The id of the thread. It outlives this process: `resumeThread` takes it. Of a thread that had no turn when its codex

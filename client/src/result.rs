@@ -16,6 +16,11 @@ pub struct Slice {
 }
 
 impl Slice {
+    /// The message that it is part of.
+    pub(super) fn line(&self) -> &Arc<str> {
+        &self.line
+    }
+
     /// `part`, which was borrowed from `line`.
     pub(crate) fn new(line: &Arc<str>, part: &str) -> Option<Self> {
         let start = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;

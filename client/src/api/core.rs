@@ -1,5 +1,6 @@
 //! What every handle of one client shares: its session, its threads, and the turns that are kept.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,8 @@ pub(crate) struct Core {
     kept: Mutex<VecDeque<Arc<TurnState>>>,
     /// Set once the client is being closed: no turn begins any more.
     pub(super) ending: AtomicBool,
+    /// What holds the threads that are attended to without a handle.
+    attended: Mutex<HashMap<usize, Arc<dyn Any + Send + Sync>>>,
 }
 
 /// How many turns are kept for whoever has a continuation of them.
@@ -137,6 +140,7 @@ impl Core {
             closed: OnceCell::new(),
             kept: Mutex::default(),
             ending: AtomicBool::new(false),
+            attended: Mutex::default(),
         }))
     }
 
@@ -301,6 +305,23 @@ impl Core {
         lock(&self.kept).iter().find(|state| state.turn_id == turn).cloned()
     }
 
+    /// Whether somebody hears what codex says or asks, of any thread.
+    pub(crate) fn has_observers(&self) -> bool {
+        let dispatcher = &self.services.dispatcher;
+        dispatcher.client().is_some() || dispatcher.records().is_read() || self.services.ring.is_read()
+    }
+
+    /// Holds a thread until it is let go of by [`Self::unattended`], or the client is closed.
+    pub(crate) fn attend(&self, thread: &Arc<ThreadState>, holds: Arc<dyn Any + Send + Sync>) {
+        lock(&self.attended).insert(Arc::as_ptr(thread).addr(), holds);
+    }
+
+    /// Undoes [`Self::attend`].
+    pub(crate) fn unattended(&self, thread: &Arc<ThreadState>) {
+        let held = lock(&self.attended).remove(&Arc::as_ptr(thread).addr());
+        drop(held);
+    }
+
     /// Refuses later calls and ends the server. Every caller waits for the end.
     pub(crate) async fn close(&self) {
         let session = {
@@ -314,6 +335,8 @@ impl Core {
                     let threads = lock(&self.threads).len();
                     session.close(threads).await;
                 }
+                let attended = std::mem::take(&mut *lock(&self.attended));
+                drop(attended);
                 self.services.ring.close();
                 self.services.dispatcher.records().close();
             })

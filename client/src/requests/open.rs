@@ -16,8 +16,8 @@ use crate::lock;
 use crate::routing::{Router, Whose};
 use crate::rpc::{Connection, Notification, ServerRequest};
 
-/// How long it is waited for whose a request is, while a turn is being started.
-const SETTLING: Duration = Duration::from_millis(250);
+/// How long it is waited for whose a request is, where it may turn out to be for a turn that runs or is being started.
+const SETTLING: Duration = Duration::from_secs(1);
 /// How long another client may take for a tool that has no function here, in a turn of this one.
 const TOOL_ELSEWHERE: Duration = Duration::from_secs(10);
 
@@ -139,10 +139,13 @@ impl OpenRequests {
             }
         }
         if let Some(given) = ledger.given(id) {
-            if given.leg == Some(leg) && given.asked.request.line == asked.request.line {
+            let same_line = given.leg == Some(leg);
+            let repeats = given.asked.is_repeated_by(asked);
+            if same_line && (repeats || given.asked.request.line == asked.request.line) {
+                // Whoever follows a thread again is asked again, also for what is answered a moment ago.
                 return Admitted::Known;
             }
-            if given.asked.is_repeated_by(asked) {
+            if repeats {
                 given.leg = self.send(Some(leg), &given.asked, &given.answer);
                 return Admitted::Known;
             }
@@ -274,10 +277,7 @@ impl OpenRequests {
     }
 
     fn remember(&self, ledger: &mut Ledger, asked: &Arc<Asked>, leg: Option<u64>, answer: Response) {
-        let connection = self.connection.get().and_then(Weak::upgrade);
-        if connection.is_some_and(|connection| connection.reconnects()) {
-            ledger.remember(Given { asked: Arc::clone(asked), leg, answer });
-        }
+        ledger.remember(Given { asked: Arc::clone(asked), leg, answer });
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Router, TurnSink};
 use crate::lock;
 
 /// A turn that is being started. Its early events are kept until its id is known.
+#[derive(Debug)]
 pub struct Expected {
     router: Weak<Router>,
     thread: String,
@@ -18,11 +19,27 @@ impl Expected {
         Self { router: Arc::downgrade(router), thread: thread.to_owned(), settled: false }
     }
 
-    /// The id is known: `sink` gets what came early, then all that comes.
-    pub fn resolve(mut self, turn: &str, sink: Arc<dyn TurnSink>) {
-        self.settled = true;
+    /// What the server has stored is about to be asked for: it tells what was missed until now.
+    pub fn catches_up(&self) {
         let Some(router) = self.router.upgrade() else { return };
+        if let Some(route) = lock(&router.inner).threads.get_mut(&self.thread)
+            && let Some(starting) = &mut route.starting
+        {
+            starting.missed = false;
+        }
+    }
+
+    /// The id is known: `sink` gets what came early, then all that comes. It comes back from here where events were
+    /// missed, as a line was lost: these are to be caught up with first.
+    pub fn resolve(mut self, turn: &str, sink: Arc<dyn TurnSink>) -> Result<(), Self> {
+        let Some(router) = self.router.upgrade() else { return Ok(()) };
         let mut inner = lock(&router.inner);
+        let starting = inner.threads.get(&self.thread).and_then(|route| route.starting.as_ref());
+        if inner.ended.is_none() && starting.is_some_and(|starting| starting.missed) {
+            drop(inner);
+            return Err(self);
+        }
+        self.settled = true;
         let ended = inner.ended.clone();
         inner.last = None;
         let starting = inner.threads.get_mut(&self.thread).and_then(|route| {
@@ -61,6 +78,7 @@ impl Expected {
             sink.connection_ended(&error);
         }
         router.wake();
+        Ok(())
     }
 }
 
@@ -75,6 +93,15 @@ impl Drop for Expected {
         let starting = inner.threads.get_mut(&self.thread).and_then(|route| route.starting.take());
         if let Some(starting) = starting {
             starting.owner.ended();
+            let lost = starting.early.lost();
+            if lost > 0 {
+                tracing::warn!(
+                    thread = self.thread,
+                    lost,
+                    "events of turns that nobody knows were too many to keep"
+                );
+                router.lost(&mut inner, lost);
+            }
             for line in starting.early.take("").unwrap_or_default() {
                 router.again(&mut inner, &line);
             }

@@ -48,6 +48,9 @@ impl Router {
         let mut inner = lock(&self.inner);
         inner.last = None;
         for route in inner.threads.values_mut() {
+            if let Some(starting) = &mut route.starting {
+                starting.missed = true;
+            }
             for (turn, running) in route.turns.drain() {
                 route.paused.insert(turn, Paused { running, held: Held::default(), idle: false });
             }

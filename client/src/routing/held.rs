@@ -13,21 +13,30 @@ pub(super) struct Held {
     lines: Vec<Box<str>>,
     bytes: usize,
     overflowed: bool,
+    /// How many were let go.
+    lost: u64,
 }
 
 impl Held {
     /// Keeps a message. Beyond the bound all are let go: a turn with a gap is worth nothing.
     pub(super) fn push(&mut self, line: &str) {
         if self.overflowed {
+            self.lost += 1;
             return;
         }
         self.bytes += line.len() + BESIDE;
         if self.bytes > MOST_HELD {
             self.overflowed = true;
+            self.lost = self.lines.len() as u64 + 1;
             self.lines = Vec::new();
         } else {
             self.lines.push(line.into());
         }
+    }
+
+    /// How many were more than can be kept.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// What was kept, or that it was more than can be: why the turn is lost.

@@ -164,6 +164,6 @@ pub struct Whose {
     pub owner: Option<Arc<Owner>>,
     /// Whether this client answers for it, come what may: it began the turn, or the thread, in which no turn runs.
     pub ours: bool,
-    /// Whether a turn is being started that it may turn out to be for.
+    /// Whether it may yet turn out to be for a turn that runs, or is being started.
     pub unsettled: bool,
 }

@@ -23,6 +23,8 @@ struct Inner {
     entries: VecDeque<Entry>,
     bytes: usize,
     first: u64,
+    /// How many never came here.
+    lost: u64,
     readers: usize,
     wakers: Wakers,
     closed: bool,
@@ -44,6 +46,8 @@ pub struct RingReader {
 struct Position {
     next: u64,
     dropped: u64,
+    /// How many of those that never came to the ring are counted.
+    lost: u64,
     closed: bool,
 }
 
@@ -59,6 +63,16 @@ impl Ring {
         while inner.entries.len() > CAPACITY || (inner.bytes > CAPACITY_BYTES && inner.entries.len() > 1) {
             inner.drop_first();
         }
+    }
+
+    /// Notifications were let go before they came here.
+    pub(crate) fn lost(&self, count: u64) {
+        lock(&self.inner).lost += count;
+    }
+
+    /// Whether anybody reads.
+    pub(crate) fn is_read(&self) -> bool {
+        lock(&self.inner).readers > 0
     }
 
     /// Wakes who waits.
@@ -77,11 +91,11 @@ impl Ring {
     pub fn reader(self: &Arc<Self>, methods: Option<Vec<String>>) -> RingReader {
         let mut inner = lock(&self.inner);
         inner.readers += 1;
-        let next = inner.first + inner.entries.len() as u64;
+        let (next, lost) = (inner.first + inner.entries.len() as u64, inner.lost);
         RingReader {
             ring: Arc::clone(self),
             methods,
-            cursor: Mutex::new(Position { next, ..Position::default() }),
+            cursor: Mutex::new(Position { next, lost, ..Position::default() }),
         }
     }
 }
@@ -130,7 +144,8 @@ impl Source for RingReader {
             return Next::End;
         }
         let missed = inner.first.saturating_sub(cursor.next);
-        cursor.dropped += missed;
+        cursor.dropped += missed + (inner.lost - cursor.lost);
+        cursor.lost = inner.lost;
         cursor.next += missed;
         let start = usize::try_from(cursor.next - inner.first).unwrap_or(usize::MAX);
         let mut batch = Vec::new();

@@ -43,6 +43,8 @@ pub(super) struct Starting {
     pub(super) early: Held,
     /// The thread became idle meanwhile.
     pub(super) idle: bool,
+    /// The line was lost meanwhile: events may be missing.
+    pub(super) missed: bool,
 }
 
 /// A turn that waits for what it missed.
@@ -98,6 +100,11 @@ impl Route {
     /// Whether anything here has yet to come to an end.
     pub(super) fn is_at_work(&self) -> bool {
         self.starting.is_some() || !self.turns.is_empty() || !self.paused.is_empty()
+    }
+
+    /// The same, of another client's turn as well.
+    pub(super) fn has_work(&self) -> bool {
+        self.is_at_work() || self.foreign.as_ref().is_some_and(|running| !running.owner.is_over())
     }
 
     /// Whether somebody follows the thread, whoever that is.

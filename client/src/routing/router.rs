@@ -67,8 +67,8 @@ impl Router {
 
     /// A turn is about to begin: what comes for unknown turns of this thread is kept from now on.
     pub fn expect(self: &Arc<Self>, thread: &str, claim: Claim) -> Expected {
-        let starting =
-            Starting { owner: Owner::starting(thread, claim), early: Held::default(), idle: false };
+        let owner = Owner::starting(thread, claim);
+        let starting = Starting { owner, early: Held::default(), idle: false, missed: false };
         lock(&self.inner).threads.entry(thread.to_owned()).or_default().starting = Some(starting);
         Expected::new(self, thread)
     }
@@ -84,14 +84,16 @@ impl Router {
         let Some(thread) = thread else { return Whose::default() };
         let route = inner.threads.get(thread);
         let known = turn.zip(route).is_some_and(|(turn, route)| route.turn(turn).is_some());
-        if !known && let Of::Agent(running) = inner.agents.of(thread, turn) {
-            let owner = Arc::clone(&running.owner);
-            return Whose { ours: owner.begun_here(), owner: Some(owner), unsettled: false };
-        }
-        route.map_or_else(
-            || Whose { unsettled: inner.starts_any(), ..Whose::default() },
-            |route| route.whose(turn),
-        )
+        let unsettled = match inner.agents.of(thread, turn) {
+            Of::Agent(running) if !known => {
+                let owner = Arc::clone(&running.owner);
+                return Whose { ours: owner.begun_here(), owner: Some(owner), unsettled: false };
+            }
+            Of::Agent(_) | Of::Foreign => inner.starts_any(),
+            // Any turn that runs may turn out to be the one that it works for.
+            Of::Unknown => inner.threads.values().any(Route::has_work),
+        };
+        route.map_or_else(|| Whose { unsettled, ..Whose::default() }, |route| route.whose(turn))
     }
 
     /// A turn goes on by another call, made in this context.
@@ -183,6 +185,12 @@ impl Router {
                 sink.connection_ended(error);
             }
         }
+    }
+
+    /// Messages that belong to nobody here were too many to keep: who reads the notifications learns how many.
+    pub(super) fn lost(&self, inner: &mut Inner, count: u64) {
+        inner.ring_touched = true;
+        self.ring.lost(count);
     }
 
     /// Routes a message that had been kept.

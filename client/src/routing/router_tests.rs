@@ -61,7 +61,7 @@ impl Rig {
     /// A turn whose answer has come.
     fn turn(&self, thread: &str, turn: &str) -> Arc<Sink> {
         let sink = Arc::<Sink>::default();
-        self.router.expect(thread, Claim::default()).resolve(turn, sink.clone());
+        self.router.expect(thread, Claim::default()).resolve(turn, sink.clone()).unwrap();
         sink
     }
 
@@ -117,14 +117,14 @@ fn t1_what_comes_before_the_answer_belongs_to_the_turn() {
         let expected = rig.router.expect("t", Claim::default());
         rig.send_all(&lines[..split]);
         assert_eq!(sink.events(), Vec::<String>::new());
-        expected.resolve("u", sink.clone());
+        expected.resolve("u", sink.clone()).unwrap();
         rig.send_all(&lines[split..]);
         assert_eq!(sink.events(), lines, "answer after {split}");
         assert_eq!(rig.outside(), Vec::<String>::new());
         assert_eq!(rig.active("t"), None, "it has completed");
     }
     rig.send_all(&lines[..1]);
-    expected.resolve("u", sink);
+    expected.resolve("u", sink).unwrap();
     assert_eq!(rig.active("t").as_deref(), Some("u"));
 }
 
@@ -134,7 +134,7 @@ fn t1_who_reads_is_woken_for_what_came_early() {
     let sink = Arc::<Sink>::default();
     let expected = rig.router.expect("t", Claim::default());
     rig.send(&delta("t", "u", 1));
-    expected.resolve("u", sink.clone());
+    expected.resolve("u", sink.clone()).unwrap();
     assert_eq!(*lock(&sink.woken), 1);
     rig.send(&delta("t", "u", 2));
     rig.send(&delta("t", "u", 3));
@@ -149,7 +149,7 @@ fn early_events_of_another_turn_go_outside_once_the_id_is_known() {
     let expected = rig.router.expect("t", Claim::default());
     let (other, own) = (delta("t", "older", 1), delta("t", "u", 2));
     rig.send_all(&[other.clone(), own.clone()]);
-    expected.resolve("u", sink.clone());
+    expected.resolve("u", sink.clone()).unwrap();
     assert_eq!(sink.events(), [own]);
     assert_eq!(rig.outside(), [other]);
 }
@@ -238,7 +238,7 @@ fn the_end_of_the_connection_ends_every_turn() {
 
     // An answer that had come just before.
     let sink = Arc::<Sink>::default();
-    late.resolve("5", sink.clone());
+    late.resolve("5", sink.clone()).unwrap();
     assert_eq!(*lock(&sink.ended), ["gone"]);
     let sink = rig.turn("d", "6");
     assert_eq!(*lock(&sink.ended), ["gone"]);
@@ -252,7 +252,7 @@ fn t1_what_came_early_is_not_lost_with_the_connection() {
     rig.send_all(&lines);
     rig.router.end(&Error::Closed("gone".to_owned()));
     let sink = Arc::<Sink>::default();
-    expected.resolve("u", sink.clone());
+    expected.resolve("u", sink.clone()).unwrap();
     assert_eq!(sink.events(), lines);
     assert_eq!(*lock(&sink.ended), ["gone"]);
 }
@@ -325,7 +325,7 @@ fn ended(thread: &str, turn: &str) -> String {
 fn a_turn_that_is_started_under_another_id_gets_the_events_of_both_once() {
     let rig = Rig::new();
     let review = Arc::new(Review::default());
-    rig.router.expect("t", Claim::default()).resolve("a", Arc::clone(&review) as Arc<dyn TurnSink>);
+    rig.router.expect("t", Claim::default()).resolve("a", Arc::clone(&review) as Arc<dyn TurnSink>).unwrap();
     let item = |turn: &str| {
         json!({ "method": "item/started", "params": { "threadId": "t", "turnId": turn, "item": { "id": "i" } } })
             .to_string()
@@ -348,7 +348,7 @@ fn the_other_id_is_learnt_from_events_that_came_early() {
     let lines = [begun("t", "b", "a"), ended("t", "a")];
     rig.send_all(&lines);
     let review = Arc::new(Review::default());
-    expected.resolve("a", Arc::clone(&review) as Arc<dyn TurnSink>);
+    expected.resolve("a", Arc::clone(&review) as Arc<dyn TurnSink>).unwrap();
     assert_eq!(*lock(&review.events), lines);
     assert_eq!(*rig.router.active("t").borrow(), None);
 }
@@ -367,7 +367,7 @@ fn a_review_of_another_client_keeps_the_thread_busy_until_its_end() {
 fn a_turn_after_one_that_has_ended_is_not_part_of_it() {
     let rig = Rig::new();
     let over = Arc::new(Review { over: true, ..Review::default() });
-    rig.router.expect("t", Claim::default()).resolve("a", Arc::clone(&over) as Arc<dyn TurnSink>);
+    rig.router.expect("t", Claim::default()).resolve("a", Arc::clone(&over) as Arc<dyn TurnSink>).unwrap();
     rig.send(&begun("t", "b", "a"));
     assert!(lock(&over.events).is_empty());
 }
@@ -405,4 +405,50 @@ fn an_end_of_no_readable_turn_is_a_doubt_of_each_it_may_be_of() {
     assert_eq!((*lock(&one.idle), *lock(&other.idle)), (2, 0));
     rig.send(&ended(json!(null)));
     assert_eq!((*lock(&one.idle), *lock(&other.idle)), (3, 1));
+}
+
+#[test]
+fn a_turn_whose_line_was_lost_while_it_was_started_is_caught_up_with_first() {
+    let rig = Rig::new();
+    let sink = Arc::<Sink>::default();
+    let expected = rig.router.expect("t", Claim::default());
+    rig.send(&event("turn/started", "t", "u", 1));
+    rig.router.pause();
+    let expected = expected.resolve("u", sink.clone()).unwrap_err();
+    // What the server has stored tells what was missed until now, and the line is lost again.
+    expected.catches_up();
+    rig.router.pause();
+    let expected = expected.resolve("u", sink.clone()).unwrap_err();
+    expected.catches_up();
+    rig.send(&delta("t", "u", 2));
+    expected.resolve("u", sink.clone()).unwrap();
+    assert_eq!(sink.events(), [event("turn/started", "t", "u", 1), delta("t", "u", 2)]);
+    rig.router.pause();
+    assert_eq!(rig.router.paused("t"), ["u"]);
+}
+
+#[test]
+fn early_events_that_nobody_takes_and_that_were_too_many_are_counted() {
+    let rig = Rig::new();
+    let expected = rig.router.expect("t", Claim::default());
+    let text = "x".repeat(1024 * 1024);
+    let params = json!({ "threadId": "t", "turnId": "u", "itemId": "i", "delta": text });
+    let line = json!({ "method": "item/agentMessage/delta", "params": params }).to_string();
+    (0..70).for_each(|_| rig.send(&line));
+    drop(expected);
+    assert_eq!(rig.outside(), Vec::<String>::new());
+    assert_eq!(rig.outside.dropped(), 70);
+}
+
+#[test]
+fn whose_an_unknown_thread_is_is_open_while_any_turn_runs() {
+    let rig = Rig::new();
+    let is_open = || rig.router.whose(Some("agent"), Some("a")).unsettled;
+    assert!(!is_open());
+    rig.turn("t", "u");
+    assert!(is_open());
+    rig.router.forget("t", "u");
+    assert!(!is_open());
+    rig.send(&json!({ "method": "turn/started", "params": { "threadId": "t", "turn": { "id": "v", "rootTurnId": "v" } } }).to_string());
+    assert!(is_open(), "of another client");
 }

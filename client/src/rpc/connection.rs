@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -184,6 +185,25 @@ impl Connection {
         let mut pending = lock(&self.pending);
         let lines = pending.open();
         self.send(lines);
+        drop(pending);
+        self.settled.notify_waiters();
+    }
+
+    /// Waits until there is a line over which what is about a thread goes, or none is to come any more.
+    pub async fn carries(&self, thread: &str) {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            let is_known = {
+                let pending = lock(&self.pending);
+                pending.ended().is_some() || pending.carries(thread)
+            };
+            if is_known {
+                return;
+            }
+            settled.await;
+        }
     }
 
     /// The handshake over another line is done. What is about one of these threads waits until [`Self::release`].
@@ -191,6 +211,8 @@ impl Connection {
         let mut pending = lock(&self.pending);
         let lines = pending.open_holding(threads);
         self.send(lines);
+        drop(pending);
+        self.settled.notify_waiters();
     }
 
     /// A thread will not come back: what would begin something in it is refused with `error`, the rest may go.
@@ -204,6 +226,8 @@ impl Connection {
         let mut pending = lock(&self.pending);
         let lines = pending.release(thread);
         self.send(lines);
+        drop(pending);
+        self.settled.notify_waiters();
     }
 
     /// Sends a notification; it takes its place among the requests before this returns.
@@ -410,6 +434,21 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// The same, unless `unwanted` comes to pass before it has left: then it never does.
+    pub async fn answer_unless(self, unwanted: impl Future<Output = ()>) -> RawAnswer {
+        let (connection, id) = (Arc::clone(&self.connection), self.id);
+        let mut answer = pin!(self.answer());
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            () = unwanted => {}
+        }
+        if lock(&connection.pending).withdraw(id) {
+            return Err(Error::Aborted { result: None });
+        }
+        answer.await
     }
 
     fn forget(&self) -> Forgotten {

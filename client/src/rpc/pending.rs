@@ -94,6 +94,12 @@ impl Pending {
         None
     }
 
+    /// Takes a request back that has not left. False if it has.
+    pub(super) fn withdraw(&mut self, id: i64) -> bool {
+        let is_it = |queued: &Queued| queued.request.as_ref().is_some_and(|(of, _)| *of == id);
+        self.queue.iter().position(is_it).and_then(|at| self.queue.remove(at)).is_some()
+    }
+
     /// Takes a notification; the line comes back where it is to be sent at once. It waits for the handshake, in its
     /// place among the requests, and for no answers.
     pub(super) fn notify(&mut self, line: String) -> Option<String> {
@@ -120,6 +126,11 @@ impl Pending {
     pub(super) fn open_holding(&mut self, threads: impl IntoIterator<Item = String>) -> Vec<String> {
         self.held = threads.into_iter().collect();
         self.open()
+    }
+
+    /// Whether what is about a thread may go.
+    pub(super) fn carries(&self, thread: &str) -> bool {
+        self.open && !self.held.contains(thread)
     }
 
     /// A thread is back: what waited for it may go.

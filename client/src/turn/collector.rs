@@ -217,6 +217,11 @@ impl Collector {
         self.bytes
     }
 
+    /// The messages that told what is known: of the items that are complete, and of the usage.
+    pub(super) fn told(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.items.iter().chain(&self.usage).map(Slice::line)
+    }
+
     /// Whether no item is complete.
     pub(super) fn has_no_items(&self) -> bool {
         self.items.is_empty()
@@ -332,6 +337,11 @@ impl Item<'_> {
         let is_word = self.kind.and_then(string).is_some_and(|kind| WORDS.contains(&&*kind));
         !is_word && self.status.and_then(string).as_deref() != Some("declined")
     }
+}
+
+/// The text of the agent message that an event completes.
+pub(super) fn completed_message(notification: &Notification<'_>) -> Option<String> {
+    Collector::default().read(notification).message
 }
 
 fn item_id(item: &str) -> Option<String> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use super::collector::completed_message;
 use super::deltas::DeltaParts;
 use super::log::{Cursor, Entered, Log, ReaderKind};
 use super::reader::EventReader;
@@ -171,6 +172,27 @@ impl EventLog {
         let events = inner.events;
         inner.log.get_or_insert_with(|| Log::after_events(events));
         self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// The same; where nothing was kept so far the log begins with what tells what is known.
+    pub(super) fn hold_from_the_middle<'a>(&self, told: impl Iterator<Item = &'a str>) {
+        let mut inner = self.inner();
+        inner.holders += 1;
+        if inner.log.is_none() {
+            let told: Vec<&str> = told.collect();
+            // Each stands for one that came at least.
+            let mut log = Log::after_events(inner.events.saturating_sub(told.len() as u64));
+            for line in told {
+                crate::rpc::with_notification(line, |notification| {
+                    let message = completed_message(notification);
+                    log.push(Entered { notification, delta: None, line: None, message });
+                });
+            }
+            // What has begun may be in its middle.
+            log.gap();
+            inner.log = Some(log);
+            self.kept.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The same where what came after a number of events is still here; else false.

@@ -316,3 +316,52 @@ fn half_a_character_comes_with_the_complete_message() {
     let deltas = [r#""a""#, r#""\ud83d""#, r#""\ude00""#, r#""b""#].map(str::to_owned);
     assert_eq!(text_given_of(&deltas, "a😀b"), "a😀b");
 }
+
+#[test]
+fn who_reads_from_the_middle_gets_what_is_complete_and_then_the_rest() {
+    let state = TurnState::new("t", "u", false);
+    let send = |method: &str, beside: Value| {
+        let mut params = json!({ "threadId": "t", "turnId": "u" });
+        params.as_object_mut().unwrap().extend(beside.as_object().unwrap().clone());
+        let line = json!({ "method": method, "params": params }).to_string();
+        crate::rpc::with_notification(&line, |notification| {
+            state.event(notification);
+        });
+    };
+    let item = |id: &str, text: &str| json!({ "item": { "type": "agentMessage", "id": id, "text": text } });
+    send("turn/started", json!({ "turn": { "id": "u" } }));
+    send("item/started", item("a", ""));
+    send("item/completed", item("a", "one "));
+    send("item/started", item("b", ""));
+    send("item/agentMessage/delta", json!({ "itemId": "b", "delta": "tw" }));
+    state.keep_from_the_middle();
+    let view = View::new(Arc::clone(&state));
+    state.release();
+    send("item/agentMessage/delta", json!({ "itemId": "b", "delta": "o" }));
+    send("item/completed", item("b", "two"));
+    send("turn/completed", json!({ "turn": { "id": "u", "status": "completed" } }));
+    let batch = |kind| match view.reader(kind).poll(None) {
+        Next::Batch(batch) => batch,
+        _ => Batch::new(),
+    };
+    let told = events(&batch(ReaderKind::JoinedEvents));
+    let methods: Vec<_> = told.iter().map(|event| event["method"].as_str().unwrap()).collect();
+    assert_eq!(
+        methods,
+        ["turn/started", "item/completed", "item/agentMessage/delta", "item/completed", "turn/completed"]
+    );
+    assert_eq!(text_of(&batch(ReaderKind::Text)), "one two");
+}
+
+#[test]
+fn readers_of_agents_end_with_the_connection_whenever_they_begin() {
+    let state = TurnState::new("t", "u", true);
+    let view = View::new(Arc::clone(&state));
+    state.agents_at_work(true);
+    let early = view.agents_reader();
+    state.connection_ended(&crate::Error::client_closed());
+    let late = view.agents_reader();
+    for reader in [early, late] {
+        assert!(!matches!(reader.poll(None), Next::Pending), "it waits for nothing");
+    }
+}

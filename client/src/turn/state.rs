@@ -12,7 +12,7 @@ use super::agents::{FileChanges, SubAgents};
 use super::collector::{Collector, Completion, WireTurn};
 use super::event_log::{EventLog, LogEnd};
 use super::log::Entered;
-use super::stored::{Proof, ending, is_numbered, missed, proof};
+use super::stored::{Proof, beginning, ending, is_numbered, missed, proof};
 use crate::memory::Share;
 use crate::result::{TurnResult, TurnStatus};
 use crate::routing::TurnSink;
@@ -202,6 +202,16 @@ impl TurnState {
     /// The server has said that it is over, in words that can't be read.
     pub fn is_said_over(&self) -> bool {
         lock(&self.inner).said_over
+    }
+
+    /// Has the log begin for who reads a turn that nobody has read so far: with what is known of it, so that what it has
+    /// completed comes first. Kept from now on until [`Self::release`].
+    pub fn keep_from_the_middle(&self) {
+        let inner = lock(&self.inner);
+        let started = self.phase.borrow().started.then(|| beginning(&self.thread_id, &self.turn_id));
+        let told = started.iter().map(String::as_str).chain(inner.collector.told().map(AsRef::as_ref));
+        // Under the lock: what comes next must come after these.
+        self.log.hold_from_the_middle(told);
     }
 
     fn tell_missed(&self, stored: &RawValue) {
@@ -454,6 +464,8 @@ impl TurnSink for TurnState {
         if let Some(agents) = &mut *lock(&self.agents) {
             agents.connection_ended(error);
         }
+        // Who asks for them later waits for nothing either.
+        self.agents_at_work(false);
         self.finish(Err(error.clone()));
     }
 }

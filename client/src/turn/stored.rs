@@ -78,6 +78,15 @@ pub(super) fn missed(
     events
 }
 
+/// The event that begins a turn of which nothing is stored yet.
+pub(super) fn beginning(thread_id: &str, turn_id: &str) -> String {
+    let turn = json!({
+        "id": turn_id, "items": [], "itemsView": "notLoaded", "status": "inProgress",
+        "error": null, "startedAt": null, "completedAt": null, "durationMs": null,
+    });
+    json!({ "method": "turn/started", "params": { "threadId": thread_id, "turn": turn } }).to_string()
+}
+
 /// The event that ends the turn.
 pub(super) fn ending(turn: &RawValue, thread_id: &str) -> String {
     turn_event("turn/completed", thread_id, turn)

@@ -14,19 +14,26 @@ pub struct View {
     stalled: Arc<OnceLock<Error>>,
     /// How many events its readers pass over.
     from: u64,
+    /// Whether it keeps the log.
+    holds: bool,
 }
 
 impl View {
     /// Looks at a turn.
     pub fn new(state: Arc<TurnState>) -> Self {
         state.log().hold();
-        Self { state, stalled: Arc::default(), from: 0 }
+        Self { state, stalled: Arc::default(), from: 0, holds: true }
+    }
+
+    /// Looks at nothing but how a turn ends: what its events were is not kept.
+    pub fn of_the_end(state: Arc<TurnState>) -> Self {
+        Self { state, stalled: Arc::default(), from: 0, holds: false }
     }
 
     /// Looks at what came after a number of events; none where that is not here any more, or not yet.
     pub fn after(state: Arc<TurnState>, events: u64) -> Option<Self> {
         let is_here = state.log().hold_after(events);
-        is_here.then(|| Self { state, stalled: Arc::default(), from: events })
+        is_here.then(|| Self { state, stalled: Arc::default(), from: events, holds: true })
     }
 
     /// Where a reader that has not begun stands.
@@ -94,7 +101,9 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
-        self.state.log().release();
+        if self.holds {
+            self.state.log().release();
+        }
     }
 }
 

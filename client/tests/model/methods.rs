@@ -288,7 +288,7 @@ impl Server {
         let items = turn.items.iter().filter(|item| item.is_complete || item.kind == "commandExecution");
         let items: Vec<_> = items.map(|item| item.json(1, item.is_complete.then_some(2))).collect();
         json!({
-            "id": turn.id, "rootTurnId": turn.id, "items": items, "itemsView": "full", "status": status,
+            "id": turn.id, "rootTurnId": turn.root, "items": items, "itemsView": "full", "status": status,
             "error": (status == "failed").then(|| json!({ "message": "it failed" })),
             "startedAt": 1, "completedAt": is_completed.then_some(2), "durationMs": null,
         })

@@ -302,13 +302,14 @@ impl Playing {
         let (agent, turn) = {
             let mut state = self.server.state();
             let (agent, turn) = (state.id("agent-"), state.id("turn-"));
+            let root = state.turn(&self.thread, &self.turn).map(|turn| turn.root.clone());
             let parent = &state.threads[&self.thread];
             let thread = Thread {
                 id: agent.clone(),
                 is_loaded: true,
                 is_written: true,
                 followers: parent.followers.clone(),
-                turns: vec![Turn::new(&turn, Vec::new())],
+                turns: vec![Turn { root: root.unwrap_or_default(), ..Turn::new(&turn, Vec::new()) }],
                 in_force: parent.in_force.clone(),
                 stored: parent.in_force.clone(),
                 tokens: 0,

@@ -86,6 +86,8 @@ pub struct Thread {
 
 pub struct Turn {
     pub id: String,
+    /// The turn that it works for in the end; its own id where that is nobody's.
+    pub root: String,
     /// Who had it started: run and client.
     pub starters: Vec<(usize, usize)>,
     pub steers: u32,
@@ -343,6 +345,7 @@ impl Turn {
     pub fn new(id: &str, starters: Vec<(usize, usize)>) -> Self {
         Self {
             id: id.to_owned(),
+            root: id.to_owned(),
             starters,
             steers: 0,
             items: Vec::new(),

@@ -1,17 +1,22 @@
 //! What the server works on in a thread, and the way out for who waits for its end: the server's word may never come.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
 use super::found::Found;
 use super::thread::Thread;
 use crate::Error;
+use crate::routing::TurnSink;
 use crate::rpc::{Call, read_answer};
 use crate::session::Session;
+
+/// A place in the queue of a thread's turns.
+pub(crate) type Place = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
 /// How long the end of a turn may go untold before the server is asked, and then again.
 const LOOK: Duration = Duration::from_secs(5);
@@ -36,6 +41,51 @@ impl Thread {
             }
             if given_up && self.is_active(session, &turn).await? {
                 return Err(self.busy(session, Some(turn)).await);
+            }
+            if turn.is_empty() {
+                // It may turn out to be one that was given up here, over another line.
+                let ask = |method, params: String| {
+                    session.connection.request(method, Some(&params), self.call_options())
+                };
+                let found = tokio::select! {
+                    _ = active.changed() => continue,
+                    found = self.stored_running(ask) => found.unwrap_or_default(),
+                };
+                if found.is_some() {
+                    session.router.found_busy(self.id(), found, &active);
+                }
+            }
+        }
+    }
+
+    /// Queues up for the place of a running turn, with the first step of what this gives.
+    pub(crate) fn queue(&self) -> Place {
+        Box::pin(Arc::clone(&self.shared.turns).acquire_owned())
+    }
+
+    /// Waits for a place. While the turn that has it says nothing, the server is asked now and then whether it works on
+    /// it: its end may have gone untold. Wire: `thread/read`.
+    pub(crate) async fn placed(&self, mut place: Place) -> Result<OwnedSemaphorePermit, Error> {
+        loop {
+            match tokio::time::timeout(LOOK, &mut place).await {
+                Ok(permit) => return permit.map_err(|_| Error::client_closed()),
+                Err(_) => self.doubt_silent().await,
+            }
+        }
+    }
+
+    /// Has the turn of this client that runs look whether it still does, if it is silent and its thread does nothing.
+    async fn doubt_silent(&self) {
+        let silent = self.shared.running().filter(|state| state.last_event().elapsed() >= LOOK);
+        let (Some(state), Some(session)) = (silent, self.core.current()) else { return };
+        let ask =
+            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        match self.look(ask).await {
+            Ok(found) if found.is_active() => {}
+            // What it has stored is asked for by who watches the turn.
+            Ok(_) | Err(Error::Rpc(_)) => state.thread_idle(),
+            Err(error) => {
+                tracing::debug!(thread = self.id(), %error, "what a silent thread is at is not known")
             }
         }
     }

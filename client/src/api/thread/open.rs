@@ -137,9 +137,12 @@ impl Codex {
         opener: Opener,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
-        let (sender, receiver) = oneshot::channel();
+        let (mut sender, receiver) = oneshot::channel();
         let codex = self.clone();
-        let open = async move { drop(sender.send(codex.open(method, params, opener, handlers).await)) };
+        let open = async move {
+            let opened = codex.open(method, params, opener, handlers, sender.closed()).await;
+            drop(sender.send(opened));
+        };
         spawn_begun(&self.core.services.runtime, open.in_current_span());
         receiver.await.unwrap_or_else(|_| Err(Error::client_closed()))
     }
@@ -150,6 +153,7 @@ impl Codex {
         params: Map<String, Value>,
         opener: Opener,
         handlers: Option<Arc<dyn Handlers>>,
+        unwanted: impl Future<Output = ()>,
     ) -> Result<Thread, Error> {
         #[derive(Deserialize)]
         struct Opened {
@@ -186,7 +190,8 @@ impl Codex {
         let before = before.map(|shared| Thread::held(Arc::clone(&self.core), shared));
         let heard = before.as_ref().map(|thread| thread.follow(&session.router));
         let params = Value::Object(params).to_string();
-        let answer = session.connection.request(method, Some(&params), options).answer().await;
+        let call = session.connection.request(method, Some(&params), options);
+        let answer = call.answer_unless(unwanted).await;
         let answer = answer.inspect_err(|_| {
             let before = resumes.and_then(|id| self.core.known_thread(&id)?.handlers().map(|old| (id, old)));
             if let Some((id, old)) = before {

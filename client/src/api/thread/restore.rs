@@ -15,6 +15,7 @@ use crate::api::core::Core;
 use crate::routing::Router;
 use crate::rpc::{Call, CallOptions, Connection};
 use crate::session::Restore;
+use crate::turn::{Proof, proof};
 
 /// So many threads are resumed at once: the server drops answers when there are too many.
 const MOST_AT_ONCE: usize = 16;
@@ -55,14 +56,20 @@ impl Core {
         let threads = threads.into_iter().map(|shared| Thread::new(Arc::clone(&core), shared));
         let answered = AtomicBool::new(again);
         let restoring = stream::iter(threads).map(|thread| thread.restored(connection, router, &answered));
-        let silent: Vec<Thread> =
-            restoring.buffer_unordered(MOST_AT_ONCE).filter_map(std::future::ready).collect().await;
+        let silent = restoring.buffer_unordered(MOST_AT_ONCE).filter_map(std::future::ready).collect();
+        // What agents ask for does not wait until the last thread has settled.
+        let (silent, ()): (Vec<Thread>, ()) = tokio::join!(silent, self.restore_agents(connection, router));
         if !silent.is_empty() && !answered.load(Ordering::Relaxed) {
             return Err(too_late(self.settings.request_timeout()));
         }
         for thread in silent {
             thread.give_up(connection, router, &too_late(self.settings.request_timeout()));
         }
+        Ok(())
+    }
+
+    /// Follows again what agents work for turns of this client: what they ask for would find nobody.
+    async fn restore_agents(&self, connection: &Arc<Connection>, router: &Router) {
         let agents = router.agents().into_iter().map(|(agent, heard)| async move {
             let works = self.follow(&agent, connection).await.unwrap_or_else(|error| {
                 tracing::warn!(thread = agent, %error, "a sub-agent could not be followed again");
@@ -73,7 +80,6 @@ impl Core {
             }
         });
         stream::iter(agents).buffer_unordered(MOST_AT_ONCE).collect::<()>().await;
-        Ok(())
     }
 
     /// Follows the thread of a sub-agent again: what it asks for would find nobody. False if it does not work any more.
@@ -165,16 +171,13 @@ impl Thread {
         if expects && let Some((turn, _)) = resumed.running() {
             router.found_started(self.id(), &turn);
         }
-        // Another client's may have begun meanwhile: a turn of ours must wait for its end.
-        let is_ours = resumed.running().is_some_and(|(turn, _)| paused.contains(&turn));
-        let others = if resumed.is_active() && !expects && !is_ours {
-            self.stored_running(ask).await?.filter(|turn| !paused.contains(turn))
-        } else {
-            None
-        };
+        // Another client's may have begun meanwhile: a turn of ours must wait for its end. Which one it is, is asked for when
+        // somebody wants to know.
+        let may_be_ours = |turn: &String| resumed.turn(turn).is_none_or(|turn| proof(turn) != Proof::Over);
+        let is_others = resumed.is_active() && !expects && !paused.iter().any(may_be_ours);
         if paused.is_empty() {
-            if resumed.is_active() && !expects {
-                router.found_busy(self.id(), others, &known);
+            if is_others {
+                router.found_busy(self.id(), None, &known);
             }
             return Ok(());
         }
@@ -182,9 +185,9 @@ impl Thread {
         for turn in paused {
             router.resume(self.id(), &turn, resumed.turn(&turn));
         }
-        if others.is_some() {
+        if is_others {
             let known = router.active(self.id());
-            router.found_busy(self.id(), others, &known);
+            router.found_busy(self.id(), None, &known);
         }
         Ok(())
     }

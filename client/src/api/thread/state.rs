@@ -1,13 +1,13 @@
 //! What all handles of one thread share. Nothing is asked or sent here.
 
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::any::Any;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use serde_json::{Map, Value, value::RawValue};
 use tokio::sync::Semaphore;
 
 use super::found::Found;
 use super::in_force::{InForce, Opened};
-use super::lease::Lease;
 use crate::options::{Opening, ThreadSettings};
 use crate::requests::Handlers;
 use crate::routing::ThreadSink;
@@ -20,7 +20,7 @@ pub(crate) struct ThreadState {
     name: Name,
     /// Turns run one after the other: the server would merge a second into the running one.
     pub(crate) turns: Arc<Semaphore>,
-    known: Mutex<Known>,
+    facts: Arc<Facts>,
     /// The last token usage that was asked for: it outlives the server.
     pub(super) usage: Mutex<Option<String>>,
     /// The turn of this client that was started last.
@@ -29,11 +29,16 @@ pub(crate) struct ThreadState {
     last: Mutex<(String, Weak<TurnState>)>,
     /// Held while it is loaded: it is loaded once.
     pub(super) loading: tokio::sync::Mutex<()>,
-    /// What all who use the thread hold.
-    pub(super) lease: Mutex<Weak<Lease>>,
+    /// What all who use the thread hold: a `Lease`.
+    pub(super) lease: Mutex<Option<Weak<dyn Any + Send + Sync>>>,
     /// Kept here for as long as the thread is: the dispatcher does not keep them.
     handlers: Mutex<Option<Arc<dyn Handlers>>>,
 }
+
+/// What is known of a thread. The server's word comes here: the router may let go of it under its lock, so that nothing
+/// is in it whose end does anything.
+#[derive(Default)]
+pub(crate) struct Facts(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
@@ -71,7 +76,7 @@ impl ThreadState {
         Self {
             name: Name { id: id.to_owned(), later: OnceLock::new() },
             turns: Arc::new(Semaphore::new(1)),
-            known: Mutex::default(),
+            facts: Arc::default(),
             usage: Mutex::default(),
             inputs: Mutex::default(),
             last: Mutex::default(),
@@ -100,7 +105,7 @@ impl ThreadState {
         answer: &RawValue,
         heard: u64,
     ) {
-        let mut known = lock(&self.known);
+        let mut known = self.facts.known();
         let facts: Found = read_answer("thread", answer).unwrap_or_default();
         let answer = InForce::in_answer(answer);
         // The server takes settings when it loads a thread; of one that it has loaded it ignores them.
@@ -134,7 +139,7 @@ impl ThreadState {
 
     /// Learns from the answer that loaded the thread in a session, or followed it again in that.
     pub(crate) fn restored(&self, session: u64, answer: &RawValue, heard: u64) {
-        let mut known = lock(&self.known);
+        let mut known = self.facts.known();
         if known.session != session {
             known.in_force.reloaded();
         }
@@ -145,12 +150,12 @@ impl ThreadState {
 
     /// The session that has the thread loaded.
     pub(crate) fn session(&self) -> u64 {
-        lock(&self.known).session
+        self.facts.known().session
     }
 
     /// The server does not have the thread loaded any more.
     pub(crate) fn unloaded(&self) {
-        lock(&self.known).session = 0;
+        self.facts.known().session = 0;
     }
 
     /// The server was told to say no more of the thread: a turn that runs would wait for ever, and the next is to follow the
@@ -166,12 +171,12 @@ impl ThreadState {
 
     /// The server has stored something of it.
     pub(crate) fn written(&self) {
-        lock(&self.known).is_written = true;
+        self.facts.known().is_written = true;
     }
 
     /// Whether it lives with its server alone.
     pub(super) fn is_ephemeral(&self) -> bool {
-        lock(&self.known).is_ephemeral
+        self.facts.known().is_ephemeral
     }
 
     /// The parameters that start it anew, if it can be: nothing was ever stored of it.
@@ -180,7 +185,7 @@ impl ThreadState {
         secrets: &Map<String, Value>,
         profiles: bool,
     ) -> Option<(Map<String, Value>, Opener)> {
-        let known = lock(&self.known);
+        let known = self.facts.known();
         if known.is_written || known.is_ephemeral {
             return None;
         }
@@ -194,22 +199,27 @@ impl ThreadState {
 
     /// What the thread was opened with: it tells what the options of a turn leave open.
     pub(crate) fn options(&self) -> ThreadSettings {
-        lock(&self.known).options.clone()
+        self.facts.known().options.clone()
     }
 
     /// The thread takes its options otherwise from now on.
     pub(crate) fn change_options(&self, change: impl FnOnce(&mut ThreadSettings)) {
-        change(&mut lock(&self.known).options);
+        change(&mut self.facts.known().options);
+    }
+
+    /// Who hears for the thread what the server says of it, for as long as the thread is known here.
+    pub(super) fn ears(&self) -> Weak<Facts> {
+        Arc::downgrade(&self.facts)
     }
 
     /// Looks at the settings in force, or teaches them.
     pub(crate) fn in_force<T>(&self, then: impl FnOnce(&mut InForce) -> T) -> T {
-        then(&mut lock(&self.known).in_force)
+        then(&mut self.facts.known().in_force)
     }
 
     /// How many times the server has told the settings.
     pub(crate) fn heard(&self) -> u64 {
-        lock(&self.known).in_force.heard()
+        self.facts.known().in_force.heard()
     }
 
     /// The parameters that load the thread, or one that inherits from it, and what opens it then. The `given` options go
@@ -221,7 +231,7 @@ impl ThreadState {
         secrets: &Map<String, Value>,
         profiles: bool,
     ) -> (Map<String, Value>, Opener) {
-        let known = lock(&self.known);
+        let known = self.facts.known();
         let (mut in_force, opened) = (known.in_force.clone(), known.options.clone());
         drop(known);
         in_force.leave_to(&given);
@@ -258,7 +268,8 @@ impl ThreadState {
     /// Whether a turn is of this client and has ended here, whatever the server makes of it.
     pub(crate) fn gave_up(&self, turn: &str) -> bool {
         let last = lock(&self.last);
-        last.0 == turn && last.1.upgrade().is_none_or(|state| state.end().is_some())
+        // Of a turn without a name is only known that it runs: it is another client's.
+        !turn.is_empty() && last.0 == turn && last.1.upgrade().is_none_or(|state| state.end().is_some())
     }
 
     pub(crate) fn set_handlers(&self, handlers: Arc<dyn Handlers>) {
@@ -270,12 +281,18 @@ impl ThreadState {
     }
 }
 
-impl ThreadSink for ThreadState {
+impl Facts {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        lock(&self.0)
+    }
+}
+
+impl ThreadSink for Facts {
     fn settings_updated(&self, line: &str) {
-        self.in_force(|in_force| in_force.updated(line));
+        self.known().in_force.updated(line);
     }
 
     fn unloaded(&self) {
-        self.unloaded();
+        self.known().session = 0;
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::in_force::InForce;
 use super::lease::{Hold, Lease};
-use super::resumed::is_unwritten;
+use super::resumed::{Resumed, is_unwritten};
 use super::state::{Opener, ThreadState};
 use crate::api::core::Core;
 use crate::options::{Opening, ThreadSettings};
@@ -89,9 +89,13 @@ impl Thread {
         let ask =
             |method, params: String| session.connection.request(method, Some(&params), self.call_options());
         let heard = self.follow(&session.router);
+        let known = session.router.active(self.id());
         match ask("thread/resume", self.resume_params(false)).answer().await {
             Ok(answer) => {
                 self.shared.restored(session.number, &answer, heard);
+                if Resumed::read(&answer).is_ok_and(|resumed| resumed.is_active()) {
+                    session.router.found_busy(self.id(), None, &known);
+                }
                 self.tell_owed(ask).await?;
                 Ok(true)
             }
@@ -136,7 +140,7 @@ impl Thread {
 
     /// Has the router tell the thread what the server says of it, and gives how often it has heard of its settings.
     pub(crate) fn follow(&self, router: &Router) -> u64 {
-        router.follow(self.id(), Arc::downgrade(&self.shared) as Weak<dyn ThreadSink>);
+        router.follow(self.id(), self.shared.ears() as Weak<dyn ThreadSink>);
         self.shared.heard()
     }
 
@@ -180,5 +184,42 @@ impl Thread {
 
     pub(crate) async fn ask(&self, method: &str, params: Value) -> RawAnswer {
         self.core.request(method, Some(params.to_string()), None)?.await
+    }
+
+    /// Lets go of the thread: it takes no more calls by this handle. With the last handle, and the last turn that runs, the
+    /// server is told that nobody here follows it. Idempotent. Wire: `thread/unsubscribe`.
+    pub async fn close(&self) {
+        let lease = self.hold.as_ref().and_then(|hold| hold.end());
+        if lease.is_some() {
+            self.core.unattended(&self.shared);
+        }
+        let Some(lease) = lease.and_then(Arc::into_inner) else { return };
+        if let Some(call) = lease.let_go() {
+            // A server that does not answer keeps nobody from going.
+            drop(call.answer().await);
+        }
+    }
+
+    /// A user has this handle no more, and has not closed it. Who answers for the thread, or hears what codex says of it, may
+    /// count on it all the same: it is held then until another handle of it is closed.
+    pub fn abandon(&self) {
+        let Some(lease) = self.hold.as_ref().and_then(|hold| hold.lease()) else { return };
+        if self.shared.handlers().is_some() || self.core.has_observers() {
+            self.core.attend(&self.shared, lease);
+        }
+    }
+
+    /// A handle that holds the thread for as long as it is used, also when this one is closed meanwhile.
+    pub(crate) fn pinned(&self) -> Result<Self, Error> {
+        let hold = match &self.hold {
+            Some(hold) => Some(Hold::new(hold.lease().ok_or_else(Error::thread_closed)?)),
+            None => None,
+        };
+        Ok(Self { core: Arc::clone(&self.core), shared: Arc::clone(&self.shared), hold })
+    }
+
+    /// A handle that keeps nobody from letting go of the thread.
+    pub(crate) fn guest(&self) -> Self {
+        Self::new(Arc::clone(&self.core), Arc::clone(&self.shared))
     }
 }

@@ -25,21 +25,62 @@ impl Thread {
         session.ready().await?;
         if let Some(state) = self.shared.running() {
             session.router.continued(&state.turn_id, context);
-            return Ok(Some(Turn::new(self.clone(), Arc::clone(&session.connection), state)));
+            // Nobody may have read it until now.
+            state.keep_from_the_middle();
+            let turn = Turn::new(self.clone(), Arc::clone(&session.connection), Arc::clone(&state));
+            state.release();
+            return Ok(Some(turn));
         }
         // No turn of this client may begin meanwhile.
-        let permit =
-            Arc::clone(&self.shared.turns).acquire_owned().await.map_err(|_| Error::client_closed())?;
+        let permit = self.placed(self.queue()).await?;
         // Whoever began it answers what it asks, unless there is a handler here.
         let handlers = context.map(|context| Arc::new(ContextAlone(context)) as Arc<dyn Handlers>);
-        let expected = session.router.expect(self.id(), Claim { handlers, begun_here: false });
-        let resumed = self.resume_with_turns(&session).await?;
-        let Some((turn_id, stored)) = resumed.running() else { return Ok(None) };
-        let state = self.core.turn_state(self.id(), &turn_id, true);
+        let mut expected = session.router.expect(self.id(), Claim { handlers, begun_here: false });
+        let mut found: Option<Arc<TurnState>> = None;
+        let state = loop {
+            expected.catches_up();
+            let resumed = match self.resume_with_turns(&session).await {
+                // Nothing is stored before the first turn.
+                Err(error) if is_unwritten(&error) && found.is_none() => {
+                    let ask = |method, params: String| {
+                        session.connection.request(method, Some(&params), self.call_options())
+                    };
+                    match self.look(ask).await {
+                        Ok(seen) if !seen.is_active() => return Ok(None),
+                        Ok(_) => tokio::time::sleep(AGAIN).await,
+                        // The server does not have it at all: with its first turn it is started anew.
+                        Err(Error::Rpc(_)) => return Ok(None),
+                        Err(error) => return Err(error),
+                    }
+                    continue;
+                }
+                resumed => resumed?,
+            };
+            let state = match &found {
+                Some(state) => Arc::clone(state),
+                None => {
+                    let Some((turn_id, _)) = resumed.running() else { return Ok(None) };
+                    self.core.turn_state(self.id(), &turn_id, true)
+                }
+            };
+            let stored = resumed.turn(&state.turn_id);
+            state.recover(stored);
+            if resumed.running().is_some_and(|(turn, _)| turn == state.turn_id) {
+                session.router.found_active(self.id(), &state.turn_id);
+            }
+            match expected.resolve(&state.turn_id, Arc::clone(&state) as Arc<dyn TurnSink>) {
+                Ok(()) => {
+                    if let Some(stored) = stored {
+                        state.conclude(stored);
+                    }
+                    break state;
+                }
+                // A line was lost meanwhile.
+                Err(again) => expected = again,
+            }
+            found = Some(state);
+        };
         self.shared.runs(&state);
-        state.recover(Some(stored));
-        session.router.found_active(self.id(), &turn_id);
-        expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
         state.hold(permit);
         let watch = Watch {
             thread,
@@ -53,23 +94,34 @@ impl Thread {
         Ok(Some(turn))
     }
 
-    /// Follows a thread that was not while its first turn began, and gives the turn what it missed.
+    /// Follows a thread that was not while its turn began, or whose line was lost then, and gives the turn what it missed.
     pub(crate) async fn catch_up(
         &self,
         session: &Session,
-        expected: Expected,
+        mut expected: Expected,
         state: &Arc<TurnState>,
     ) -> Result<(), Error> {
-        let resumed = self.resume_with_turns(session).await?;
-        let read = json!({ "threadId": self.id() }).to_string();
-        self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options())).await?;
-        let stored = resumed.turn(&state.turn_id);
-        state.recover(stored);
-        expected.resolve(&state.turn_id, Arc::clone(state) as Arc<dyn TurnSink>);
-        if let Some(stored) = stored {
-            state.conclude(stored);
+        loop {
+            expected.catches_up();
+            let resumed = self.resume_with_turns(session).await?;
+            let read = json!({ "threadId": self.id() }).to_string();
+            self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options()))
+                .await?;
+            let stored = resumed.turn(&state.turn_id);
+            state.recover(stored);
+            match expected.resolve(&state.turn_id, Arc::clone(state) as Arc<dyn TurnSink>) {
+                Ok(()) => {
+                    match stored {
+                        Some(stored) => state.conclude(stored),
+                        // It was begun, and the server knows nothing of it.
+                        None => state.thread_idle(),
+                    }
+                    return Ok(());
+                }
+                // A line was lost meanwhile.
+                Err(again) => expected = again,
+            }
         }
-        Ok(())
     }
 
     async fn resume_with_turns(&self, session: &Session) -> Result<Resumed, Error> {

@@ -1,7 +1,7 @@
 //! How a turn begins: its place in the thread's queue, the session, `turn/start`, and who watches it then.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -24,8 +24,6 @@ use crate::routing::{Claim, TurnSink};
 use crate::rpc::CallOptions;
 use crate::session::Session;
 use crate::turn::{TurnResult, TurnState};
-
-type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, tokio::sync::AcquireError>> + Send>>;
 
 /// What a turn is to do.
 pub(crate) enum Work {
@@ -143,18 +141,17 @@ impl Thread {
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
         work.check()?;
         let work = work.placed(self.core.place())?;
-        let mut place: Permit = Box::pin(Arc::clone(&self.shared.turns).acquire_owned());
+        let thread = self.pinned()?;
+        let mut place = thread.queue();
         // The first poll takes the place.
         let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let thread = self.pinned()?;
         let span = self.core.services.span.clone();
         let begun = async move {
             let started = async {
                 let permit = match first {
-                    Poll::Ready(permit) => permit,
-                    Poll::Pending => place.await,
+                    Poll::Ready(permit) => permit.map_err(|_| Error::client_closed())?,
+                    Poll::Pending => thread.placed(place).await?,
                 };
-                let permit = permit.map_err(|_| Error::client_closed())?;
                 thread.start(Beginning { work, handlers, keep_log, permit }, &cancel).await
             };
             let mut started = pin!(started);
@@ -172,9 +169,15 @@ impl Thread {
         let Beginning { work, handlers, keep_log, permit } = beginning;
         let session = self.core.session()?;
         session.ready().await?;
-        // A turn that the server still works on, one that was given up here or another client's, comes first.
-        self.idle(&session).await?;
-        let is_followed = self.ensure_loaded(&session).await?;
+        // Over a line that is lost nothing is known: a turn may run whose start was not answered.
+        self.carried(&session, work.method()).await?;
+        loop {
+            // A turn that the server still works on, one that was given up here or another client's, comes first.
+            self.idle(&session).await?;
+            if self.shared.session() == session.number || !self.ensure_loaded(&session).await? {
+                break;
+            }
+        }
 
         let (sender, receiver) = oneshot::channel();
         let thread = self.clone();
@@ -183,12 +186,16 @@ impl Thread {
         // On a task of its own: whoever waits may go, the server's answer must still find somebody.
         let send = async move {
             let claim = Claim { handlers, begun_here: true };
-            let begun = thread.send_start(&session, work, claim, keep_log, is_followed).await;
+            let begun = thread.send_start(&session, work, claim, keep_log).await;
             let turn = match begun {
                 // The place is free before anybody hears of the end: who waits for that finds no turn running.
                 Ok(state) => {
                     state.hold(permit);
-                    Turn::new(thread.clone(), Arc::clone(&session.connection), state)
+                    let connection = Arc::clone(&session.connection);
+                    match keep_log {
+                        true => Turn::new(thread.clone(), connection, state),
+                        false => Turn::unread(&thread, connection, state),
+                    }
                 }
                 Err(error) => {
                     drop(sender.send(Err(error)));
@@ -217,6 +224,17 @@ impl Thread {
         receiver.await.unwrap_or_else(|_| Err(Error::client_closed()))
     }
 
+    /// Waits for a line that carries what is about the thread.
+    async fn carried(&self, session: &Session, method: &str) -> Result<(), Error> {
+        let within = self.call_options().timeout;
+        tokio::time::timeout(within, session.connection.carries(self.id())).await.map_err(|_| {
+            let timeout_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+            let message =
+                format!("{method} was not sent within {timeout_ms} ms: there was no line to the server");
+            Error::Timeout { message, method: Some(method.to_owned()), timeout_ms }
+        })
+    }
+
     /// Sends `turn/start` or what else begins a turn. The events that come before its answer belong to the turn as well.
     async fn send_start(
         &self,
@@ -224,7 +242,6 @@ impl Thread {
         work: Work,
         claim: Claim,
         keep_log: bool,
-        is_followed: bool,
     ) -> Result<Arc<TurnState>, Error> {
         #[derive(Deserialize)]
         struct Started {
@@ -266,10 +283,15 @@ impl Thread {
         if let Some(name) = params["clientUserMessageId"].as_str() {
             self.shared.takes_input(name, &state);
         }
-        if is_followed {
-            expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>);
-        } else {
-            self.catch_up(session, expected, &state).await?;
+        // What is known now: it may have been sent over another line than that on which the thread was followed.
+        let mut missed = Some(expected);
+        if self.shared.session() == session.number
+            && let Some(expected) = missed.take()
+        {
+            missed = expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>).err();
+        }
+        if let Some(expected) = missed {
+            self.catch_up(session, expected, &state).await.map_err(|error| not_followed(&turn_id, error))?;
         }
         Ok(state)
     }
@@ -282,8 +304,17 @@ impl Thread {
         method: &str,
     ) -> Result<String, Error> {
         let within = self.call_options().timeout;
-        match tokio::time::timeout(within, started.changed()).await {
-            Ok(Ok(())) => Ok(started.borrow().clone().unwrap_or_default()),
+        let named = async {
+            loop {
+                started.changed().await?;
+                let turn = started.borrow_and_update().clone();
+                if let Some(turn) = turn.filter(|turn| !turn.is_empty()) {
+                    return Ok::<_, watch::error::RecvError>(turn);
+                }
+            }
+        };
+        match tokio::time::timeout(within, named).await {
+            Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) => Err(session.connection.ended().unwrap_or_else(Error::client_closed)),
             Err(_) => Err(Error::Indeterminate {
                 message: format!(
@@ -293,5 +324,16 @@ impl Thread {
                 method: method.to_owned(),
             }),
         }
+    }
+}
+
+/// Why a turn that has begun is lost to who began it.
+fn not_followed(turn: &str, error: Error) -> Error {
+    match error {
+        Error::Closed(_) | Error::Lost(_) | Error::ServerExited { .. } => error,
+        error => Error::TurnLost {
+            message: format!("turn {turn} has begun, but what it does can't be followed: {error}"),
+            result: None,
+        },
     }
 }

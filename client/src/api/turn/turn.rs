@@ -30,6 +30,11 @@ impl Turn {
         Self { thread: thread.guest(), connection, view: View::new(state) }
     }
 
+    /// A turn of which nobody here reads more than how it ends.
+    pub(crate) fn unread(thread: &Thread, connection: Arc<Connection>, state: Arc<TurnState>) -> Self {
+        Self { thread: thread.guest(), connection, view: View::of_the_end(state) }
+    }
+
     /// The turn again, for readers that begin after a number of events; none where those after it are not here.
     pub(crate) fn after(
         thread: Thread,
