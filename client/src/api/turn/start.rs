@@ -231,7 +231,7 @@ impl Thread {
             let timeout_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
             let message =
                 format!("{method} was not sent within {timeout_ms} ms: there was no line to the server");
-            Error::Timeout { message, method: Some(method.to_owned()), timeout_ms }
+            Error::Timeout { message, method: Some(method.to_owned()), timeout_ms, path: None }
         })
     }
 
