@@ -230,6 +230,13 @@ export interface Questions {
  */
 export declare function ask(listener?: (event: QuestionEvent) => void): Questions
 
+/** A decision, and the rule of the program that it came from, for those who watch `serverRequests()`. */
+export interface ApprovalAnswer {
+  decision: ApprovalDecision
+  /** For the record alone: codex is not told. */
+  rule?: string
+}
+
 /** The agent asks the user. */
 export type UserInputRequest = HandledRequest<'item/tool/requestUserInput'>
 
@@ -306,7 +313,7 @@ export interface Handlers {
    * and a thread that is resumed or forked, keep the reviewer that there is: with `auto_review` it is not asked, unless
    * `approvalsReviewer: 'user'` stands beside it.
    */
-  onApproval?: Handler<ApprovalRequest, ApprovalDecision> | undefined
+  onApproval?: Handler<ApprovalRequest, ApprovalDecision | ApprovalAnswer> | undefined
   /** Questions to the user. */
   onUserInput?: Handler<UserInputRequest, UserInputAnswer> | undefined
   /** What MCP servers ask, and whether their tools may be called. */
@@ -330,6 +337,8 @@ export type ServerRequestRecord = HandledRequest & {
   readonly answeredBy: 'turn' | 'thread' | 'client' | 'nobody' | 'elsewhere' | 'left'
   /** The answer as it was sent, where a handler gave it. */
   readonly answer: unknown
+  /** The rule that the answer came from, where the handler said one. */
+  readonly rule: string | null
   /** Why a handler's answer was not taken. */
   readonly error: string | null
 }
@@ -372,12 +381,68 @@ export interface LogRecord {
   fields: { [name: string]: unknown }
 }
 
+/** What turns may use. What goes over a limit is interrupted, and rejects `BudgetExceededError`. */
+export interface Budget {
+  /** Tokens in all, as the model's provider counts them: what goes in, cached or not, and what comes out. */
+  tokens?: number
+  /** Commands that the agent runs. */
+  commands?: number
+  /** Milliseconds for which turns run. */
+  ms?: number
+  /** Of what `cost` gives. */
+  cost?: number
+  /**
+   * Called once for each limit at 50, 80 and 95 percent of it, in the asynchronous context in which the budget was given.
+   */
+  onThreshold?: (threshold: BudgetThreshold) => void
+}
+
+/** What a budget limits. */
+export type BudgetKind = 'tokens' | 'commands' | 'ms' | 'cost'
+
+/** A part of a budget that is used. */
+export interface BudgetThreshold {
+  kind: BudgetKind
+  percent: 50 | 80 | 95
+  used: number
+  limit: number
+  /** The thread that used the last of it: that of the turn, or of a sub-agent. */
+  threadId: string
+  turnId: string | null
+}
+
+/** What was used under a budget. */
+export interface BudgetUse {
+  tokens: number
+  commands: number
+  ms: number
+  /** Null without a `cost`. */
+  cost: number | null
+}
+
+/** Who says what usage costs. */
+export interface WithBudget {
+  /**
+   * What may be used: by this turn, or, as an option of a thread, by all turns of it in this client. The turns of their
+   * sub-agents count, as do turns that fail or are interrupted.
+   *
+   * @default no limits
+   */
+  budget?: Budget
+  /**
+   * What the usage of one request to the model costs, in the unit of `budget.cost`. Called with each, and the name of the
+   * model as far as it is known.
+   */
+  cost?: (usage: Protocol.TokenUsageBreakdown, model: string) => number
+}
+
 /** Options of `startThread`. */
 export interface StartThreadOptions<Schemas extends readonly Schema[] = readonly Schema[]>
   extends Omit<ThreadSettings, 'includeTurns' | 'lastTurnId'>,
     ProtocolFields<Protocol.ThreadStartParams, keyof ThreadSettings>,
     WithExtra,
     WithTools<Schemas>,
+    WithBudget,
     Handlers,
     Abortable {}
 
@@ -387,6 +452,7 @@ export interface ResumeThreadOptions<Schemas extends readonly Schema[] = readonl
     ProtocolFields<Protocol.ThreadResumeParams, keyof ThreadSettings | 'threadId' | 'excludeTurns'>,
     WithExtra,
     WithTools<Schemas>,
+    WithBudget,
     Handlers,
     Abortable {}
 
@@ -396,6 +462,7 @@ export interface ForkThreadOptions<Schemas extends readonly Schema[] = readonly 
     ProtocolFields<Protocol.ThreadForkParams, keyof ThreadSettings | 'threadId' | 'excludeTurns'>,
     WithExtra,
     WithTools<Schemas>,
+    WithBudget,
     Handlers,
     Abortable {}
 
@@ -474,6 +541,7 @@ export interface TurnOptions<S extends Schema | undefined = Schema | undefined>
     WithExtra,
     WithOutputSchema<S>,
     WithOutputRetries,
+    WithBudget,
     Handlers,
     Abortable {}
 
@@ -1047,6 +1115,20 @@ export declare class OutputValidationError extends CodexError {
   readonly issues: readonly StandardIssue[]
   /** The result of the turn, without `parsed`. */
   readonly result: TurnResult
+}
+
+/** A turn went over a budget, and was interrupted where it still ran; or nothing is left for it. `code: 'BUDGET_EXCEEDED'` */
+export declare class BudgetExceededError extends CodexError {
+  /** The limit that was exceeded. */
+  readonly kind: BudgetKind
+  readonly used: number
+  readonly limit: number
+  /** All that was used under the budget. */
+  readonly use: BudgetUse
+  /** Whose budget it was. */
+  readonly scope: 'turn' | 'thread'
+  /** What was collected of the turn; null where it had not begun. */
+  readonly result: TurnResult | null
 }
 
 /** Codex is older than what this package speaks to. `code: 'UNSUPPORTED_VERSION'` */

@@ -30,5 +30,6 @@ mod text;
 mod thread;
 mod threads;
 mod token;
+mod trace;
 mod transport;
 mod turn;

@@ -5,6 +5,7 @@ use std::sync::{Once, PoisonError, RwLock};
 use std::time::Duration;
 
 use codex_client::options::LogLevel;
+use codex_client::trace::{self, Trace};
 use napi::bindgen_prelude::{FnArgs, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Result, Status};
@@ -149,6 +150,10 @@ impl<S: Subscriber + for<'lookup> LookupSpan<'lookup>> Layer<S> for ToLoggers {
         }
         let mut fields = Fields::default();
         event.record(&mut fields);
+        if let Some((trace, span)) = trace::current().as_ref().and_then(Trace::ids) {
+            fields.0.insert("trace_id".to_owned(), trace.into());
+            fields.0.insert("span_id".to_owned(), span.into());
+        }
         let message = fields.0.remove("message").unwrap_or_else(|| Value::from(""));
         let level = metadata.level().as_str().to_ascii_lowercase();
         let record =

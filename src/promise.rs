@@ -2,7 +2,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 
-use codex_client::Error;
+use codex_client::{Error, trace};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, ToNapiValue, Unknown};
 use napi::{Env, Result, sys};
 use tokio_util::sync::CancellationToken;
@@ -40,7 +40,7 @@ where
     let (deferred, promise) = env.create_deferred::<V, _>()?;
     let runtime = runtime()?;
     let evaluation = Evaluation::current();
-    let mut future = Box::pin(future);
+    let mut future = Box::pin(trace::inherited(future));
     let within = runtime.enter();
     // A panic of this library rejects, and neither hangs nor ends the host.
     let first =

@@ -37,6 +37,7 @@ pub mod session;
 mod source;
 mod sync;
 mod token;
+pub mod trace;
 pub mod transport;
 pub mod turn;
 

@@ -25,6 +25,7 @@ use crate::error::{IN_USE, is_in_use};
 use crate::process::{
     Environment, Exit, HOME, Launch, Lifeline, Process, SpawnOptions, Spawned, Surroundings,
 };
+use crate::trace::{self, Trace};
 use crate::transport::{DEFAULT_MESSAGE_BYTES, TooMuch, read_lines};
 
 /// How long more is waited for after the end of codex: another process may hold its stdout open.
@@ -166,6 +167,11 @@ impl Run {
         if let Some(key) = given(&settings.api_key) {
             // What was read from a file ends in a newline.
             environment.set("CODEX_API_KEY".as_ref(), key.trim().into());
+        }
+        if let Some(Trace { traceparent, tracestate }) = trace::current() {
+            environment.set("TRACEPARENT".as_ref(), traceparent.as_ref().into());
+            // One that is left from elsewhere belongs to another trace.
+            environment.set("TRACESTATE".as_ref(), tracestate.as_deref().unwrap_or_default().into());
         }
         let codex_path = given(&settings.codex_path_override)
             .map(|path| ("codexPathOverride", path))

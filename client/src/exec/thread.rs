@@ -14,6 +14,7 @@ use super::state::RunState;
 use super::thread_state::ThreadState;
 use crate::Error;
 use crate::process::Surroundings;
+use crate::trace::{self, Onlookers};
 
 /// A conversation: its turns run one after the other, each as one `codex exec`.
 #[derive(Clone)]
@@ -44,7 +45,7 @@ impl Thread {
         settings.check()?;
         let state =
             RunState::new(Arc::clone(&self.state), self.core.secrets.clone(), &self.core.host.memory, false);
-        self.start(input, settings, cancel, surroundings, Arc::clone(&state));
+        self.start(input, settings, cancel, (surroundings, trace::onlookers()), Arc::clone(&state));
         Ok(async move { state.result().await })
     }
 
@@ -60,7 +61,8 @@ impl Thread {
         let state =
             RunState::new(Arc::clone(&self.state), self.core.secrets.clone(), &self.core.host.memory, true);
         let (thread, token, started) = (self.clone(), cancel.clone(), Arc::clone(&state));
-        let start = move || thread.start(input, settings, token, surroundings, started);
+        let around = (surroundings, trace::onlookers());
+        let start = move || thread.start(input, settings, token, around, started);
         Ok(RunReader::new(state, cancel, Box::new(start)))
     }
 
@@ -69,7 +71,7 @@ impl Thread {
         input: ExecInput,
         turn: ExecTurnSettings,
         cancel: CancellationToken,
-        surroundings: Surroundings,
+        (surroundings, onlookers): (Surroundings, Onlookers),
         state: Arc<RunState>,
     ) {
         let home = self.core.environment(&surroundings).codex_home();
@@ -85,7 +87,7 @@ impl Thread {
             state: Arc::clone(&state),
         };
         let runtime = &self.core.host.runtime;
-        let task = runtime.spawn(run.drive(place));
+        let task = runtime.spawn(trace::within(onlookers, run.drive(place)));
         // A panic of this library must end the turn as well.
         runtime.spawn(async move { state.finish(task.await.unwrap_or_else(|error| Err(error.into()))) });
     }

@@ -22,6 +22,17 @@ pub(super) fn wire_answer(kind: HandlerKind, method: &str, given: Value) -> Resu
     }
 }
 
+/// An approval without the rule that it came from, where the program says one: `{decision, rule}`.
+pub(super) fn without_rule(kind: HandlerKind, given: Value) -> (Value, Option<String>) {
+    match given {
+        Value::Object(mut object) if kind == HandlerKind::Approval && object.contains_key("decision") => {
+            let rule = object.get("rule").and_then(Value::as_str).map(str::to_owned);
+            (object.remove("decision").unwrap_or_default(), rule)
+        }
+        given => (given, None),
+    }
+}
+
 /// Whose turn it is to say what is accepted.
 fn refuse<T>(given: &Value, accepted: &str) -> Result<T, String> {
     Err(format!("{given} is no answer; return {accepted}"))

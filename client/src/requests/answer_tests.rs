@@ -1,7 +1,16 @@
 use serde_json::{Value, json};
 
-use super::wire_answer;
+use super::{wire_answer, without_rule};
 use crate::requests::HandlerKind;
+
+#[test]
+fn an_approval_may_say_the_rule_that_it_came_from() {
+    let given = json!({ "decision": "accept", "rule": "allowCommands: git status" });
+    let (decision, rule) = without_rule(HandlerKind::Approval, given.clone());
+    assert_eq!((decision, rule.as_deref()), (json!("accept"), Some("allowCommands: git status")));
+    assert_eq!(without_rule(HandlerKind::Approval, json!("accept")), (json!("accept"), None));
+    assert_eq!(without_rule(HandlerKind::Any, given.clone()), (given, None));
+}
 
 #[test]
 fn approvals_have_the_shape_of_their_method() {

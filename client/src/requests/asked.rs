@@ -18,6 +18,16 @@ pub(super) enum Scope {
     Client,
 }
 
+impl Scope {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Turn => "turn",
+            Self::Thread => "thread",
+            Self::Client => "client",
+        }
+    }
+}
+
 /// A request.
 pub(super) struct Asked {
     pub(super) request: ServerRequest,
@@ -31,17 +41,18 @@ pub(super) struct Asked {
 /// How a request was answered.
 #[derive(Debug)]
 pub(super) enum Answered {
-    By(Scope, Value),
-    /// In the shape of its method, because nobody here had an answer.
-    Declined {
-        error: Option<String>,
+    By {
+        scope: Scope,
+        answer: Value,
+        /// The rule of the program that it came from.
+        rule: Option<String>,
     },
+    /// In the shape of its method, because nobody here had an answer.
+    Declined { error: Option<String> },
     /// Not by this client, or it has become void.
     Elsewhere,
     /// It was another client's to answer, and this one does not wait for that any more.
-    Left {
-        error: Option<String>,
-    },
+    Left { error: Option<String> },
 }
 
 /// A result as JSON, or a JSON-RPC error.
@@ -149,7 +160,7 @@ impl Asked {
     /// What is to be sent, if anything.
     pub(super) fn response(&self, answered: &Answered) -> Option<Response> {
         match answered {
-            Answered::By(_, answer) => Some(Ok(answer.to_string())),
+            Answered::By { answer, .. } => Some(Ok(answer.to_string())),
             Answered::Elsewhere | Answered::Left { .. } => None,
             // A tool's failure is told to the model, which can do something about it.
             Answered::Declined { error: Some(error) } if self.is_tool_call() => {
@@ -169,10 +180,12 @@ impl Asked {
     }
 
     pub(super) fn record(&self, answered: &Answered) -> String {
+        let rule = match answered {
+            Answered::By { rule, .. } => rule.as_ref(),
+            _ => None,
+        };
         let (by, answer, error) = match answered {
-            Answered::By(Scope::Turn, answer) => ("turn", Some(answer), None),
-            Answered::By(Scope::Thread, answer) => ("thread", Some(answer), None),
-            Answered::By(Scope::Client, answer) => ("client", Some(answer), None),
+            Answered::By { scope, answer, .. } => (scope.word(), Some(answer), None),
             Answered::Declined { error } => ("nobody", None, error.as_ref()),
             Answered::Elsewhere => ("elsewhere", None, None),
             Answered::Left { error } => ("left", None, error.as_ref()),
@@ -180,11 +193,12 @@ impl Asked {
         // A fresh token is nobody's to watch.
         let answer = answer.filter(|_| self.request.method != "account/chatgptAuthTokens/refresh");
         format!(
-            r#"{{"id":{},"method":{},"params":{},"answeredBy":"{by}","answer":{},"error":{}}}"#,
+            r#"{{"id":{},"method":{},"params":{},"answeredBy":"{by}","answer":{},"rule":{},"error":{}}}"#,
             self.request.id.get(),
             json!(self.request.method),
             self.params.get(),
             json!(answer),
+            json!(rule),
             json!(error),
         )
     }

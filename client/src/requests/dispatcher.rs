@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::wire_answer;
+use super::answer::{wire_answer, without_rule};
 use super::asked::{Answered, Asked, Scope};
 use super::{HandlerKind, Handlers};
 use crate::lock;
@@ -115,10 +115,11 @@ impl Found {
         let given = self.handlers.call(self.kind, request, context, cancel.clone()).await;
         let answer = given.and_then(|given| {
             let given = serde_json::from_str(&given).map_err(|error| error.to_string())?;
-            wire_answer(self.kind, method, given)
+            let (given, rule) = without_rule(self.kind, given);
+            Ok((wire_answer(self.kind, method, given)?, rule))
         });
         match answer {
-            Ok(answer) => Answered::By(self.scope, answer),
+            Ok((answer, rule)) => Answered::By { scope: self.scope, answer, rule },
             Err(error) => {
                 tracing::warn!(method, error, "a handler of requests from codex failed");
                 let error = match self.kind {

@@ -12,7 +12,7 @@ use super::error::{RawAnswer, rpc_error};
 use super::methods::is_repeatable;
 use super::pending::{Forgotten, Pending, Waiting};
 use crate::transport::{Answered, Inbound};
-use crate::{Error, Secrets, lock};
+use crate::{Error, Secrets, lock, trace};
 
 /// How often a request is sent again, each time over another line.
 const MOST_REPEATS: u8 = 3;
@@ -471,7 +471,10 @@ fn message(id: Option<i64>, method: &str, params: Option<&str>) -> String {
     let method = serde_json::Value::from(method);
     let params = params.map(|params| format!(r#","params":{params}"#)).unwrap_or_default();
     match id {
-        Some(id) => format!(r#"{{"id":{id},"method":{method}{params}}}"#),
+        Some(id) => {
+            let trace = trace::current().map(|trace| format!(r#","trace":{}"#, trace.json()));
+            format!(r#"{{"id":{id},"method":{method}{params}{}}}"#, trace.unwrap_or_default())
+        }
         None => format!(r#"{{"method":{method}{params}}}"#),
     }
 }

@@ -7,6 +7,7 @@ mod deltas;
 mod event_log;
 mod failure;
 mod log;
+mod observed;
 mod reader;
 mod spoken;
 mod state;

@@ -12,11 +12,13 @@ use super::agents::{FileChanges, SubAgents};
 use super::collector::{Collector, Completion, WireTurn};
 use super::event_log::{EventLog, LogEnd};
 use super::log::Entered;
+use super::observed::Observed;
 use super::stored::{Proof, beginning, ending, is_numbered, missed, proof};
 use crate::memory::Share;
 use crate::result::{TurnResult, TurnStatus};
 use crate::routing::TurnSink;
 use crate::rpc::Notification;
+use crate::trace::Observer;
 use crate::{Error, Memory, Secrets, lock};
 
 /// How a turn ended.
@@ -64,6 +66,7 @@ pub struct TurnState {
     phase: watch::Sender<Phase>,
     agents: Mutex<Option<SubAgents>>,
     agent_changes: Mutex<FileChanges>,
+    observed: OnceLock<Observed>,
 }
 
 struct Inner {
@@ -118,7 +121,15 @@ impl TurnState {
             phase: watch::Sender::new(Phase::default()),
             agents: Mutex::default(),
             agent_changes: Mutex::default(),
+            observed: OnceLock::new(),
         })
+    }
+
+    /// Has the turn observed from now on, if by anybody.
+    pub fn observe(&self, observer: Option<Arc<dyn Observer>>) {
+        if let Some(observer) = observer {
+            let _ = self.observed.set(Observed::new(observer));
+        }
     }
 
     /// Follows how far the turn is.
@@ -327,6 +338,9 @@ impl TurnState {
             self.log.end(LogEnd { error, is_told: end.completed });
             inner.end = Some(end);
             inner.held = None;
+            if let Some(observed) = self.observed.get() {
+                observed.ended();
+            }
             self.phase.send_modify(|phase| phase.ended = true);
             if let Some(agents) = &mut *lock(&self.agents) {
                 agents.turn_ended();
@@ -360,6 +374,9 @@ impl TurnSink for TurnState {
             return false;
         }
         inner.last_event = Instant::now();
+        if let Some(observed) = self.observed.get() {
+            observed.event(notification);
+        }
         let meaning = inner.collector.read(notification);
         let bytes = inner.collector.bytes();
         inner.share.set(bytes);
@@ -408,6 +425,9 @@ impl TurnSink for TurnState {
     }
 
     fn agent_event(&self, thread: &str, notification: &Notification<'_>) -> bool {
+        if let Some(observed) = self.observed.get() {
+            observed.event(notification);
+        }
         lock(&self.agent_changes).take(thread, notification);
         lock(&self.agents).as_mut().is_some_and(|agents| agents.event(notification))
     }

@@ -23,6 +23,7 @@ use crate::requests::Handlers;
 use crate::routing::{Claim, TurnSink};
 use crate::rpc::CallOptions;
 use crate::session::Session;
+use crate::trace::{self, Observer};
 use crate::turn::{TurnResult, TurnState};
 
 /// What a turn is to do.
@@ -90,6 +91,7 @@ struct Beginning {
     handlers: Option<Arc<dyn Handlers>>,
     keep_log: bool,
     permit: OwnedSemaphorePermit,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl Thread {
@@ -145,6 +147,7 @@ impl Thread {
         let mut place = thread.queue();
         // The first poll takes the place.
         let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let observer = trace::onlookers().observer;
         let span = self.core.services.span.clone();
         let begun = async move {
             let started = async {
@@ -152,7 +155,7 @@ impl Thread {
                     Poll::Ready(permit) => permit.map_err(|_| Error::client_closed())?,
                     Poll::Pending => thread.placed(place).await?,
                 };
-                thread.start(Beginning { work, handlers, keep_log, permit }, &cancel).await
+                thread.start(Beginning { work, handlers, keep_log, permit, observer }, &cancel).await
             };
             let mut started = pin!(started);
             tokio::select! {
@@ -166,7 +169,7 @@ impl Thread {
 
     async fn start(&self, beginning: Beginning, cancel: &CancellationToken) -> Result<Turn, Error> {
         self.core.may_begin()?;
-        let Beginning { work, handlers, keep_log, permit } = beginning;
+        let Beginning { work, handlers, keep_log, permit, observer } = beginning;
         let session = self.core.session()?;
         session.ready().await?;
         // Over a line that is lost nothing is known: a turn may run whose start was not answered.
@@ -186,7 +189,8 @@ impl Thread {
         // On a task of its own: whoever waits may go, the server's answer must still find somebody.
         let send = async move {
             let claim = Claim { handlers, begun_here: true };
-            let begun = thread.send_start(&session, work, claim, keep_log).await;
+            let log = (keep_log, observer);
+            let begun = thread.send_start(&session, work, claim, log).await;
             let turn = match begun {
                 // The place is free before anybody hears of the end: who waits for that finds no turn running.
                 Ok(state) => {
@@ -241,7 +245,7 @@ impl Thread {
         session: &Session,
         work: Work,
         claim: Claim,
-        keep_log: bool,
+        (keep_log, observer): (bool, Option<Arc<dyn Observer>>),
     ) -> Result<Arc<TurnState>, Error> {
         #[derive(Deserialize)]
         struct Started {
@@ -279,6 +283,7 @@ impl Thread {
             self.next_started(session, &mut started, method).await?
         };
         let state = self.core.turn_state(self.id(), &turn_id, keep_log);
+        state.observe(observer);
         self.shared.runs(&state);
         if let Some(name) = params["clientUserMessageId"].as_str() {
             self.shared.takes_input(name, &state);
