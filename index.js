@@ -1,6 +1,7 @@
 'use strict'
 
 // The classes are native, but for the one that a program makes: it says to which evaluation of this package it belongs.
+const { made } = require('./glue/clients.js')
 const { doctor } = require('./glue/doctor.js')
 const { classes } = require('./glue/errors.js')
 const native = require('./glue/native.js')
@@ -20,6 +21,7 @@ class Codex extends native.Codex {
     super(options, evaluation.id)
     this.#options = { ...options }
     own(this)
+    made(this, options)
   }
 
   /** @param {{ signal?: AbortSignal }} [options] */
@@ -77,5 +79,6 @@ module.exports.TurnFailedError = classes.TurnFailedError
 module.exports.TurnInactiveError = classes.TurnInactiveError
 module.exports.TurnLostError = classes.TurnLostError
 module.exports.OutputValidationError = classes.OutputValidationError
+module.exports.BudgetExceededError = classes.BudgetExceededError
 module.exports.UnsupportedVersionError = classes.UnsupportedVersionError
 module.exports.AbortError = classes.AbortError

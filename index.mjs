@@ -42,6 +42,7 @@ export const {
   TurnInactiveError,
   TurnLostError,
   OutputValidationError,
+  BudgetExceededError,
   UnsupportedVersionError,
   AbortError,
 } = codexNode

@@ -36,11 +36,24 @@ const pages = existsSync(join(root, 'docs'))
 /**
  * What the model says to the first program of each page, and what that prints.
  *
- * @type {Record<string, { answers: string[], stdout: string }>}
+ * @type {Record<string, { answers: import('../testing/index.js').Step[], stdout: string }>}
  */
 const firstPrograms = {
   'ai-sdk.md': { answers: ['A shop.'], stdout: 'A shop.' },
   'web.md': { answers: ['A shop.'], stdout: 'A shop.\n' },
+  'budgets.md': { answers: ['A shop.'], stdout: 'A shop.\n' },
+  'policy.md': {
+    answers: [command('npm test'), command('git push'), command('rm -rf src'), say('Two were refused.')],
+    stdout: [
+      "codex asks for command [ [ 'rm', '-rf', 'src' ] ]",
+      'Two were refused.',
+      'client allowCommands: npm test',
+      'client deny: git push',
+      'client ask',
+      '',
+    ].join('\n'),
+  },
+  'telemetry.md': { answers: ['A shop.'], stdout: 'A shop.\n' },
 }
 
 /** What README's code takes for granted: a block is not a program each time. */

@@ -6,6 +6,8 @@ const { BatchIterator } = require('../glue/iterator.js')
 
 /**
  * @typedef {import('../glue/iterator.js').NativeReader & { result: () => Promise<any>, cancel: () => void }} Reader
+ *
+ * @typedef {NonNullable<ReturnType<typeof import('./watch.js').watchTurn>['watch']>} Watch
  */
 
 /** The events of one turn, which begins when the first is asked for: an async generator but for its prototype. */
@@ -17,16 +19,19 @@ class EventStream {
   #over = false
   #off = () => {}
   #caller
+  #watch
 
   /**
    * @param {Reader} reader
    * @param {import('../glue/caller.js').Caller} caller
    * @param {AbortSignal} [signal]
+   * @param {Watch} [watch] who looks on
    */
-  constructor(reader, caller, signal) {
+  constructor(reader, caller, signal, watch) {
     this.#reader = reader
     this.#caller = caller
     this.#signal = signal
+    this.#watch = watch
   }
 
   /** @returns {Promise<IteratorResult<any, any>>} */
@@ -35,11 +40,17 @@ class EventStream {
     this.#events ??= this.#begin()
     try {
       const next = await this.#events.next()
-      if (next.done) this.#end()
+      if (!next.done) this.#watch?.event(next.value)
+      else {
+        this.#end()
+        this.#watch?.end(await this.#reader.result())
+      }
       return next
     } catch (error) {
       this.#end()
-      throw withCaller(withReason(error, this.#signal), this.#caller)
+      const thrown = withCaller(withReason(error, this.#signal), this.#caller)
+      this.#watch?.end(undefined, thrown)
+      throw thrown
     }
   }
 
@@ -51,6 +62,7 @@ class EventStream {
    */
   async return(value) {
     this.#end()
+    this.#watch?.end()
     if (this.#events === undefined) await this.#reader.leave(false)
     else await this.#events.return()
     return { value: await value, done: true }
@@ -80,7 +92,8 @@ class EventStream {
   /** The result, once all events were read. */
   async result() {
     try {
-      return await this.#reader.result()
+      const result = await this.#reader.result()
+      return this.#watch === undefined ? result : this.#watch.judge(result)
     } catch (error) {
       throw withReason(error, this.#signal)
     }

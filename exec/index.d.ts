@@ -1,4 +1,4 @@
-import type { InferOutput, StandardSchema } from '../index.js'
+import type { Budget, InferOutput, StandardSchema } from '../index.js'
 
 /** How a command stands. */
 type CommandExecutionStatus = 'in_progress' | 'completed' | 'failed'
@@ -251,6 +251,11 @@ export type TurnOptions = {
   outputSchema?: unknown
   /** Ends the turn, and everything that it started: the promise or the iteration rejects with `AbortError`. */
   signal?: AbortSignal | undefined
+  /**
+   * What the turn may use: what goes over is ended, and rejects `BudgetExceededError` of `codex-node`. Codex tells the
+   * tokens when a turn is over, so that they can't be limited here.
+   */
+  budget?: Pick<Budget, 'commands' | 'ms' | 'onThreshold'> | undefined
 }
 
 /** Options of a turn whose final message is validated and typed. */

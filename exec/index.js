@@ -9,6 +9,7 @@ const { checkObject, checkSignal } = require('../glue/json.js')
 const { takeOutput, readOutput } = require('../glue/output.js')
 const { isStandardSchema } = require('../glue/schema.js')
 const { withoutUndefined } = require('./tables.js')
+const { watchTurn } = require('./watch.js')
 
 /** @typedef {import('../glue/output.js').Output} Output */
 
@@ -58,8 +59,12 @@ class Thread {
    */
   run(input, options = {}) {
     return asCalled(this.run, async () => {
-      const { rest, output } = takeSchema(options)
-      const result = await this.#native.run(input, rest)
+      const { rest: watched, watch } = watchTurn(this.id, 'run', input, options)
+      const { rest, output } = takeSchema(watched)
+      // Who looks on at it has to see its events.
+      const result = await (watch === undefined
+        ? this.#native.run(input, rest)
+        : this.#watched(input, rest, watch))
       return withStructure(result, output, options.signal)
     })
   }
@@ -70,14 +75,41 @@ class Thread {
    */
   runStreamed(input, options = {}) {
     return asCalled(this.runStreamed, async () => {
-      const { rest, output } = takeSchema(options)
-      const { signal, ...settings } = rest
-      if (signal !== undefined) checkSignal(signal, 'options')
-      const reader = this.#native.stream(input, settings)
-      const events = new EventStream(reader, callerOf(this.runStreamed), signal)
+      const { rest: watched, watch } = watchTurn(this.id, 'runStreamed', input, options)
+      const { rest, output } = takeSchema(watched)
+      const events = this.#stream(input, rest, watch)
+      const { signal } = rest
       const result = () => asCalled(result, async () => withStructure(await events.result(), output, signal))
       return { events, result }
     })
+  }
+
+  /**
+   * @param {unknown} input
+   * @param {Record<string, any>} options
+   * @param {import('./events.js').Watch} [watch]
+   */
+  #stream(input, { signal, ...settings }, watch) {
+    if (signal !== undefined) checkSignal(signal, 'options')
+    const begin = () => this.#native.stream(input, settings)
+    const reader = watch === undefined ? begin() : watch.begin(begin)
+    return new EventStream(reader, callerOf(this.runStreamed), signal, watch)
+  }
+
+  /**
+   * @param {unknown} input
+   * @param {Record<string, any>} options
+   * @param {import('./events.js').Watch} watch
+   */
+  async #watched(input, options, watch) {
+    try {
+      const events = this.#stream(input, options, watch)
+      for (let next = await events.next(); !next.done; ) next = await events.next()
+      return await events.result()
+    } catch (error) {
+      watch.end(undefined, error)
+      throw error
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 'use strict'
 
 const { types } = require('node:util')
+const { classes } = require('./errors.js')
 const native = require('./native.js')
 
 /**
@@ -129,6 +130,8 @@ async function ofTurn(promise, turn) {
  * @param {AbortSignal | undefined} signal
  */
 function withReason(error, signal) {
+  const reason = error?.code === 'ABORT_ERR' && signal?.aborted ? signal.reason : undefined
+  if (reason?.code === 'BUDGET_EXCEEDED') return ofBudget(error, reason)
   if (error?.code === 'ABORT_ERR' && signal?.aborted && error.cause === undefined) {
     nameReason(error, signal.reason)
     Object.defineProperty(error, 'cause', {
@@ -164,6 +167,18 @@ function abortMessage(message, reason) {
   // The platform's own words: alone they say nothing, but for a timeout.
   if (/^th(is|e) operation was aborted\.?$/i.test(text)) return message
   return /^th(is|e) operation was aborted/i.test(text) ? text : `${message}: ${text}`
+}
+
+/**
+ * What the abort of a budget rejects with.
+ *
+ * @param {any} error
+ * @param {any} reason
+ */
+function ofBudget(error, reason) {
+  const { message, cause } = reason
+  const fields = { ...reason, result: error.result ?? null }
+  return new classes.BudgetExceededError(message, cause === undefined ? fields : { ...fields, cause })
 }
 
 /**

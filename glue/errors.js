@@ -62,6 +62,7 @@ class TurnFailedError extends CodexError {}
 class TurnInactiveError extends CodexError {}
 class TurnLostError extends CodexError {}
 class OutputValidationError extends CodexError {}
+class BudgetExceededError extends CodexError {}
 class UnsupportedVersionError extends CodexError {}
 class AbortError extends CodexError {}
 
@@ -91,6 +92,7 @@ const classes = {
   TurnInactiveError,
   TurnLostError,
   OutputValidationError,
+  BudgetExceededError,
   UnsupportedVersionError,
   AbortError,
 }

@@ -1,6 +1,8 @@
 'use strict'
 
 const { types } = require('node:util')
+const { around } = require('./around.js')
+const { belongsTo } = require('./clients.js')
 const { CALLED, callerOf, withCaller } = require('./caller.js')
 const native = require('./native.js')
 
@@ -37,11 +39,11 @@ function evaluate(hooks, around, added) {
   for (const [prototype, name, descriptor] of shared.methods) {
     const wrap = around.get(prototype)?.[String(name)]
     const own = wrap === undefined ? descriptor : { ...descriptor, value: wrap(descriptor.value) }
-    Object.defineProperty(prototype, name, attended(own, shared))
+    Object.defineProperty(prototype, name, attended(own, shared, String(name)))
   }
   for (const [prototype, descriptors] of added) {
     for (const [name, descriptor] of Object.entries(descriptors)) {
-      Object.defineProperty(prototype, name, { ...attended(descriptor, shared), enumerable: false })
+      Object.defineProperty(prototype, name, { ...attended(descriptor, shared, name), enumerable: false })
     }
   }
 
@@ -85,26 +87,35 @@ function begin() {
  *
  * @param {PropertyDescriptor} descriptor
  * @param {Shared} shared
+ * @param {string} name
  * @returns {PropertyDescriptor}
  */
-function attended(descriptor, shared) {
+function attended(descriptor, shared, name) {
   /** @param {any} object */
   const owner = (object) => shared.owners.get(object)
   if (typeof descriptor.value === 'function') {
-    return { ...descriptor, value: attend(descriptor.value, shared, owner) }
+    return { ...descriptor, value: attend(descriptor.value, shared, owner, name) }
   }
   if (descriptor.get === undefined) return descriptor
-  return { ...descriptor, get: attend(descriptor.get, shared, owner) }
+  return { ...descriptor, get: attend(descriptor.get, shared, owner, name, plain) }
 }
+
+/**
+ * Nothing stands around what only looks.
+ * @type {typeof around}
+ */
+const plain = (_object, _name, args, call) => call(args)
 
 /**
  * @template {Function} F
  * @param {F} original
  * @param {Shared} shared
  * @param {(object: any) => Evaluation | undefined} ownerOf
+ * @param {string} [called] the name of the method: what stands around it may have none
+ * @param {typeof around} [made]
  * @returns {F}
  */
-function attend(original, shared, ownerOf) {
+function attend(original, shared, ownerOf, called = original.name, made = around) {
   /**
    * @this {any}
    * @param {unknown[]} args
@@ -113,11 +124,12 @@ function attend(original, shared, ownerOf) {
     const owner = ownerOf(this)
     let outcome
     try {
-      outcome = within(owner, shared, () => Reflect.apply(original, this, args))
+      const call = (/** @type {unknown[]} */ given) => Reflect.apply(original, this, given)
+      outcome = within(owner, shared, () => made(this, called, args, call))
     } catch (error) {
       throw withCaller(error, callerOf(attending))
     }
-    if (types.isPromise(outcome)) return settle(outcome, owner, shared, callerOf(attending))
+    if (types.isPromise(outcome)) return settle(outcome, owner, this, shared, callerOf(attending))
     if (typeof outcome === 'object' && outcome !== null) {
       belongs(outcome, owner, shared)
       outcome[CALLED]?.(callerOf(attending))
@@ -152,13 +164,15 @@ function within(owner, shared, call) {
 /**
  * @param {Promise<any>} promise
  * @param {Evaluation | undefined} owner
+ * @param {any} object whose call it is, if it is that of one
  * @param {Shared} shared
  * @param {import('./caller.js').Caller} caller
  */
-async function settle(promise, owner, shared, caller) {
+async function settle(promise, owner, object, shared, caller) {
   try {
     const value = await promise
     if (typeof value === 'object' && value !== null) belongs(value, owner, shared)
+    if (value instanceof native.Thread) belongsTo(value, object)
     return value
   } catch (error) {
     throw withCaller(error, caller)

@@ -4,6 +4,7 @@
 const { clearInterval, setInterval } = require('node:timers')
 const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks')
 const { isError, messageOf } = require('./errors.js')
+const { told } = require('./channels-handler.js')
 const { Encoded, argumentError, encode } = require('./json.js')
 
 /** The options that are handlers of requests from the server. */
@@ -110,7 +111,8 @@ function handlerCaller(handlers, settle) {
     const context = withUnref({ signal: controller.signal }, () => unref(id))
     const run = within ?? made
     run(() => {
-      void answer(/** @type {Handler} */ (handlers[kind]), kind, json, context)
+      const ask = told(/** @type {Handler} */ (handlers[kind]), kind)
+      void answer(ask, kind, json, context)
         .then(
           (text) => settle(id, text, undefined),
           (error) => settle(id, undefined, messageOf(error)),

@@ -148,7 +148,8 @@ function ask(handler) {
   /** @type {Rule} */
   const asking = async (request, context) => {
     const reading = await understand(request)
-    const answer = await handler(request, { ...context, reading: told(reading) })
+    // Whatever else a context has is not lost.
+    const answer = await handler(request, Object.assign(Object.create(context), { reading: told(reading) }))
     if (answer === undefined || answer === null) return undefined
     return typeof answer === 'object' && 'decision' in answer
       ? { rule: 'ask', ...answer }

@@ -1,0 +1,284 @@
+'use strict'
+
+// Budgets of turns and threads: taken out of their options, and kept while turns run.
+
+const { AsyncResource } = require('node:async_hooks')
+const { setImmediate } = require('node:timers')
+const { onAbort } = require('./abort.js')
+const { clientOf } = require('./clients.js')
+const { classes } = require('./errors.js')
+const { argumentError } = require('./json.js')
+const native = require('./native.js')
+const { KINDS, Meter, Metered } = require('./meter.js')
+const { isRecord } = require('./schema.js')
+
+/**
+ * @typedef {import('./meter.js').Limits} Limits
+ * @typedef {import('./meter.js').Kind} Kind
+ *
+ * What stands around a call: what it is given, who hears of its turn, and what becomes of its promise.
+ * @typedef {{ args: unknown[], hear?: (line: string | null | undefined) => void, after: (promise: Promise<any>) => Promise<any> }} Watch
+ */
+
+const FIELDS = [...KINDS, 'onThreshold']
+
+/** The place of the options among the arguments: of what makes threads, and of what begins turns. */
+const MAKERS = new Map(Object.entries({ startThread: 0, resumeThread: 1, forkThread: 1, fork: 0 }))
+const BEGINNERS = new Map(Object.entries({ run: 1, turn: 1, proceed: 0, review: 1, compact: 0 }))
+
+/** The budgets of the threads of a client, by id. @type {WeakMap<object, Map<string, InstanceType<typeof import('./meter.js').Meter>>>} */
+const budgets = new WeakMap()
+/** The turns that are under a budget. @type {WeakMap<object, InstanceType<typeof import('./meter.js').Metered>>} */
+const turns = new WeakMap()
+/** What a call that asks again for its answer hands on to the next turn: its budget. */
+const METERS = Symbol('meters')
+
+/** Whether there has been any budget. */
+let any = false
+
+/**
+ * What is to stand around a call of a native class, where a budget has to do with it.
+ *
+ * @param {any} object
+ * @param {string} name of the method
+ * @param {unknown[]} args
+ * @returns {Watch | undefined}
+ */
+function watchCall(object, name, args) {
+  if (object instanceof native.ExecThread) return undefined
+  const maker = MAKERS.get(name)
+  if (maker !== undefined) return making(object, args, maker)
+  // Of a turn that runs under a budget.
+  const running = any && (name === 'run' || name === 'result') ? turns.get(object) : undefined
+  if (running !== undefined) return { args, after: (promise) => settled(promise, running) }
+  const beginner = BEGINNERS.get(name)
+  if (beginner === undefined) return undefined
+  const asked = args[beginner]
+  if (!any && !(isRecord(asked) && (asked.budget !== undefined || asked.cost !== undefined))) return undefined
+  // A turn has no options.
+  return typeof object.steer === 'function' ? undefined : beginning(object, args, beginner)
+}
+
+/**
+ * A thread is made, with a budget or without.
+ *
+ * @param {any} object the client, or the thread that is forked
+ * @param {unknown[]} args
+ * @param {number} at
+ * @returns {Watch | undefined}
+ */
+function making(object, args, at) {
+  const { rest, limits } = takeBudget(args[at], 'thread')
+  if (limits === undefined) return undefined
+  return {
+    args: replaced(args, at, rest),
+    async after(promise) {
+      const thread = await promise
+      const client = clientOf(object)
+      const ofClient = budgets.get(client) ?? new Map()
+      budgets.set(client, ofClient)
+      ofClient.set(thread.id, new Meter(limits))
+      return thread
+    },
+  }
+}
+
+/**
+ * A turn begins.
+ *
+ * @param {any} object the thread, or the client that runs one turn
+ * @param {unknown[]} args
+ * @param {number} at
+ * @returns {Watch | undefined}
+ */
+function beginning(object, args, at) {
+  const { rest, limits } = takeBudget(args[at], 'turn')
+  const ofThread = typeof object.id === 'string' ? budgets.get(clientOf(object))?.get(object.id) : undefined
+  const handed = /** @type {any} */ (args[at])?.[METERS]
+  const own = limits === undefined ? handed : new Meter(limits)
+  const meters = [own, ofThread].filter((meter) => meter !== undefined)
+  if (meters.length === 0) return undefined
+  const spent = meters.find((meter) => meter.exhausted !== undefined)
+  if (spent !== undefined) throw exceeded(spent, null)
+  const controller = new AbortController()
+  const { signal } = rest
+  const off = isSignal(signal) ? onAbort(signal, () => controller.abort(signal.reason)) : () => {}
+  const client = clientOf(object)
+  const metered = new Metered(meters, modelOf(object, rest), (meter, agents) => {
+    controller.abort(exceeded(meter, null))
+    void interruptAgents(client, agents)
+  })
+  const given =
+    signal === undefined || isSignal(signal) ? { ...rest, signal: controller.signal, [METERS]: own } : rest
+  return {
+    args: replaced(args, at, given),
+    hear: (line) => metered.hear(line),
+    async after(promise) {
+      try {
+        const value = await promise
+        if (typeof value?.steer === 'function') {
+          turns.set(value, metered)
+          void metered.ended.then(off)
+          return value
+        }
+        return await settled(promise, metered)
+      } catch (error) {
+        off()
+        metered.stop()
+        return await settled(Promise.reject(error), metered)
+      }
+    },
+  }
+}
+
+/**
+ * The outcome of a turn, which is an error where it went over a budget, also with its last word.
+ *
+ * @param {Promise<any>} promise
+ * @param {InstanceType<typeof import('./meter.js').Metered>} metered
+ */
+async function settled(promise, metered) {
+  try {
+    const result = await promise
+    await heard(metered)
+    if (metered.over !== undefined) throw exceeded(metered.over, result)
+    return result
+  } catch (error) {
+    const of = /** @type {any} */ (error)
+    if (of?.code === 'BUDGET_EXCEEDED') throw error
+    await heard(metered)
+    const { over } = metered
+    if (over === undefined || of?.code === 'ABORT_ERR') throw error
+    throw exceeded(over, of?.result ?? null, error)
+  }
+}
+
+/**
+ * Waits until all was heard of a turn that has ended: it comes by a queue of its own, which does not keep Node alive.
+ * @param {InstanceType<typeof import('./meter.js').Metered>} metered
+ */
+async function heard(metered) {
+  let isOver = false
+  void metered.ended.then(() => {
+    isOver = true
+  })
+  for (let round = 0; round < 4 && !isOver; round++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/**
+ * What agents still do for a turn that is interrupted is not its own: they have turns of theirs.
+ *
+ * @param {any} client
+ * @param {Map<string, string>} agents
+ */
+async function interruptAgents(client, agents) {
+  for (const [threadId, turnId] of agents) {
+    // One that has ended meanwhile is refused.
+    await client.request('turn/interrupt', { threadId, turnId }).catch(() => {})
+  }
+}
+
+/**
+ * Takes a budget out of options.
+ *
+ * @param {any} options
+ * @param {'turn' | 'thread'} scope
+ * @returns {{ rest: any, limits?: Limits }}
+ */
+function takeBudget(options, scope) {
+  if (!isRecord(options)) return { rest: options ?? {} }
+  const { budget, cost, ...rest } = /** @type {any} */ (options)
+  if (budget === undefined && cost === undefined) return { rest: options }
+  if (cost !== undefined && typeof cost !== 'function')
+    throw argumentError('options.cost: must be a function')
+  if (budget === undefined) throw argumentError('options.cost: is of use with options.budget alone')
+  if (!isRecord(budget)) throw argumentError('options.budget: must be an object with the limits')
+  const stray = Object.keys(budget).find((name) => !FIELDS.includes(name))
+  if (stray !== undefined) {
+    throw argumentError(`options.budget.${stray}: is no field; it takes ${FIELDS.join(', ')}`)
+  }
+  /** @type {Partial<Record<Kind, number>>} */
+  const limits = {}
+  for (const kind of KINDS) {
+    const limit = budget[kind]
+    if (limit === undefined) continue
+    if (typeof limit !== 'number' || !(limit >= (kind === 'commands' ? 0 : Number.MIN_VALUE))) {
+      throw argumentError(
+        `options.budget.${kind}: must be a number above 0${kind === 'commands' ? ', or 0' : ''}`,
+      )
+    }
+    limits[kind] = limit
+  }
+  if (limits.cost !== undefined && cost === undefined) {
+    throw argumentError('options.budget.cost: needs options.cost, a function that says what usage costs')
+  }
+  if (Object.keys(limits).length === 0) {
+    throw argumentError(`options.budget: must have one limit or more of ${KINDS.join(', ')}`)
+  }
+  const { onThreshold } = budget
+  if (onThreshold !== undefined && typeof onThreshold !== 'function') {
+    throw argumentError('options.budget.onThreshold: must be a function')
+  }
+  any = true
+  const told = /** @type {Limits['onThreshold']} */ (
+    onThreshold && AsyncResource.bind(/** @type {any} */ (onThreshold))
+  )
+  return { rest, limits: { limits, cost, onThreshold: told, scope } }
+}
+
+/**
+ * The model that a turn works with, as far as it is known.
+ *
+ * @param {any} object
+ * @param {any} options
+ * @returns {string}
+ */
+function modelOf(object, options) {
+  if (typeof options.model === 'string') return options.model
+  try {
+    return object.defaults?.model ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/**
+ * @param {InstanceType<typeof import('./meter.js').Meter>} meter
+ * @param {unknown} result
+ * @param {unknown} [cause]
+ */
+function exceeded(meter, result, cause = meter.failed) {
+  const kind = /** @type {Kind} */ (meter.exhausted)
+  const { use, scope } = meter
+  const limit = meter.limits[kind] ?? 0
+  const used = use[kind] ?? 0
+  const units = { tokens: 'tokens', commands: 'commands', ms: 'ms', cost: 'of cost' }
+  const why =
+    meter.failed === undefined ? `${used} of ${limit} ${units[kind]} used` : 'its cost could not be told'
+  const fields = { code: 'BUDGET_EXCEEDED', retryable: false, kind, used, limit, use, scope, result }
+  return new classes.BudgetExceededError(`the budget of the ${scope} is exceeded: ${why}`, {
+    ...fields,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/**
+ * @param {any} signal
+ * @returns {signal is AbortSignal}
+ */
+function isSignal(signal) {
+  return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function'
+}
+
+/**
+ * @param {unknown[]} args
+ * @param {number} at
+ * @param {unknown} options
+ */
+function replaced(args, at, options) {
+  const given = [...args]
+  given[at] = options
+  return given
+}
+
+module.exports = { exceeded, takeBudget, watchCall }
