@@ -245,3 +245,40 @@ describe('review', { concurrency: true, timeout: 60_000 }, () => {
     assert.equal(log.messages().length, sent)
   })
 })
+
+test('what was found is data, in each form that it comes in', async (t) => {
+  const { codex, provider, home } = await real(t)
+  const thread = await codex.startThread({ cwd: home.workspace })
+  const finding = (/** @type {object} */ more) => ({
+    title: '[P1] Off by one',
+    body: 'Two\nlines',
+    confidence_score: 0.9,
+    code_location: { absolute_file_path: '/srv/a.js', line_range: { start: 3, end: 4 } },
+    ...more,
+  })
+  const whole = {
+    overall_correctness: 'patch is incorrect',
+    overall_explanation: 'Wrong.',
+    overall_confidence_score: 1,
+  }
+  const review = async (/** @type {string} */ text) => {
+    provider.enqueue(say(text))
+    return (await (await thread.review(custom)).result()).review
+  }
+  const found = {
+    file: '/srv/a.js',
+    lines: { start: 3, end: 4 },
+    priority: 1,
+    title: 'Off by one',
+    body: 'Two\nlines',
+  }
+  // codex puts it into words where it can read all of it.
+  const words = await review(JSON.stringify({ ...whole, findings: [finding({ priority: 1 })] }))
+  assert.deepEqual(words?.findings, [{ ...found, confidence: null }])
+  assert.equal(words?.explanation, 'Wrong.')
+  const json = await review(JSON.stringify({ ...whole, findings: [finding({})] }))
+  assert.deepEqual(json?.findings, [{ ...found, confidence: 0.9 }])
+  assert.equal(json?.correctness, 'patch is incorrect')
+  const plain = await review('All is well.')
+  assert.deepEqual([plain?.findings, plain?.text], [null, 'All is well.'])
+})

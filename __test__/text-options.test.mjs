@@ -53,16 +53,15 @@ describe('text()', () => {
     /** @type {number[]} */
     const times = []
     let text = ''
+    const begun = performance.now()
     for await (const piece of turn.text({ everyMs: 40 })) {
       times.push(performance.now())
       text += piece
     }
     assert.equal(text, 'abc '.repeat(200))
-    const pauses = times.slice(1).map((time, index) => time - /** @type {number} */ (times[index]))
-    assert.ok(
-      pauses.every((pause) => pause >= 38),
-      JSON.stringify(pauses),
-    )
+    // A loop that comes late has the next piece sooner after that.
+    const most = /** @type {number} */ (times.at(-1) - begun) / 40 + 1
+    assert.ok(times.length > 1 && times.length <= most, `${times.length} pieces, at most ${most}`)
   })
 
   test('leaving does not wait for the next piece', async (t) => {

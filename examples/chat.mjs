@@ -8,7 +8,6 @@ import { createInterface } from 'node:readline'
 import { ask, Codex } from 'codex-node'
 
 const file = process.argv[2] ?? 'chat.json'
-const lines = createInterface({ input: process.stdin })
 
 const questions = ask(({ type, question }) => {
   if (type !== 'asked' || question.kind !== 'approval') return
@@ -23,7 +22,8 @@ try {
     : await codex.startThread({ cwd: process.cwd(), sandbox: 'workspace-write' })
   /** @type {Promise<void>[]} */
   const shown = []
-  for await (const line of lines) {
+  // What was typed until now waits: a line that comes before the loop begins would be lost.
+  for await (const line of createInterface({ input: process.stdin })) {
     const [first] = questions.open
     if (line === '/stop') await thread.currentTurn?.interrupt()
     else if (first && (line === '/yes' || line === '/no')) {

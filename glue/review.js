@@ -26,15 +26,48 @@ function withReview(result) {
  */
 function readReview(text) {
   const written = parsed(text)
-  const findings = Array.isArray(written?.findings) ? written.findings.map(finding) : null
+  if (written === undefined) return { text, ...rendered(text) }
+  const findings = Array.isArray(written.findings) ? written.findings.map(finding) : null
   const isRead = findings?.every((one) => one !== undefined) ?? false
   return {
     text,
     findings: isRead ? findings : null,
-    correctness: stringOf(written?.overall_correctness),
-    explanation: stringOf(written?.overall_explanation),
-    confidence: numberOf(written?.overall_confidence_score),
+    correctness: stringOf(written.overall_correctness),
+    explanation: stringOf(written.overall_explanation),
+    confidence: numberOf(written.overall_confidence_score),
   }
+}
+
+/**
+ * What codex makes of the JSON where it can read all of it: a list for a person, without the confidence.
+ *
+ * @param {string} text
+ */
+function rendered(text) {
+  const [explanation = '', list] = text.split(/^(?:Full review comments|Review comment):\s*\n/m)
+  if (list === undefined) return { findings: null, correctness: null, explanation: null, confidence: null }
+  const found = [...list.matchAll(/^- (?:\[[ x]\] )?(.*) — (.+):(\d+)-(\d+)\n((?: {2}.*(?:\n|$)|\n)*)/gm)]
+  const findings = found.map(([, title = '', file = '', start, end, body = '']) => ({
+    file,
+    lines: { start: Number(start), end: Number(end) },
+    priority: priorityIn(title),
+    title: title.replace(PRIORITY, ''),
+    body: body.replace(/^ {2}/gm, '').trim(),
+    confidence: null,
+  }))
+  const isRead = findings.length > 0 && findings.length === list.match(/^- /gm)?.length
+  return {
+    findings: isRead ? findings : null,
+    correctness: null,
+    explanation: explanation.trim() || null,
+    confidence: null,
+  }
+}
+
+/** @param {string} title */
+function priorityIn(title) {
+  const told = PRIORITY.exec(title)?.[1]
+  return told === undefined ? null : Number(told)
 }
 
 /**
@@ -59,12 +92,11 @@ function finding(given) {
   const { absolute_file_path: file, line_range: lines } = given?.code_location ?? {}
   const title = stringOf(given?.title)
   if (title === null || typeof file !== 'string') return undefined
-  const told = PRIORITY.exec(title)?.[1]
   return {
     file,
     lines:
       lines && Number.isInteger(lines.start) ? { start: lines.start, end: lines.end ?? lines.start } : null,
-    priority: numberOf(given.priority) ?? (told === undefined ? null : Number(told)),
+    priority: numberOf(given.priority) ?? priorityIn(title),
     title: title.replace(PRIORITY, ''),
     body: stringOf(given.body) ?? '',
     confidence: numberOf(given.confidence_score),
