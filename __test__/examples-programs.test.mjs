@@ -22,9 +22,12 @@ import {
   waitFor,
 } from '../testing/index.mjs'
 
-/** @param {import('node:test').TestContext} t */
-async function stage(t) {
-  const provider = await startScriptedProvider()
+/**
+ * @param {import('node:test').TestContext} t
+ * @param {import('../testing/index.js').ScriptedProviderOptions} [options]
+ */
+async function stage(t, options) {
+  const provider = await startScriptedProvider(options)
   const home = await createCodexHome(provider, { model: 'gpt-5.5' })
   t.after(async () => {
     await provider.close()
@@ -156,7 +159,20 @@ test('web-server: text as events, an approval by another request, and a good end
 })
 
 test('batch: killed in the middle and started again it repeats nothing', async (t) => {
-  const { provider, home, start, run } = await stage(t)
+  const gate = createGate()
+  const busy = httpError(503, { body: { error: { code: 'server_is_overloaded', message: 'busy' } } })
+  const steps = [reply([waitFor(gate), say('never seen')]), busy]
+  const { home, start, run } = await stage(t, {
+    // By what was done so far, whichever turn that was in.
+    respond: ({ userText, toolOutputs }) => {
+      if (toolOutputs.length === 0) return command(`echo ${userText} >> log.txt`)
+      const [held, failing] = steps
+      const index = userText === 'first' ? 0 : 1
+      const step = index === 0 ? held : failing
+      delete steps[index]
+      return step ?? say(index === 0 ? 'One.' : 'Two.')
+    },
+  })
   const file = join(home.workspace, 'jobs.json')
   writeFileSync(
     file,
@@ -167,20 +183,12 @@ test('batch: killed in the middle and started again it repeats nothing', async (
       ],
     }),
   )
-  const gate = createGate()
-  provider.when(
-    'first',
-    command('echo first >> log.txt'),
-    reply([waitFor(gate), say('never seen')]),
-    say('One.'),
-  )
-  const busy = httpError(503, { body: { error: { code: 'server_is_overloaded', message: 'busy' } } })
-  provider.when('second', command('echo second >> log.txt'), busy, say('Two.'))
   const killed = start('batch')
   await gate.reached
   while (!readFileSync(file, 'utf8').includes('Two.')) await new Promise((resolve) => setTimeout(resolve, 20))
+  const exited = new Promise((resolve) => killed.once('exit', resolve))
   killed.kill('SIGKILL')
-  await once(killed, 'exit')
+  await exited
   const { code, stdout } = await run('batch')
   assert.deepEqual([code, stdout], [0, '2 done, 0 failed\n'])
   const { jobs } = JSON.parse(readFileSync(file, 'utf8'))
