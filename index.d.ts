@@ -1842,7 +1842,7 @@ export interface ReaderSettings {
    *
    * @default 0: with the turn's first event
    */
-  after?: number
+  after?: number | undefined
   /**
    * Whether the turn goes on when the reader leaves before its end and nobody else follows it.
    *

@@ -45,4 +45,4 @@ describe('circles', () => {
   }
 })
 
-export { LAYERS, relative, resolve, readFileSync }
+export { LAYERS, readFileSync, relative, resolve }

@@ -54,7 +54,10 @@ export function rustImports(root, crate) {
     const needs = new Set()
     const paths = [...text.matchAll(/\buse ([^;]+);/g)].flatMap(([, uses = '']) => leaves(uses))
     const inline = text.replace(/\buse [^;]+;/g, '').matchAll(/\b(?:crate|super)(?:::\w+)+/g)
-    for (const path of [...paths.map((leaf) => leaf.path), ...[...inline].map(([path]) => path.split('::'))]) {
+    for (const path of [
+      ...paths.map((leaf) => leaf.path),
+      ...[...inline].map(([path]) => path.split('::')),
+    ]) {
       const found = home(absolute(module, path, modules))
       const target = found === undefined ? undefined : modules.get(found)?.file
       if (target !== undefined && target !== file) needs.add(target)
@@ -71,7 +74,10 @@ function withoutComments(text) {
 
 /** @param {string} text */
 function withoutTests(text) {
-  return text.replace(/#\[cfg\(test\)\]\s*(#\[[^\]]*\]\s*)*(pub(\([^)]*\))? )?(mod \w+;|use [^;]+;|(mod|fn|impl)[\s\S]*?\n}\n)/g, '')
+  return text.replace(
+    /#\[cfg\(test\)\]\s*(#\[[^\]]*\]\s*)*(pub(\([^)]*\))? )?(mod \w+;|use [^;]+;|(mod|fn|impl)[\s\S]*?\n}\n)/g,
+    '',
+  )
 }
 
 /**

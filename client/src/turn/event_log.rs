@@ -174,10 +174,11 @@ impl EventLog {
         self.kept.store(true, Ordering::Relaxed);
     }
 
-    /// The same; where nothing was kept so far the log begins with what tells what is known.
-    pub(super) fn hold_from_the_middle<'a>(&self, told: impl Iterator<Item = &'a str>) {
+    /// As [`Self::keep`]; where nothing was kept so far the log begins with what tells what is known.
+    pub(super) fn keep_from_the_middle<'a>(&self, told: impl Iterator<Item = &'a str>) {
         let mut inner = self.inner();
         inner.holders += 1;
+        inner.keepers += 1;
         if inner.log.is_none() {
             let told: Vec<&str> = told.collect();
             // Each stands for one that came at least.
@@ -193,6 +194,7 @@ impl EventLog {
             inner.log = Some(log);
             self.kept.store(true, Ordering::Relaxed);
         }
+        self.account(&mut inner);
     }
 
     /// The same where what came after a number of events is still here; else false.

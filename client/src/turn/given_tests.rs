@@ -350,7 +350,7 @@ fn who_reads_from_the_middle_gets_what_is_complete_and_then_the_rest() {
         methods,
         ["turn/started", "item/completed", "item/agentMessage/delta", "item/completed", "turn/completed"]
     );
-    assert_eq!(text_of(&batch(ReaderKind::Text)), "one two");
+    assert_eq!(text_of(&batch(ReaderKind::Text)), "one \n\ntwo");
 }
 
 #[test]

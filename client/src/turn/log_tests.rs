@@ -139,10 +139,21 @@ fn kin(event: &Value) -> Option<Value> {
 
 /// Adjacent deltas of one item as one, with the time of the last.
 pub(in crate::turn) fn join(events: &[Value]) -> Vec<Value> {
+    join_unless(events, |_, _| false)
+}
+
+/// Whether a message may say its first words with this event, and has had deltas before: what stands between messages
+/// comes before the first words.
+fn begins_late(last: &Value, event: &Value) -> bool {
+    let is_message = event["method"] == crate::turn::deltas::AGENT_MESSAGE_DELTA;
+    is_message && text(last).is_empty() && !text(event).is_empty()
+}
+
+fn join_unless(events: &[Value], are_apart: impl Fn(&Value, &Value) -> bool) -> Vec<Value> {
     let mut joined: Vec<Value> = Vec::new();
     for event in events {
         match joined.last_mut() {
-            Some(last) if kin(last).is_some() && kin(last) == kin(event) => {
+            Some(last) if kin(last).is_some() && kin(last) == kin(event) && !are_apart(last, event) => {
                 let text = format!("{}{}", text(last), text(event));
                 *last = event.clone();
                 last["params"]["delta"] = json!(text);
@@ -279,7 +290,7 @@ impl Readers {
         assert_eq!(more, !batch.is_empty(), "has_more and the batch disagree");
         let new = events(&batch);
         if reader == 2 {
-            assert_eq!(new, join(&new), "adjacent deltas of one item are one event");
+            assert_eq!(new, join_unless(&new, begins_late), "adjacent deltas of one item are one event");
         }
         self.events[reader].extend(new);
     }

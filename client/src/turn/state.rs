@@ -222,7 +222,7 @@ impl TurnState {
         let started = self.phase.borrow().started.then(|| beginning(&self.thread_id, &self.turn_id));
         let told = started.iter().map(String::as_str).chain(inner.collector.told().map(AsRef::as_ref));
         // Under the lock: what comes next must come after these.
-        self.log.hold_from_the_middle(told);
+        self.log.keep_from_the_middle(told);
     }
 
     fn tell_missed(&self, stored: &RawValue) {
