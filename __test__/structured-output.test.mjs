@@ -148,7 +148,7 @@ describe('structured output', { concurrency: 4, timeout: 90_000 }, () => {
 
   test('text that is no JSON rejects, by a JSON Schema too', async (t) => {
     const { provider, thread } = await open(t)
-    for (const text of ['I would rather not.', '', '```json\n{"title":"Momo"}\n```']) {
+    for (const text of ['I would rather not.', '', '```json\n{"title":\n```']) {
       for (const outputSchema of [book, libraries['a JSON Schema']]) {
         provider.enqueue(say(text))
         const error = await rejection(thread.run('go', { outputSchema }), OutputValidationError)

@@ -377,10 +377,10 @@ describe('turnResponse', inTime, () => {
     const { turn, gate } = await waitingTurn(t)
     for (const id of ['x', '-1', '1.5', '9999', '1e3', '99999999999999999999']) {
       const response = turnResponse(turn, ask(id))
-      assert.deepEqual([response.status, (await response.json()).code], [400, 'INVALID_LAST_EVENT_ID'], id)
+      assert.deepEqual([response.status, await codeOf(response)], [400, 'INVALID_LAST_EVENT_ID'], id)
     }
     const none = turnResponse(undefined, ask())
-    assert.deepEqual([none.status, (await none.json()).code], [404, 'TURN_NOT_FOUND'])
+    assert.deepEqual([none.status, await codeOf(none)], [404, 'TURN_NOT_FOUND'])
     for (const [options, says] of /** @type {[any, RegExp][]} */ ([
       [{ heartbeat: 1 }, /options\.heartbeat: there is no such option; there are heartbeatMs/],
       [{ heartbeatMs: -1 }, /options\.heartbeatMs: must be a number of at least 0, not -1/],
