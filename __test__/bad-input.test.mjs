@@ -272,6 +272,11 @@ const turnOptions = {
     ...wrong(/object/, 'object', 5, null, [], true),
   ],
   source: noString,
+  clientUserMessageId: [...noString, ...wrong(/must not be empty/, '', ' ')],
+  collaborationMode: [
+    ...noData,
+    ...wrong(/'plan', 'default' or \{mode, settings\}/, 'no-such-word', '', 5, true, {}, []),
+  ],
   ...handlers,
   signal: noSignal,
 }
@@ -574,6 +579,8 @@ describe('of a client', { concurrency: true }, () => {
           serviceTierForTurn: turnOptions.serviceTierForTurn ?? [],
           outputSchema: turnOptions.outputSchema ?? [],
           source: turnOptions.source ?? [],
+          clientUserMessageId: turnOptions.clientUserMessageId ?? [],
+          collaborationMode: turnOptions.collaborationMode ?? [],
         }),
         ...noOptions.map(([value, says]) => ['options', value, says]),
         ...unknownNames('model', 'webSearch', 'outputSchema', 'onApproval', 'signal'),

@@ -89,7 +89,8 @@ test('steer-and-interrupt: the steered turn goes on with the new input, the inte
   provider.when('title', say('Upon a Time'))
   const { code, stdout, stderr } = await run('steer-and-interrupt')
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
-  assert.match(stdout, /^The endless sea\n--- steered ---\nHigh\.\nHigher\.\n--- completed ---\n/)
+  // The same reader goes on with the next message, after a blank line.
+  assert.match(stdout, /^The endless sea\n--- steered ---\n\n\nHigh\.\nHigher\.\n--- completed ---\n/)
   assert.match(stdout, /\n(Once upon a time )+\n--- interrupted ---\n/)
   assert.match(stdout, /\nUpon a Time\n$/)
 })

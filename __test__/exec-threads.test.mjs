@@ -240,9 +240,14 @@ describe('what codex exec is given and leaves', { concurrency: 4, timeout: 120_0
       })(),
       Error,
     )
-    for (const value of [{ ...error, message: error.message }, seen]) {
+    // The result is beside what a logged error shows.
+    const { result } = /** @type {{ result?: unknown }} */ (error)
+    for (const value of [{ ...error, message: error.message }, result, seen]) {
       const text = JSON.stringify(value)
       assert.ok(!text.includes(secret) && !text.includes('MIIEvQ'), text)
+    }
+    for (const value of [result, seen]) {
+      const text = JSON.stringify(value)
       assert.ok(text.includes('it is [secret]'), text)
     }
   })

@@ -150,7 +150,7 @@ class Call {
     })
     const { onApproval } = this.rest
     const turn = new OpenTurn(session, parts, { ...own, onApproval })
-    session.turns.add(turn)
+    session.begins(turn)
     this.#attach(turn)
     try {
       const started = await session.thread.turn(plan.input, this.#turnOptions(session, turn))

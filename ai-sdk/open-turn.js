@@ -236,6 +236,12 @@ class OpenTurn {
     return !this.#isOver && this.questions.size > 0
   }
 
+  /** Its codex is gone. Who reads it hears how it ended; whoever comes with an answer, that nobody waits for it. */
+  lost() {
+    this.questions.isClosed = true
+    this.questions.declineAll('codex has ended, and its turn with it')
+  }
+
   /** Stops the turn, and waits until it has stopped. @param {unknown} reason */
   async abort(reason) {
     this.#controller.abort(reason)

@@ -29,6 +29,7 @@ function createCodex(codexOrOptions = {}, settings = {}) {
   const languageModel = (modelId, own = {}) => {
     checkSettings(own, 'settings')
     limits.watch(codex)
+    sessions.watch()
     const { specificationVersion: version = specificationVersion, ...rest } = own
     const id = modelId === undefined || modelId === 'default' ? undefined : modelId
     return new CodexLanguageModel(shared, id, { ...defaults, ...defined(rest) }, version)

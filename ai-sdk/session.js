@@ -60,9 +60,16 @@ class Session {
     this.#rest()
   }
 
+  /** @param {OpenTurn} turn that begins */
+  begins(turn) {
+    this.turns.add(turn)
+    this.sessions.busy.add(this)
+  }
+
   /** @param {OpenTurn} turn */
   ended(turn) {
     this.turns.delete(turn)
+    if (this.turns.size === 0) this.sessions.busy.delete(this)
     this.#rest()
   }
 
@@ -105,6 +112,11 @@ class Session {
     this.#idle.unref()
   }
 
+  /** The codex is gone that its turns ran in: nobody there waits for an answer. */
+  lost() {
+    for (const turn of this.turns) turn.lost()
+  }
+
   /** Lets go of the thread. */
   async close() {
     clearTimeout(this.#idle)
@@ -118,6 +130,9 @@ class Session {
 class Sessions {
   /** @type {Map<string, Promise<Session>>} */
   #open = new Map()
+  /** All that have turns, also those that are let go. @type {Set<Session>} */
+  busy = new Set()
+  #isWatching = false
 
   /**
    * @param {import('../index.js').Codex} codex
@@ -126,6 +141,18 @@ class Sessions {
   constructor(codex, asked) {
     this.codex = codex
     this.asked = asked
+  }
+
+  /** Hears of the end of the connection, which comes before that of the turns. */
+  watch() {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    this.codex.on('connection', this.#changed)
+  }
+
+  #changed = (/** @type {import('../index.js').ConnectionEvent} */ { type }) => {
+    if (type !== 'closed') return
+    for (const session of this.busy) session.lost()
   }
 
   /** @param {Opening} opening @param {AbortSignal} [signal] */
@@ -183,6 +210,8 @@ class Sessions {
     const open = [...this.#open.values()]
     this.#open.clear()
     await Promise.all(open.map(async (session) => (await session).close().catch(() => {})))
+    this.codex.off('connection', this.#changed)
+    this.#isWatching = false
   }
 
   /**

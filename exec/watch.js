@@ -6,7 +6,7 @@
 const { onAbort } = require('../glue/abort.js')
 const { exceeded, takeBudget } = require('../glue/budget.js')
 const { tellExec } = require('../glue/channels.js')
-const { argumentError } = require('../glue/json.js')
+const { argumentError, checkObject } = require('../glue/json.js')
 const { Meter, Metered } = require('../glue/meter.js')
 const native = require('../glue/native.js')
 
@@ -31,6 +31,7 @@ const TYPES = {
  * @returns {{ rest: Record<string, any>, watch?: InstanceType<typeof ExecWatch> }}
  */
 function watchTurn(threadId, call, input, options) {
+  checkObject(options, 'options')
   const { rest, limits } = takeBudget(options, 'turn')
   const late = ['tokens', 'cost'].find((kind) => kind in (limits?.limits ?? {}))
   if (late !== undefined || limits?.cost !== undefined) {

@@ -93,6 +93,8 @@ function making(object, args, at) {
  */
 function beginning(object, args, at) {
   const { rest, limits } = takeBudget(args[at], 'turn')
+  // No options: the call refuses them.
+  if (!isRecord(rest)) return undefined
   const ofThread = typeof object.id === 'string' ? budgets.get(clientOf(object))?.get(object.id) : undefined
   const handed = /** @type {any} */ (args[at])?.[METERS]
   const own = limits === undefined ? handed : new Meter(limits)
@@ -186,7 +188,8 @@ async function interruptAgents(client, agents) {
  * @returns {{ rest: any, limits?: Limits }}
  */
 function takeBudget(options, scope) {
-  if (!isRecord(options)) return { rest: options ?? {} }
+  // What are no options is left to those that check them.
+  if (!isRecord(options)) return { rest: options === undefined ? {} : options }
   const { budget, cost, ...rest } = /** @type {any} */ (options)
   if (budget === undefined && cost === undefined) return { rest: options }
   if (cost !== undefined && typeof cost !== 'function')

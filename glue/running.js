@@ -20,7 +20,6 @@ const OF_INPUT = [
 const sending = new WeakMap()
 
 const ofThread = {
-  /** @this {any} */
   get currentTurn() {
     const turn = native.currentTurn(this)
     return turn === null ? null : same(turn)

@@ -23,6 +23,7 @@ mod notifications;
 mod pages;
 mod promise;
 mod reader;
+mod running;
 mod runtime;
 mod serve;
 mod surroundings;

@@ -13,9 +13,11 @@ import { answered, conversation, majors, partsOf, sdk, shared } from './sdk.mjs'
 const rig = shared()
 const entry = new URL('../../ai-sdk/index.mjs', import.meta.url).href
 
-/** @param {any} codex @param {string | undefined} threadId */
+/** How the last turn ended; it may still be about to. @param {any} codex @param {string | undefined} threadId */
 async function statusOf(codex, threadId) {
   const thread = await codex.resumeThread(threadId)
+  const running = await thread.runningTurn()
+  if (running !== null) return (await running.run()).status
   for await (const { status } of thread.turns()) return status
 }
 

@@ -21,6 +21,7 @@
 
 pub mod api;
 pub mod config;
+mod environment;
 mod error;
 pub mod exec;
 mod handlers;
@@ -35,6 +36,7 @@ pub mod rpc;
 mod secrets;
 pub mod session;
 mod source;
+mod surroundings;
 mod sync;
 mod token;
 pub mod trace;

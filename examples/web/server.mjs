@@ -24,9 +24,10 @@ const mostBytes = 32 * 1024 * 1024
  * @property {string} id
  * @property {string} threadId
  * @property {string} turnId
- * @property {string} itemId
- * @property {'command' | 'fileChange'} kind
+ * @property {string | null} itemId
+ * @property {import('codex-node').ApprovalRequest['kind']} kind
  * @property {string | null} command
+ * @property {{ server: string, tool: string, arguments: unknown } | null} call of a tool of an MCP server
  * @property {string | null} reason
  *
  * @typedef {object} Options
@@ -183,11 +184,15 @@ class Agent {
    * @param {AbortSignal} signal
    * @returns {Promise<import('codex-node').ApprovalDecision>}
    */
-  #asked({ kind, params }, signal) {
+  #asked(request, signal) {
     const id = randomUUID()
-    const { threadId = '', turnId = '', itemId = '', command, reason } = /** @type {any} */ (params)
-    const said = Array.isArray(command) ? command.join(' ') : (command ?? null)
-    const approval = { id, threadId, turnId, itemId, kind, command: said, reason: reason ?? null }
+    const { kind, threadId, turnId, itemId, reason } = request
+    const command = kind === 'command' ? request.command : null
+    const call =
+      kind === 'mcpToolCall'
+        ? { server: request.server, tool: request.tool, arguments: request.arguments }
+        : null
+    const approval = { id, threadId, turnId, itemId, kind, command, call, reason }
     return new Promise((resolve) => {
       const done = (/** @type {import('codex-node').ApprovalDecision} */ decision) => {
         this.#approvals.delete(id)

@@ -1,7 +1,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{in_words, kind};
+use super::parse::{in_words, kind};
 use crate::Error;
 
 /// Reads an argument that must be there from JSON text. `what` names it in errors, `accepts` says what it takes.

@@ -1,7 +1,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{in_words, kind, present};
+use super::parse::{in_words, kind};
+use super::present;
 use crate::Error;
 
 /// What a turn is asked.

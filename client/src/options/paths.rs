@@ -9,7 +9,7 @@ use super::{
     HandedOn, Input, SandboxPolicy, ThreadQuery, ThreadSettings, TurnSettings,
 };
 use crate::Error;
-use crate::process::Program;
+use crate::surroundings::Program;
 
 /// Where the codex is that paths are sent to.
 #[derive(Clone, Copy)]
@@ -180,7 +180,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::process::Surroundings;
+    use crate::surroundings::Surroundings;
 
     #[expect(clippy::disallowed_methods, reason = "a test has no caller whose folder it could take")]
     fn here(path: &str) -> String {

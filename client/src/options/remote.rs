@@ -5,8 +5,9 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 
 use super::ClientSettings;
 use crate::Error;
-use crate::process::{Environment, Surroundings};
+use crate::environment::Environment;
 use crate::secrets::names_secret;
+use crate::surroundings::Surroundings;
 use crate::transport::{Address, Bearer, DEFAULT_MESSAGE_BYTES, Dial, Proxies, TokenSource, Trust};
 
 const TOKEN_VARIABLE: &str = "CODEX_APP_SERVER_TOKEN";

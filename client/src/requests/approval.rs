@@ -1,24 +1,30 @@
 //! What is asked to be approved, in one form: whichever method of whichever age it comes by.
 
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Map, Value, json};
 
-use super::asked::Asked;
+/// What a request is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) thread: Option<&'a str>,
+    pub(super) turn: Option<&'a str>,
+    pub(super) item: Option<&'a str>,
+}
 
 /// The fields of the form beside `kind`, `id`, `method` and `params`; none of what is no approval. `changes` are those of
 /// the item, where they are known.
 pub(super) fn normal_form(
-    asked: &Asked,
+    of: Place<'_>,
+    params: &str,
     kind: &str,
-    turn: Option<&str>,
     changes: Option<String>,
 ) -> Option<Map<String, Value>> {
-    let params: Map<String, Value> = serde_json::from_str(asked.params().get()).ok()?;
+    let params: Map<String, Value> = serde_json::from_str(params).ok()?;
     let given = |name: &str| params.get(name).cloned().unwrap_or_default();
     let mut form = Map::new();
     let mut put = |name: &str, value: Value| drop(form.insert(name.to_owned(), value));
-    put("threadId", json!(asked.thread));
-    put("turnId", json!(asked.turn.as_deref().or(turn).unwrap_or_default()));
-    put("itemId", json!(asked.item));
+    put("threadId", json!(of.thread));
+    put("turnId", json!(of.turn.unwrap_or_default()));
+    put("itemId", json!(of.item));
     match kind {
         "command" => {
             put("reason", given("reason"));
@@ -80,21 +86,6 @@ fn legacy_changes(told: &Value) -> Value {
         json!({ "path": path, "kind": kind, "diff": diff })
     };
     by_path.iter().map(change).collect()
-}
-
-/// The request as JSON, with its form.
-pub(super) fn request(asked: &Asked, kind: Option<&str>, form: Option<Map<String, Value>>) -> String {
-    let mut parts = vec![
-        format!(r#""id":{}"#, asked.request.id.get()),
-        format!(r#""method":{}"#, json!(asked.request.method)),
-    ];
-    parts.extend(kind.map(|kind| format!(r#""kind":"{kind}""#)));
-    for (name, value) in form.into_iter().flatten() {
-        parts.push(format!("{}:{value}", json!(name)));
-    }
-    let params: &RawValue = asked.params();
-    parts.push(format!(r#""params":{}"#, params.get()));
-    format!("{{{}}}", parts.join(","))
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
 
-use super::approval::{normal_form, request};
+use super::approval::{Place, normal_form};
 use super::decline::decline;
 use crate::routing::TurnSink;
 use crate::rpc::ServerRequest;
@@ -90,7 +90,12 @@ impl Asked {
         let kind = self.kind();
         let ids = self.thread.as_ref().zip(self.item.as_ref()).filter(|_| kind == Some("fileChange"));
         let changes = ids.and_then(|(thread, item)| turn?.file_changes(thread, item));
-        let form = kind.and_then(|kind| normal_form(self, kind, turn_id, changes));
+        let place = Place {
+            thread: self.thread.as_deref(),
+            turn: self.turn.as_deref().or(turn_id),
+            item: self.item.as_deref(),
+        };
+        let form = kind.and_then(|kind| normal_form(place, self.params.get(), kind, changes));
         request(self, kind, form)
     }
 
@@ -202,4 +207,19 @@ impl Asked {
             json!(error),
         )
     }
+}
+
+/// The request as JSON, with its form.
+fn request(asked: &Asked, kind: Option<&str>, form: Option<Map<String, Value>>) -> String {
+    let mut parts = vec![
+        format!(r#""id":{}"#, asked.request.id.get()),
+        format!(r#""method":{}"#, json!(asked.request.method)),
+    ];
+    parts.extend(kind.map(|kind| format!(r#""kind":"{kind}""#)));
+    for (name, value) in form.into_iter().flatten() {
+        parts.push(format!("{}:{value}", json!(name)));
+    }
+    let params: &RawValue = asked.params();
+    parts.push(format!(r#""params":{}"#, params.get()));
+    format!("{{{}}}", parts.join(","))
 }

@@ -6,9 +6,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
+use super::TurnSink;
 use super::owner::Owner;
+use super::running::Running;
 use super::wire::{self, Bond};
-use super::{TurnSink, router::Running};
 use crate::rpc::Notification;
 
 /// The most that is kept of events of threads that nobody knows, in bytes. They are among the notifications as well.

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
-use super::router::Running;
+use super::held::Held;
+use super::owner::{Claim, Owner};
+use super::route::Starting;
+use super::running::Running;
 use super::{Router, TurnSink};
 use crate::lock;
 
@@ -14,8 +17,18 @@ pub struct Expected {
     settled: bool,
 }
 
+impl Router {
+    /// A turn is about to begin: what comes for unknown turns of this thread is kept from now on.
+    pub fn expect(self: &Arc<Self>, thread: &str, claim: Claim) -> Expected {
+        let owner = Owner::starting(thread, claim);
+        let starting = Starting { owner, early: Held::default(), idle: false, missed: false };
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().starting = Some(starting);
+        Expected::new(self, thread)
+    }
+}
+
 impl Expected {
-    pub(super) fn new(router: &Arc<Router>, thread: &str) -> Self {
+    fn new(router: &Arc<Router>, thread: &str) -> Self {
         Self { router: Arc::downgrade(router), thread: thread.to_owned(), settled: false }
     }
 

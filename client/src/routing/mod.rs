@@ -8,6 +8,7 @@ mod owner;
 mod ring;
 mod route;
 mod router;
+mod running;
 mod sink;
 mod wire;
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::held::Held;
 use super::owner::{Owner, Whose};
-use super::router::Running;
+use super::running::Running;
 use super::wire::{is_active, root_turn};
 use super::{ThreadSink, TurnSink};
 use crate::rpc::Notification;

@@ -9,10 +9,9 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::agents::{Agents, Of};
-use super::expected::Expected;
-use super::held::Held;
-use super::owner::{Claim, Owner, Whose};
-use super::route::{Route, Starting};
+use super::owner::Whose;
+use super::route::Route;
+use super::running::Running;
 use super::wire::root_turn;
 use super::{Ring, TurnSink};
 use crate::handlers::CallContext;
@@ -41,36 +40,10 @@ pub(super) struct Inner {
     pub(super) ended: Option<Error>,
 }
 
-/// A turn, and where its events go: nowhere if it is another client's.
-#[derive(Clone)]
-pub(super) struct Running {
-    pub(super) owner: Arc<Owner>,
-    pub(super) sink: Option<Arc<dyn TurnSink>>,
-}
-
-impl Running {
-    /// Whether it is over, as far as is known where its events go.
-    fn has_ended(&self) -> bool {
-        self.sink.as_ref().is_none_or(|sink| sink.has_ended())
-    }
-
-    pub(super) fn is(&self, owner: &Arc<Owner>) -> bool {
-        Arc::ptr_eq(&self.owner, owner)
-    }
-}
-
 impl Router {
     /// A router that puts what belongs to no turn into `ring`.
     pub fn new(ring: Arc<Ring>) -> Arc<Self> {
         Arc::new(Self { ring, inner: Mutex::default(), settled: watch::Sender::default() })
-    }
-
-    /// A turn is about to begin: what comes for unknown turns of this thread is kept from now on.
-    pub fn expect(self: &Arc<Self>, thread: &str, claim: Claim) -> Expected {
-        let owner = Owner::starting(thread, claim);
-        let starting = Starting { owner, early: Held::default(), idle: false, missed: false };
-        lock(&self.inner).threads.entry(thread.to_owned()).or_default().starting = Some(starting);
-        Expected::new(self, thread)
     }
 
     /// Forgets a turn that has ended; what still comes for it goes to the ring.

@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::super::owner::Claim;
 use super::*;
 use crate::source::{Next, Source};
 

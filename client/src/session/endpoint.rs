@@ -199,7 +199,7 @@ impl Plan {
                 name = executable.path.display().to_string();
                 let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
                     executable,
-                    arguments: arguments(self),
+                    arguments: arguments(&self.settings, &self.config),
                     cwd: link.surroundings.folder_of(self.settings.cwd.as_deref()),
                     environment,
                     secrets: self.secrets.clone(),

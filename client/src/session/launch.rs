@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::endpoint::Plan;
 use crate::Error;
 use crate::config::argument_pair;
 use crate::options::ClientSettings;
@@ -30,13 +29,14 @@ pub(crate) fn locate(
     Ok((executable, environment))
 }
 
-pub(crate) fn arguments(plan: &Plan) -> Vec<OsString> {
-    if let Some(arguments) = &plan.settings.launch_args {
+/// The argument list of `codex app-server`.
+pub(crate) fn arguments(settings: &ClientSettings, config: &[String]) -> Vec<OsString> {
+    if let Some(arguments) = &settings.launch_args {
         return arguments.iter().map(OsString::from).collect();
     }
-    let base_url = plan.settings.base_url.as_ref().map(|url| format!("openai_base_url={}", json!(url)));
-    let overrides = plan.settings.config_overrides.iter().flatten().cloned();
-    let config = plan.config.iter().cloned().chain(base_url).chain(overrides);
+    let base_url = settings.base_url.as_ref().map(|url| format!("openai_base_url={}", json!(url)));
+    let overrides = settings.config_overrides.iter().flatten().cloned();
+    let config = config.iter().cloned().chain(base_url).chain(overrides);
     let config = config.flat_map(|value| argument_pair("--config", value));
     [OsString::from("app-server")].into_iter().chain(config).collect()
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::deltas::well_formed;
 use super::failure::failure;
+use super::raw_text::string;
 #[cfg(test)]
 use crate::TurnFailure;
 use crate::result::{Slice, TurnResult, TurnStatus};
@@ -354,17 +354,6 @@ fn item_id(item: &str) -> Option<String> {
 
 fn params<'a, T: Deserialize<'a>>(line: &'a str) -> Option<T> {
     serde_json::from_str::<Message<T>>(line).ok().map(|message| message.params)
-}
-
-/// The text of a string; half a surrogate pair is U+FFFD.
-pub(super) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let text = raw.get();
-    let plain = text.strip_prefix('"')?.strip_suffix('"')?;
-    if plain.contains('\\') {
-        serde_json::from_str(&well_formed(text)).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(plain))
-    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::collector::completed_message;
 use super::deltas::DeltaParts;
-use super::log::{Cursor, Entered, Log, ReaderKind};
-use super::reader::EventReader;
+use super::log::{Cursor, Entered, Log};
 use crate::memory::{Memory, Share};
 use crate::result::Continuation;
 use crate::rpc::Notification;
@@ -62,7 +61,7 @@ impl Inner {
 
 impl Inner {
     /// The id of another reader.
-    fn add_reader(&mut self, start: Cursor) -> u64 {
+    pub(super) fn add_reader(&mut self, start: Cursor) -> u64 {
         let id = self.next_reader;
         self.next_reader += 1;
         self.readers.insert(id, start);
@@ -214,35 +213,6 @@ impl EventLog {
         self.trim(&mut inner);
     }
 
-    /// A reader of its own, of what came after a number of events, or as much of that as is kept.
-    pub(super) fn reader(
-        self: &Arc<Self>,
-        after: u64,
-        kind: ReaderKind,
-        stalled: Arc<OnceLock<Error>>,
-    ) -> EventReader {
-        let mut inner = self.inner();
-        let from = |log: &Log| log.cursor_after(after).unwrap_or_else(|| log.start());
-        let start = inner.log.as_ref().map(from).unwrap_or_default();
-        let id = inner.add_reader(start);
-        drop(inner);
-        EventReader::new(Arc::clone(self), stalled, id, kind, start)
-    }
-
-    /// The same; none where not all of it is kept, or so many events have not come yet.
-    pub(super) fn reader_after(
-        self: &Arc<Self>,
-        after: u64,
-        kind: ReaderKind,
-        stalled: Arc<OnceLock<Error>>,
-    ) -> Option<EventReader> {
-        let mut inner = self.inner();
-        let start = inner.log.as_ref()?.cursor_after(after)?;
-        let id = inner.add_reader(start);
-        drop(inner);
-        Some(EventReader::new(Arc::clone(self), stalled, id, kind, start))
-    }
-
     /// Where a reader stands that has read so many events.
     pub(super) fn continuation(&self, events: u64, mode: &str) -> Continuation {
         Continuation {
@@ -295,6 +265,7 @@ impl EventLog {
 
 #[cfg(test)]
 mod tests {
+    use super::super::reader_kind::ReaderKind;
     use super::*;
     use crate::memory::Memory;
 

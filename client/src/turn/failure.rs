@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use super::collector::string;
+use super::raw_text::string;
 use crate::result::TurnResult;
 use crate::{Error, TurnFailure};
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::batch::{Batch, Piece, add_deltas, add_event, add_numbered, flush};
 use super::deltas::{AGENT_MESSAGE_DELTA, DeltaParts, Deltas};
+use super::reader_kind::ReaderKind;
 use super::spoken::{Spoken, Voice};
 use super::step::step_json;
 use crate::rpc::Notification;
@@ -42,39 +43,6 @@ enum Entry {
         is_shared: bool,
     },
     Deltas(Arc<Deltas>),
-}
-
-/// What a reader takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReaderKind {
-    /// Events; adjacent deltas of one item joined while the reader is behind.
-    JoinedEvents,
-    /// Every event as it came.
-    EveryEvent,
-    /// The assistant's text.
-    Text,
-    /// That of its answers: of messages that are no commentary.
-    FinalText,
-    /// That of its commentaries.
-    Commentary,
-    /// Completed items, as steps.
-    Steps,
-}
-
-impl ReaderKind {
-    /// Whether it takes text.
-    pub fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::FinalText | Self::Commentary)
-    }
-
-    /// The `mode` of a continuation.
-    pub(super) fn mode(self) -> &'static str {
-        match self {
-            Self::JoinedEvents | Self::EveryEvent => "stream",
-            Self::Text | Self::FinalText | Self::Commentary => "text",
-            Self::Steps => "steps",
-        }
-    }
 }
 
 /// An event that is to be kept.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use super::batch::Batch;
 use super::event_log::EventLog;
-use super::log::{Cursor, ReaderKind};
+use super::log::{Cursor, Log};
+use super::reader_kind::ReaderKind;
 use crate::result::Continuation;
 use crate::source::{Next, Source, Waker};
 use crate::{Error, lock};
@@ -20,6 +21,37 @@ pub struct EventReader {
     batch: Mutex<(Cursor, Cursor)>,
     /// Whether it has come to its end.
     is_over: AtomicBool,
+}
+
+impl EventLog {
+    /// A reader of its own, of what came after a number of events, or as much of that as is kept.
+    pub(super) fn reader(
+        self: &Arc<Self>,
+        after: u64,
+        kind: ReaderKind,
+        stalled: Arc<OnceLock<Error>>,
+    ) -> EventReader {
+        let mut inner = self.inner();
+        let from = |log: &Log| log.cursor_after(after).unwrap_or_else(|| log.start());
+        let start = inner.log.as_ref().map(from).unwrap_or_default();
+        let id = inner.add_reader(start);
+        drop(inner);
+        EventReader::new(Arc::clone(self), stalled, id, kind, start)
+    }
+
+    /// The same; none where not all of it is kept, or so many events have not come yet.
+    pub(super) fn reader_after(
+        self: &Arc<Self>,
+        after: u64,
+        kind: ReaderKind,
+        stalled: Arc<OnceLock<Error>>,
+    ) -> Option<EventReader> {
+        let mut inner = self.inner();
+        let start = inner.log.as_ref()?.cursor_after(after)?;
+        let id = inner.add_reader(start);
+        drop(inner);
+        Some(EventReader::new(Arc::clone(self), stalled, id, kind, start))
+    }
 }
 
 impl EventReader {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::log::ReaderKind;
+use super::reader_kind::ReaderKind;
 
 /// The messages that are not complete.
 #[derive(Default)]

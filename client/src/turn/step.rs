@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::collector::string;
 use super::deltas::well_formed;
+use super::raw_text::string;
 
 #[derive(Deserialize)]
 struct Message<'a> {

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::log::ReaderKind;
 use super::reader::EventReader;
+use super::reader_kind::ReaderKind;
 use super::state::TurnState;
 use crate::Error;
 use crate::result::{Continuation, TurnResult};

@@ -18,9 +18,11 @@ export interface Approval {
   id: string
   threadId: string
   turnId: string
-  itemId: string
-  kind: 'command' | 'fileChange'
+  /** Null where the approval does not name the item that it is about. */
+  itemId: string | null
+  kind: 'command' | 'fileChange' | 'mcpToolCall'
   command: string | null
+  call: { server: string; tool: string; arguments: unknown } | null
   reason: string | null
 }
 

@@ -4,7 +4,7 @@ import { type Approval, api, type Live } from './api'
 import { Chart } from './chart'
 import { Composer } from './composer'
 import { type Message, messagesOf, TurnTransport } from './messages'
-import { MessageView } from './parts'
+import { LooseAsk, MessageView } from './parts'
 
 export interface ChatProps {
   threadId: string
@@ -91,6 +91,8 @@ function Log({ messages, approvals, doing }: LogProps) {
   useEffect(() => {
     if (log.current !== null && following.current) log.current.scrollTop = log.current.scrollHeight
   }, [messages, approvals.length])
+  // Those of tools of MCP servers do not name their item.
+  const loose = approvals.filter(({ itemId }) => itemId === null)
   return (
     <div
       className="log"
@@ -105,6 +107,9 @@ function Log({ messages, approvals, doing }: LogProps) {
     >
       {messages.map((message) => (
         <MessageView key={message.id} message={message} approvals={approvals} doing={doing} />
+      ))}
+      {loose.map((approval) => (
+        <LooseAsk key={approval.id} approval={approval} doing={doing} />
       ))}
     </div>
   )

@@ -218,6 +218,30 @@ function FileDiff({ change }: { change: Change }) {
   )
 }
 
+const asks = {
+  command: 'Run this command?',
+  fileChange: 'Make these changes?',
+  mcpToolCall: 'Call this tool?',
+}
+
+/** An approval, with what it is about where no item shows that. */
+export function LooseAsk({ approval, doing }: { approval: Approval; doing: MessageProps['doing'] }) {
+  const { kind, command, call } = approval
+  const title = call ? `${call.server}: ${call.tool}` : (command ?? kind)
+  return (
+    <section className="card" aria-label={`${kind} ${title}`}>
+      <h2>
+        <code>{title}</code> <span className="badge">waiting</span>
+      </h2>
+      {call?.arguments != null && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+        <pre tabIndex={0}>{JSON.stringify(call.arguments, null, 2)}</pre>
+      )}
+      <Ask approval={approval} doing={doing} />
+    </section>
+  )
+}
+
 function Ask({ approval, doing }: { approval: Approval; doing: MessageProps['doing'] }) {
   const [reason, setReason] = useState('')
   const answer = (decision: string, why = '') => doing(() => api.answer(approval.id, decision, why))
@@ -231,7 +255,7 @@ function Ask({ approval, doing }: { approval: Approval; doing: MessageProps['doi
       }}
     >
       <p role="status">
-        {approval.kind === 'command' ? 'Run this command?' : 'Make these changes?'}
+        {asks[approval.kind]}
         {approval.reason && ` ${approval.reason}`}
       </p>
       <div className="buttons">

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use futures_util::FutureExt;
 use serde::Deserialize;
 
-use super::Environment;
 use crate::Error;
+use crate::environment::Environment;
 
 /// The program as it is when it makes a call. All that is started or opened for the call goes by this.
 #[derive(Debug, Clone, Default)]
