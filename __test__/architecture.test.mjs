@@ -126,4 +126,33 @@ describe('circles', () => {
   }
 })
 
-export { LAYERS, readFileSync, relative, resolve }
+/** The folder of client/src that a file lies in, or its own name. @param {string} file */
+function layerOf(file) {
+  return file.slice('client/src/'.length).split('/')[0]?.replace(/\.rs$/, '') ?? ''
+}
+
+describe('layers', () => {
+  const imports = rustImports(root, 'client/src')
+
+  test('each folder of the core imports what is below it alone', () => {
+    for (const [file, needs] of imports) {
+      const layer = layerOf(file)
+      if (layer === 'lib') continue
+      const allowed = LAYERS[layer]
+      assert.ok(allowed !== undefined, `${layer} is not among the layers`)
+      for (const needed of needs) {
+        const other = layerOf(needed)
+        assert.ok(other === layer || allowed.includes(other), `${file} imports ${needed}`)
+      }
+    }
+  })
+
+  test('the layers themselves have no circle, and each is there', () => {
+    const folders = new Set([...imports.keys()].map(layerOf))
+    assert.deepEqual(new Set(Object.keys(LAYERS)), folders)
+    assert.deepEqual(
+      circles(new Map(Object.entries(LAYERS).map(([name, below]) => [name, new Set(below)]))),
+      [],
+    )
+  })
+})

@@ -294,6 +294,23 @@ describe('budgets', { concurrency: true, timeout: 60_000 }, () => {
     assert.equal(log.messages('turn/start').length, 0)
     assert.equal(log.messages('thread/start').length, 1)
   })
+
+  test('what are no options are refused on a thread with a budget as on any', async (t) => {
+    const { codex, log } = rig(t)
+    const thread = /** @type {any} */ (await codex.startThread({ budget: { tokens: 5 } }))
+    for (const options of [null, [], 5, 'x']) {
+      for (const promise of [thread.run('go', options), thread.turn('go', options)]) {
+        await assert.rejects(
+          promise,
+          (/** @type {any} */ error) =>
+            error instanceof TypeError &&
+            /** @type {any} */ (error).code === 'INVALID_ARGUMENT' &&
+            error.message.startsWith('options: '),
+        )
+      }
+    }
+    assert.equal(log.messages('turn/start').length, 0)
+  })
 })
 
 /** @param {import('../index.js').Turn} turn */

@@ -73,10 +73,16 @@ describe('readers of a turn', inTime, () => {
     const turn = await (await codex.startThread()).turn('go')
     const sent = { ...notify, params: { ...params, threadId: turn.threadId, turnId: turn.id } }
     const every = (await collect(turn.stream({ coalesce: false }))).filter(isDelta)
-    assert.deepEqual(every, [sent, sent])
+    // And its number, which is no part of what was sent.
+    const [first = -1, second = -1] = every.map(({ seq }) => seq)
+    assert.equal(second, first + 1)
+    assert.deepEqual(every, [
+      { ...sent, seq: first },
+      { ...sent, seq: second },
+    ])
     const joined = (await collect(turn.stream())).filter(isDelta)
     const delta = params.delta + params.delta
-    assert.deepEqual(joined, [{ ...sent, params: { ...sent.params, delta } }])
+    assert.deepEqual(joined, [{ ...sent, params: { ...sent.params, delta }, seq: second }])
   })
 
   test('coalesce joins what is adjacent and of one item alone', async (t) => {

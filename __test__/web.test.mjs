@@ -184,7 +184,7 @@ describe('the numbers of events', inTime, () => {
       )
     }
     for (const kind of /** @type {const} */ (['text', 'steps'])) {
-      assert.throws(() => turn[kind](/** @type {any} */ ({ after: 1 })), /options\.after: only stream\(\) takes it/)
+      assert.throws(() => turn[kind](/** @type {any} */ ({ after: 1 })), /options\.after: .*stream\(\)/)
     }
     assert.ok(turn.keptBytes > 10 * 16 && turn.keptBytes < 20_000, `${turn.keptBytes}`)
   })

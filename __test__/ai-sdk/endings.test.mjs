@@ -13,11 +13,9 @@ import { answered, conversation, majors, partsOf, sdk, shared } from './sdk.mjs'
 const rig = shared()
 const entry = new URL('../../ai-sdk/index.mjs', import.meta.url).href
 
-/** How the last turn ended; it may still be about to. @param {any} codex @param {string | undefined} threadId */
+/** @param {any} codex @param {string | undefined} threadId */
 async function statusOf(codex, threadId) {
   const thread = await codex.resumeThread(threadId)
-  const running = await thread.runningTurn()
-  if (running !== null) return (await running.run()).status
   for await (const { status } of thread.turns()) return status
 }
 
@@ -28,6 +26,7 @@ for (const [major, ai] of majors) {
       const gate = createGate()
       t.after(() => gate.open())
       const controller = new AbortController()
+      const ends = /** @type {AsyncIterable<any>} */ (codex.notifications({ methods: ['turn/completed'] }))
       const result = ai.streamText({
         model: provider('gpt-5.5'),
         prompt: prompt(reply([say('I begin'), waitFor(gate)])),
@@ -40,6 +39,8 @@ for (const [major, ai] of majors) {
       }
       assert.equal(parts.at(-1).type, 'abort')
       const { threadId } = codexMetadata({ parts }) ?? {}
+      // The AI SDK ends the stream at once; the turn ends when codex has heard of it.
+      for await (const { params } of ends) if (params.threadId === threadId) break
       assert.equal(await statusOf(codex, threadId), 'interrupted')
     })
 

@@ -19,6 +19,10 @@ pub fn check_text(faults: &mut Faults, name: &str, got: &Got, turn: &Turn, troub
     let mut rest = got.text.as_str();
     for item in messages(turn) {
         let whole = item.streamed.as_str();
+        // What stands between messages comes before the words of the next.
+        if rest.len() < got.text.len() && !whole.is_empty() {
+            rest = rest.strip_prefix("\n\n").unwrap_or(rest);
+        }
         if let Some(after) = rest.strip_prefix(whole) {
             rest = after;
             continue;
