@@ -149,7 +149,7 @@ export function scriptImports(root, files) {
   /** @type {Imports} */
   const imports = new Map()
   for (const file of files) {
-    const text = readFileSync(join(root, file), 'utf8').replace(/^\s*(\/\/|\*|\/\*).*$/gm, '')
+    const text = readFileSync(join(root, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
     const found = [...text.matchAll(pattern)].map(([, path = '']) => join(dirname(file), path))
     const real = found.filter((path) => existsSync(join(root, path)) && path !== file)
     imports.set(relative('', file), new Set(real))

@@ -26,6 +26,8 @@ mod turn;
 mod types;
 mod unknown;
 mod variables;
+// As it is generated.
+#[rustfmt::skip]
 mod wire_fields;
 
 pub use account::{AccountSettings, LoginWaitSettings};
