@@ -23,7 +23,9 @@ pub(crate) enum Place<'a> {
 impl Place<'_> {
     /// A path as codex is to have it. The program is asked for its folder only where that counts.
     fn put(self, path: &mut String) {
+        // An empty one is refused by its own check.
         if let Self::Here(program) = self
+            && !path.trim().is_empty()
             && is_relative(path)
             && let Some(absolute) = program.absolute(Path::new(path)).to_str()
         {
