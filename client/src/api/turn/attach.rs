@@ -103,7 +103,13 @@ impl Thread {
     ) -> Result<(), Error> {
         loop {
             expected.catches_up();
+            let known = session.router.active(self.id());
             let resumed = self.resume_with_turns(session).await?;
+            let running = resumed.running().map(|(turn, _)| turn);
+            if running.is_some() {
+                // Its start was not heard: who comes next must wait for its end all the same.
+                session.router.found_busy(self.id(), running.clone(), &known);
+            }
             let read = json!({ "threadId": self.id() }).to_string();
             self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options()))
                 .await?;
@@ -115,6 +121,10 @@ impl Thread {
                         Some(stored) => state.conclude(stored),
                         // It was begun, and the server knows nothing of it.
                         None => state.thread_idle(),
+                    }
+                    if running.as_ref() == Some(&state.turn_id) && state.end().is_some() {
+                        // Its end may have come before it was known to run.
+                        session.router.found_idle(self.id(), &running);
                     }
                     return Ok(());
                 }
