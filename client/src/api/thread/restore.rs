@@ -181,6 +181,14 @@ impl Thread {
             }
             return Ok(());
         }
+        if resumed.is_active() {
+            // Its start may have been missed: who comes next must wait for its end all the same.
+            let running = resumed.running().map(|(turn, _)| turn).filter(|turn| paused.contains(turn));
+            let ours = running.or_else(|| paused.iter().find(|turn| may_be_ours(turn)).cloned());
+            if ours.is_some() {
+                router.found_busy(self.id(), ours, &known);
+            }
+        }
         self.hear_usage(ask("thread/read", json!({ "threadId": self.id() }).to_string())).await?;
         for turn in paused {
             router.resume(self.id(), &turn, resumed.turn(&turn));
