@@ -213,6 +213,11 @@ impl Core {
         self.request(method, Some(Value::Object(params).to_string()), None)?.await
     }
 
+    /// Whether the server is a process of this client.
+    pub(crate) fn has_process(&self) -> bool {
+        self.plan.endpoint.is_process()
+    }
+
     /// Where the codex is that paths are sent to.
     pub(crate) fn place(&self) -> Place<'_> {
         if self.plan.endpoint.is_process() { Place::Here(&*self.program) } else { Place::Elsewhere }

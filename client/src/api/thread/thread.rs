@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch::Receiver;
 
 use super::in_force::InForce;
 use super::lease::{Hold, Lease};
@@ -99,18 +100,31 @@ impl Thread {
                 self.tell_owed(ask).await?;
                 Ok(true)
             }
-            Err(error) if is_unwritten(&error) => self.not_stored(session, error).await,
+            Err(error) if is_unwritten(&error) => self.not_stored(session, error, &known).await,
             Err(error) => Err(error),
         }
     }
 
     /// What is to be done with a thread of which the server has nothing on disk.
-    async fn not_stored(&self, session: &Session, error: Error) -> Result<bool, Error> {
+    async fn not_stored(
+        &self,
+        session: &Session,
+        error: Error,
+        known: &Receiver<Option<String>>,
+    ) -> Result<bool, Error> {
         let ask =
             |method, params: String| session.connection.request(method, Some(&params), self.call_options());
-        let is_there = session.connection.reconnects()
+        // A server that was started for this client has ended with its line; another may go on, whether or not the
+        // client connects to it again by itself.
+        let is_there = !self.core.has_process()
             && match self.look(ask).await {
-                Ok(_) => true,
+                Ok(found) => {
+                    if found.is_active() {
+                        // Its first turn runs, and is not written down yet.
+                        session.router.found_busy(self.id(), None, known);
+                    }
+                    true
+                }
                 Err(Error::Rpc(_)) => false,
                 Err(error) => return Err(error),
             };

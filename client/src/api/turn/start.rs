@@ -177,7 +177,11 @@ impl Thread {
         loop {
             // A turn that the server still works on, one that was given up here or another client's, comes first.
             self.idle(&session).await?;
-            if self.shared.session() == session.number || !self.ensure_loaded(&session).await? {
+            if self.shared.session() == session.number {
+                break;
+            }
+            // Of a thread that is not written down yet it may have come out that its first turn runs.
+            if !self.ensure_loaded(&session).await? && session.router.active(self.id()).borrow().is_none() {
                 break;
             }
         }
