@@ -288,7 +288,7 @@ impl Thread {
         };
         let state = self.core.turn_state(self.id(), &turn_id, keep_log);
         state.observe(observer);
-        self.shared.runs(&state);
+        self.shared.runs(&state, true);
         if let Some(name) = params["clientUserMessageId"].as_str() {
             self.shared.takes_input(name, &state);
         }
