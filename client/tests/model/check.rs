@@ -5,7 +5,7 @@ use std::time::Duration;
 use codex_client::{Error, RpcErrorKind};
 use serde_json::{Value, json};
 
-use crate::drive::Stage;
+use crate::drive::{Stage, lock};
 use crate::plan::{Action, Fault, Plan, ReadKind, World};
 use crate::runs::Run;
 use crate::server::{Item, State, Thread, Turn, TurnPhase};
@@ -80,6 +80,14 @@ pub fn check(plan: &Plan, stage: &Stage) -> Vec<String> {
     faults.0
 }
 
+/// The thread of a run, by the id that it has now: one whose server died before its first turn is started anew.
+fn thread_of<'a>(state: &'a State, stage: &Stage, run: &Run) -> Option<&'a Thread> {
+    let threads = lock(&stage.threads);
+    let slot = threads.iter().find(|slot| slot.id == run.thread);
+    let now = slot.and_then(|slot| slot.handles.get(&run.client)).map(|handle| handle.id());
+    state.threads.get(now.unwrap_or(&run.thread))
+}
+
 /// Runs that wait for nothing.
 pub fn stuck(stage: &Stage) -> Vec<String> {
     let state = stage.server.state();
@@ -89,9 +97,7 @@ pub fn stuck(stage: &Stage) -> Vec<String> {
         let ended = match turn_of(&state, number, run) {
             Some(turn) => turn.ended.map(|(at, _)| at.elapsed()),
             // It may wait for another, or its agents be at work.
-            None => state
-                .threads
-                .get(&run.thread)
+            None => thread_of(&state, stage, run)
                 .is_none_or(|thread| thread.running().is_none())
                 .then(|| run.asked.elapsed()),
         };
@@ -152,9 +158,11 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
     let Some((outcome, _)) = &run.outcome else {
         // It may wait for another turn for as long as the server works on that; of one whose start was not answered
         // nobody here knows.
-        let waits = |thread: &Thread| thread.running().is_some_and(|turn| turn.never_ends);
+        // Nor is it known here who is to answer what such a turn asks.
+        let asks = |turn: &Turn| state.asks.values().any(|ask| ask.turn == turn.id);
+        let waits = |thread: &Thread| thread.running().is_some_and(|turn| turn.never_ends || asks(turn));
         let is_behind =
-            turn_of(state, number, run).is_none() && state.threads.get(&run.thread).is_some_and(waits);
+            turn_of(state, number, run).is_none() && thread_of(state, stage, run).is_some_and(waits);
         faults.check(is_behind, || format!("run {number} has not settled"));
         return;
     };
@@ -195,7 +203,7 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
             let was_hit = trouble.faults
                 && state.hit.iter().any(|(client, of)| *client == run.client && *of == run.thread);
             let allowed =
-                is_allowed(error, plan, trouble, was_hit, run, state.threads.get(&run.thread), turn) || {
+                is_allowed(error, plan, trouble, was_hit, run, thread_of(state, stage, run), turn) || {
                     matches!(error, Error::Aborted { .. }) && stage.runs.iter().any(aborted)
                 };
             faults.check(allowed, || format!("{} failed: {} {error}", name(), error.code()));
@@ -243,6 +251,7 @@ fn is_allowed(
         Error::Indeterminate { .. } => trouble.gap || trouble.faults,
         Error::Timeout { .. } => trouble.faults || trouble.gap,
         Error::TurnLost { .. } => trouble.killed || was_hit,
+        Error::Protocol { .. } => was_hit,
         Error::Lost(_) | Error::ServerExited { .. } => match plan.world {
             World::Remote => false,
             _ => trouble.gap,

@@ -150,9 +150,14 @@ impl Stage {
     /// Waits for the ends of runs. True if all have ended.
     pub async fn wait(&mut self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
+        let mut all = true;
         for run in &mut self.runs {
             if let Some(task) = &mut run.task {
-                let Ok(outcome) = tokio::time::timeout_at(deadline, task).await else { return false };
+                // Others may have ended all the same.
+                let Ok(outcome) = tokio::time::timeout_at(deadline, task).await else {
+                    all = false;
+                    continue;
+                };
                 run.task = None;
                 // A turn holds its thread.
                 run.turn_id = lock(&run.turn).take().map(|turn| turn.id().to_owned());
@@ -162,7 +167,7 @@ impl Stage {
                     }));
             }
         }
-        true
+        all
     }
 }
 
