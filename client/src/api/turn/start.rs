@@ -16,6 +16,7 @@ use crate::Error;
 use crate::api::task::spawn_begun;
 use crate::api::thread::Thread;
 use crate::api::thread::in_force::InForce;
+use crate::api::thread::resumed::AGAIN;
 use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
 use crate::options::{Input, Place, Placed, TurnSettings};
@@ -25,6 +26,9 @@ use crate::rpc::CallOptions;
 use crate::session::Session;
 use crate::trace::{self, Observer};
 use crate::turn::{TurnResult, TurnState};
+
+/// How often a thread whose first turn runs is tried to be followed, before it is only asked whether it still does.
+const MOST_TRIES: u32 = 40;
 
 /// What a turn is to do.
 pub(crate) enum Work {
@@ -174,15 +178,24 @@ impl Thread {
         session.ready().await?;
         // Over a line that is lost nothing is known: a turn may run whose start was not answered.
         self.carried(&session, work.method()).await?;
+        let mut tries = 0;
         loop {
-            // A turn that the server still works on, one that was given up here or another client's, comes first.
-            self.idle(&session).await?;
-            if self.shared.session() == session.number {
+            let is_loaded = self.shared.session() == session.number;
+            // A turn that the server still works on, one that was given up here or another client's, comes first. It
+            // is followed, if that can be: it may wait for an answer from here.
+            if is_loaded || tries == 0 || tries > MOST_TRIES {
+                self.idle(&session).await?;
+            }
+            if is_loaded {
                 break;
             }
-            // Of a thread that is not written down yet it may have come out that its first turn runs.
-            if !self.ensure_loaded(&session).await? && session.router.active(self.id()).borrow().is_none() {
-                break;
+            if !self.ensure_loaded(&session).await? {
+                if session.router.active(self.id()).borrow().is_none() {
+                    break;
+                }
+                // The first turn of the thread runs, and is not written down yet.
+                tries += 1;
+                tokio::time::sleep(AGAIN).await;
             }
         }
 
