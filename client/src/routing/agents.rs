@@ -169,7 +169,9 @@ impl Agents {
     pub(super) fn follow(&mut self, thread: &str, notification: &Notification<'_>) -> bool {
         let Some(agent) = self.threads.get_mut(thread) else { return false };
         let turn = notification.ids.turn.as_deref();
-        agent.heard += u64::from(turn.is_some());
+        // The usage is told again behind the answer that says what an agent is at: it proves no work.
+        let works = turn.is_some() && notification.method != "thread/tokenUsage/updated";
+        agent.heard += u64::from(works);
         match (notification.method, turn) {
             ("turn/started", _) => true,
             ("turn/completed", Some(turn)) => {
