@@ -202,10 +202,8 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
             };
             let was_hit = trouble.faults
                 && state.hit.iter().any(|(client, of)| *client == run.client && *of == run.thread);
-            let allowed =
-                is_allowed(error, plan, trouble, was_hit, run, thread_of(state, stage, run), turn) || {
-                    matches!(error, Error::Aborted { .. }) && stage.runs.iter().any(aborted)
-                };
+            let allowed = is_allowed(error, plan, trouble, was_hit, run, thread_of(state, stage, run), turn)
+                || { matches!(error, Error::Aborted { .. }) && stage.runs.iter().any(aborted) };
             faults.check(allowed, || format!("{} failed: {} {error}", name(), error.code()));
         }
     }
