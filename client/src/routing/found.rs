@@ -26,11 +26,6 @@ impl Router {
         lock(&self.inner).threads.entry(thread.to_owned()).or_default().sink = Some(sink);
     }
 
-    /// A turn was begun here over an earlier connection: what it asks is for this client to answer.
-    pub fn begun_before(&self, thread: &str, turn: String) {
-        lock(&self.inner).threads.entry(thread.to_owned()).or_default().begun_before = Some(turn);
-    }
-
     /// The last `thread/tokenUsage/updated` of a thread: its `tokenUsage` as JSON.
     pub fn usage(&self, thread: &str) -> Option<String> {
         #[derive(Deserialize)]

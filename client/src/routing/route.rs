@@ -27,8 +27,6 @@ pub(super) struct Route {
     foreign: Option<Running>,
     /// Whether the thread was made here.
     pub(super) made_here: bool,
-    /// The last turn that was begun here over an earlier connection, and may still run.
-    pub(super) begun_before: Option<String>,
     /// The turn that the server last said it works on, until it says that it ended.
     pub(super) active: watch::Sender<Option<String>>,
     /// The turn that the server last said it has started.
@@ -76,8 +74,7 @@ impl Route {
     /// Whose a request of this thread is.
     pub(super) fn whose(&self, turn: Option<&str>) -> Whose {
         let of = |owner: &Arc<Owner>| Whose {
-            // Its start may be heard over this connection only.
-            ours: owner.begun_here() || self.begun_before.as_ref().is_some_and(|turn| owner.is_turn(turn)),
+            ours: owner.begun_here(),
             owner: Some(Arc::clone(owner)),
             unsettled: false,
         };
@@ -94,10 +91,7 @@ impl Route {
             (None, Some(starting)) => of(&starting.owner),
             // What an MCP server asks at its start, for one, is of no turn.
             (None, None) => Whose {
-                ours: match turn {
-                    Some(turn) => self.begun_before.as_deref() == Some(turn),
-                    None => self.made_here && self.active.borrow().is_none(),
-                },
+                ours: turn.is_none() && self.made_here && self.active.borrow().is_none(),
                 ..Whose::default()
             },
         }

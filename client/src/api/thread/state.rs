@@ -26,8 +26,7 @@ pub(crate) struct ThreadState {
     /// The turn of this client that was started last.
     /// Which of this client's turns took the inputs that have a name: the server writes them down a moment later.
     inputs: Mutex<Vec<(String, Weak<TurnState>)>>,
-    /// Whether it was begun here, and not joined, comes last.
-    last: Mutex<(String, Weak<TurnState>, bool)>,
+    last: Mutex<(String, Weak<TurnState>)>,
     /// Held while it is loaded: it is loaded once.
     pub(super) loading: tokio::sync::Mutex<()>,
     /// What all who use the thread hold: a `Lease`.
@@ -243,8 +242,8 @@ impl ThreadState {
         (params, Opener { options, from: Some(in_force) })
     }
 
-    pub(crate) fn runs(&self, state: &Arc<TurnState>, begun_here: bool) {
-        *lock(&self.last) = (state.turn_id.clone(), Arc::downgrade(state), begun_here);
+    pub(crate) fn runs(&self, state: &Arc<TurnState>) {
+        *lock(&self.last) = (state.turn_id.clone(), Arc::downgrade(state));
     }
 
     /// A turn has taken the input of this name.
@@ -271,12 +270,6 @@ impl ThreadState {
         let last = lock(&self.last);
         // Of a turn without a name is only known that it runs: it is another client's.
         !turn.is_empty() && last.0 == turn && last.1.upgrade().is_none_or(|state| state.end().is_some())
-    }
-
-    /// The last turn of this client, if that was begun here, and not joined.
-    pub(super) fn last_begun(&self) -> Option<String> {
-        let last = lock(&self.last);
-        last.2.then(|| last.0.clone())
     }
 
     pub(crate) fn set_handlers(&self, handlers: Arc<dyn Handlers>) {

@@ -91,10 +91,6 @@ impl Thread {
             |method, params: String| session.connection.request(method, Some(&params), self.call_options());
         let heard = self.follow(&session.router);
         let known = session.router.active(self.id());
-        if let Some(turn) = self.shared.last_begun() {
-            // What waits for an answer is asked again as soon as the thread is followed.
-            session.router.begun_before(self.id(), turn);
-        }
         match ask("thread/resume", self.resume_params(false)).answer().await {
             Ok(answer) => {
                 self.shared.restored(session.number, &answer, heard);

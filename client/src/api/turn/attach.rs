@@ -80,7 +80,7 @@ impl Thread {
             }
             found = Some(state);
         };
-        self.shared.runs(&state, false);
+        self.shared.runs(&state);
         state.hold(permit);
         let watch = Watch {
             thread,

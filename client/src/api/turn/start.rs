@@ -301,7 +301,7 @@ impl Thread {
         };
         let state = self.core.turn_state(self.id(), &turn_id, keep_log);
         state.observe(observer);
-        self.shared.runs(&state, true);
+        self.shared.runs(&state);
         if let Some(name) = params["clientUserMessageId"].as_str() {
             self.shared.takes_input(name, &state);
         }
