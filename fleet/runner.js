@@ -260,6 +260,7 @@ class Run {
     const again = error instanceof TurnFailedError || /** @type {any} */ (error)?.retryable === true
     if (again && attempt < attempts) {
       this.#tell('fleet/failedAttempt', { attempt, attempts, error: toPlain(error) })
+      await this.session.redis.hset(this.session.names.job(this.id), 'failed', attempt)
       await this.#again(state)
       return { kind: 'retry', error: /** @type {Error} */ (error) }
     }
