@@ -42,7 +42,7 @@ for (const [major, ai] of majors) {
         model: provider('gpt-5.5'),
         prompt: prompt(
           reply([say('I look'), command('true')]),
-          reply([say(answer, { chunks: 12, chunkDelayMs: 5, phase: 'final_answer' })]),
+          reply([say(answer, { chunks: 12, chunkDelayMs: 100, phase: 'final_answer' })]),
         ),
         output: ai.Output.object({ schema: strict }),
       })
