@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -232,11 +232,13 @@ for await (const { seq } of turnEvents(turnResponse(turn, new Request('http://lo
     const code = packed.filter((path) =>
       /^(ai-sdk|bin|doctor|exec|fleet|glue|otel|policy|testing|web)\//.test(path),
     )
-    const others = packed.filter((path) => !addons.includes(path) && !code.includes(path))
+    const guide = packed.filter((path) => /^(docs|examples|bench)\//.test(path))
+    const others = packed.filter((path) => ![...addons, ...code, ...guide].includes(path))
     assert.deepEqual(others.sort(), [
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'SECURITY.md',
       'binding.js',
       'index.d.mts',
       'index.d.ts',
@@ -254,6 +256,24 @@ for await (const { seq } of turnEvents(turnResponse(turn, new Request('http://lo
     for (const path of code) assert.match(path, /\.(js|mjs|d\.ts|d\.mts)$/)
     // In a checkout, that of this platform; as it is published, the addons are packages of their own.
     for (const path of addons) assert.match(path, /^codex-node\.[a-z0-9-]+\.node$/)
+  })
+
+  test('the guide is in the package, and its links lead to what is there', () => {
+    const pages = packed.filter((path) => path.endsWith('.md'))
+    for (const page of ['README.md', 'docs/threads.md', 'examples/README.md'])
+      assert.ok(pages.includes(page), page)
+    for (const page of pages) {
+      const prose = readFileSync(join(folder, 'node_modules/codex-node', page), 'utf8').replace(
+        /^```.*?^```$/gms,
+        '',
+      )
+      for (const [, target = ''] of prose.matchAll(/\]\(([^)#]+)[^)]*\)| (?:src|srcset)="([^"]+)"/g)) {
+        if (/^https?:/.test(target) || target === '') continue
+        const path = posix.join(posix.dirname(page), target).replace(/\/$/, '')
+        const there = packed.some((name) => name === path || name.startsWith(`${path}/`))
+        assert.ok(there, `${page}: ${target} is not in the package`)
+      }
+    }
   })
 
   test('the package runs no script when it is installed', () => {
