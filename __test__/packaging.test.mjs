@@ -7,7 +7,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -16,39 +15,42 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, posix } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import * as esbuild from 'esbuild'
 import { publint } from 'publint'
+import { installPackages, packPackages } from '../scripts/test/package.mjs'
 import { rigEnvironment, rigPath } from './support/rig.mjs'
 import { says } from './support/scripted-exec.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
-const require = createRequire(import.meta.url)
 const run = promisify(execFile)
 
-/** A folder of a user who has installed what `npm pack` makes. */
+/** An empty project of a user who has installed what is published for this platform, and nothing else. */
 let folder = ''
-/** What is in the package, as paths within it. @type {string[]} */
-let packed = []
+/** @type {Awaited<ReturnType<typeof packPackages>>} */
+let packages
+/** What npm said while it installed them, and what was in node_modules then. */
+let said = ''
+/** @type {string[]} */
+let installed = []
+/** `require` and `import` of the user. @type {NodeJS.Require} */
+let require
+/** @type {(name: string) => Promise<any>} */
+let load
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'codex-node-user-'))
-  // Without its scripts, which build what is here already.
-  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder]
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const shell = process.platform === 'win32'
-  const quoted = shell ? args.map((argument) => `"${argument}"`) : args
-  const { stdout } = await run(npm, quoted, { cwd: root, shell })
-  const [{ filename, files }] = JSON.parse(stdout)
-  packed = files.map((/** @type {{ path: string }} */ file) => file.path)
-  mkdirSync(join(folder, 'node_modules'))
-  await run('tar', ['-xzf', filename], { cwd: folder })
-  renameSync(join(folder, 'package'), join(folder, 'node_modules/codex-node'))
+  packages = await packPackages(join(folder, 'packed'))
+  said = installPackages(folder, packages)
+  installed = readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'))
   for (const name of ['@types', 'undici-types']) {
     symlinkSync(join(modules, name), join(folder, 'node_modules', name), 'junction')
   }
+  require = createRequire(join(folder, 'program.js'))
+  writeFileSync(join(folder, 'load.mjs'), 'export const load = (name) => import(name)')
+  load = (await import(pathToFileURL(join(folder, 'load.mjs')).href)).load
 })
 after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
 
@@ -105,7 +107,7 @@ describe('packaging', { concurrency: true }, () => {
       .map((name) => `codex-node/${name}`)
       .concat('codex-node')) {
       const required = require(entry)
-      const { default: whole, ...imported } = await import(entry)
+      const { default: whole, ...imported } = await load(entry)
       const names = Object.keys(required).sort()
       assert.ok(names.length >= 1)
       assert.deepEqual(Object.keys(imported).sort(), names, entry)
@@ -113,7 +115,7 @@ describe('packaging', { concurrency: true }, () => {
     }
     // A browser loads that file by itself, so it has nothing to share with the other.
     const client = Object.keys(require('codex-node/web/client'))
-    assert.deepEqual(Object.keys(await import('codex-node/web/client')).sort(), client.sort())
+    assert.deepEqual(Object.keys(await load('codex-node/web/client')).sort(), client.sort())
     assert.equal(require('codex-node/package.json').name, 'codex-node')
     assert.throws(() => require('codex-node/binding.js'), { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' })
   })
@@ -129,7 +131,7 @@ describe('packaging', { concurrency: true }, () => {
       'codex-node/otel': 'otel/index.d.ts',
       'codex-node/policy': 'policy/index.d.ts',
     })) {
-      const types = readFileSync(join(root, file), 'utf8')
+      const types = readFileSync(join(folder, 'node_modules/codex-node', file), 'utf8')
       const declared = [...types.matchAll(/^export declare (?:class|function|const) (\w+)/gm)].map(
         (match) => match[1],
       )
@@ -140,7 +142,7 @@ describe('packaging', { concurrency: true }, () => {
 
   test('P4: an error that one kind of module made is one for the other', async () => {
     const { Codex } = require('codex-node')
-    const { BinaryNotFoundError, CodexError } = await import('codex-node')
+    const { BinaryNotFoundError, CodexError } = await load('codex-node')
     const codex = new Codex({ codexPath: join(folder, 'no-codex') })
     await assert.rejects(codex.connect(), (error) => {
       return error instanceof BinaryNotFoundError && error instanceof CodexError && error instanceof Error
@@ -161,7 +163,7 @@ describe('packaging', { concurrency: true }, () => {
       ['the package external', { packages: 'external' }],
       // What bundles for Electron and VS Code do with addons: one program of each entry tells, the addon is large.
       ['the package in it and the addon copied', { loader: { '.node': 'copy' } }, ['program.ts', 'exec.cjs']],
-      ['the package in it and the addon beside it', { external: ['*.node'] }, ['program.mjs', 'exec.ts']],
+      ['the package in it and not the addon', { external: ['codex-node-*'] }, ['program.mjs', 'exec.ts']],
     ])) {
       if (only?.includes(file) === false) continue
       test(`P4: esbuild of ${file} to CommonJS with ${how}`, async (t) => {
@@ -178,14 +180,6 @@ describe('packaging', { concurrency: true }, () => {
           ...options,
         })
         assert.deepEqual(warnings, [])
-        if (options.external !== undefined) {
-          const addons = readdirSync(join(folder, 'node_modules/codex-node')).filter((file) =>
-            file.endsWith('.node'),
-          )
-          for (const addon of addons) {
-            symlinkSync(join(folder, 'node_modules/codex-node', addon), join(folder, name, addon), 'file')
-          }
-        }
         assert.equal(await runProgram(t, join(name, 'bundle.cjs')), saidBy(file))
       })
     }
@@ -227,14 +221,13 @@ for await (const { seq } of turnEvents(turnResponse(turn, new Request('http://lo
     await compiles(project)
   })
 
-  test('npm pack holds what a user needs and nothing else', () => {
-    const addons = packed.filter((path) => path.endsWith('.node'))
-    const code = packed.filter((path) =>
+  test('the packages hold what a user needs and nothing else', () => {
+    const { files } = packages.self
+    const code = files.filter((path) =>
       /^(ai-sdk|bin|doctor|exec|fleet|glue|otel|policy|testing|web)\//.test(path),
     )
-    const guide = packed.filter((path) => /^(docs|examples|bench)\//.test(path))
-    const others = packed.filter((path) => ![...addons, ...code, ...guide].includes(path))
-    assert.deepEqual(others.sort(), [
+    const guide = files.filter((path) => /^(docs|examples|bench)\//.test(path))
+    assert.deepEqual(files.filter((path) => ![...code, ...guide].includes(path)).sort(), [
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
@@ -248,18 +241,18 @@ for await (const { seq } of turnEvents(turnResponse(turn, new Request('http://lo
       'protocol.d.ts',
     ])
     assert.ok(code.length > 10)
-    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     /** @type {string[]} */
-    const targets = JSON.stringify(exports).match(/(?<="\.\/)[^"]+\.\w+(?=")/g) ?? []
+    const targets = JSON.stringify(manifest().exports).match(/(?<="\.\/)[^"]+\.\w+(?=")/g) ?? []
     assert.ok(targets.includes('exec/index.d.mts') && targets.includes('exec/index.js'))
-    for (const target of targets) assert.ok(packed.includes(target), target)
+    for (const target of targets) assert.ok(files.includes(target), target)
     for (const path of code) assert.match(path, /\.(js|mjs|d\.ts|d\.mts)$/)
-    // In a checkout, that of this platform; as it is published, the addons are packages of their own.
-    for (const path of addons) assert.match(path, /^codex-node\.[a-z0-9-]+\.node$/)
+    const abi = packages.platform.name.replace('codex-node-', '')
+    assert.deepEqual(packages.platform.files.sort(), ['README.md', `codex-node.${abi}.node`, 'package.json'])
   })
 
   test('the guide is in the package, and its links lead to what is there', () => {
-    const pages = packed.filter((path) => path.endsWith('.md'))
+    const { files } = packages.self
+    const pages = files.filter((path) => path.endsWith('.md'))
     for (const page of ['README.md', 'docs/threads.md', 'examples/README.md'])
       assert.ok(pages.includes(page), page)
     for (const page of pages) {
@@ -270,16 +263,50 @@ for await (const { seq } of turnEvents(turnResponse(turn, new Request('http://lo
       for (const [, target = ''] of prose.matchAll(/\]\(([^)#]+)[^)]*\)| (?:src|srcset)="([^"]+)"/g)) {
         if (/^https?:/.test(target) || target === '') continue
         const path = posix.join(posix.dirname(page), target).replace(/\/$/, '')
-        const there = packed.some((name) => name === path || name.startsWith(`${path}/`))
+        const there = files.some((name) => name === path || name.startsWith(`${path}/`))
         assert.ok(there, `${page}: ${target} is not in the package`)
       }
     }
   })
 
-  test('the package runs no script when it is installed', () => {
-    const { scripts, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-    for (const name of ['preinstall', 'install', 'postinstall']) assert.equal(scripts[name], undefined)
-    assert.equal(dependencies, undefined)
+  test('npm installs the two packages, runs no script of theirs and warns of nothing', () => {
+    assert.deepEqual(installed, ['codex-node', packages.platform.name])
+    assert.doesNotMatch(said, /warn|error/i)
+    // Those that npm runs or warns about, in one version or another, when it installs or packs.
+    const lifecycle = /^(pre|post)?(install|pack|prepare|publish|uninstall)(only)?$|^dependencies$/i
+    assert.deepEqual(
+      Object.keys(manifest().scripts).filter((name) => lifecycle.test(name)),
+      [],
+    )
+    assert.equal(manifest().dependencies, undefined)
+  })
+
+  test('every peer is optional: a host that has its own codex gets no second one', () => {
+    const { peerDependencies, peerDependenciesMeta } = manifest()
+    assert.ok('@openai/codex' in peerDependencies)
+    for (const name of Object.keys(peerDependencies)) {
+      assert.deepEqual(peerDependenciesMeta[name], { optional: true }, name)
+    }
+  })
+
+  test('a start without codex says what to install', async () => {
+    const { HOME = '' } = process.env
+    const env = { ...process.env, PATH: '', Path: '', HOME, CODEX_PATH: '' }
+    for (const [entry, use] of Object.entries({
+      'codex-node': 'new Codex().run("go")',
+      'codex-node/exec': 'new Codex().startThread().run("go")',
+    })) {
+      const file = join(folder, `${entry.replace('/', '-')}-alone.cjs`)
+      writeFileSync(
+        file,
+        `const { Codex } = require('${entry}')
+${use}.catch(({ code, message, hint }) => console.log(JSON.stringify({ code, message, hint })))`,
+      )
+      const { code, message, hint } = JSON.parse((await run(process.execPath, [file], { env })).stdout)
+      assert.equal(code, 'BINARY_NOT_FOUND')
+      assert.match(message, /npm install @openai\/codex/)
+      assert.match(hint, /npm install @openai\/codex/)
+    }
   })
 
   test('publint has nothing against it', async () => {
@@ -291,6 +318,9 @@ for await (const { seq } of turnEvents(turnResponse(turn, new Request('http://lo
     assert.deepEqual(messages, [])
   })
 })
+
+/** The package.json of the installed package. */
+const manifest = () => JSON.parse(readFileSync(join(folder, 'node_modules/codex-node/package.json'), 'utf8'))
 
 /** What goes with the program in `types/api.test-d.ts` for a user. */
 const otherEntries = `

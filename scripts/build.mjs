@@ -4,6 +4,8 @@
 //   node scripts/build.mjs --check     for development; fails if binding.js or index.d.ts is not what it gives
 //   node scripts/build.mjs --release   as it is shipped
 //   ... --target TRIPLE, --cross-compile, --use-napi-cross: with --release, handed on to `napi build`
+//
+// Installs the packages of package-lock.json first, where they are missing.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -11,6 +13,7 @@ import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SetupError, setUp } from './setup.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const require = createRequire(import.meta.url)
@@ -155,17 +158,21 @@ export async function checkGenerated() {
 /** @param {string | undefined} line */
 const show = (line) => (line === undefined ? 'missing' : `\`${line.trim()}\``)
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+async function main() {
   const [mode, ...options] = process.argv.slice(2)
-  if (mode === '--release') {
-    await buildRelease(options)
-  } else {
-    await buildAddon()
-    if (mode !== '--check') await writeGenerated()
-    const problem = await checkGenerated()
-    if (problem !== undefined) {
-      console.error(problem)
-      process.exitCode = 1
-    }
+  await setUp()
+  if (mode === '--release') return buildRelease(options)
+  await buildAddon()
+  if (mode !== '--check') await writeGenerated()
+  const problem = await checkGenerated()
+  if (problem !== undefined) throw new SetupError(problem)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await main()
+  } catch (error) {
+    console.error(error instanceof SetupError ? error.message : error)
+    process.exitCode = 1
   }
 }
