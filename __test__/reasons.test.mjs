@@ -24,7 +24,7 @@ describe('reasons', { concurrency: true, timeout: 60_000 }, () => {
   test('a missing thread is a ThreadNotFoundError, whatever was wanted of it', async (t) => {
     const { codex } = await real(t)
     for (const id of [nobody, 'no-id-at-all']) {
-      for (const call of [
+      const calls = [
         codex.resumeThread(id),
         codex.forkThread(id),
         codex.readThread(id),
@@ -32,8 +32,8 @@ describe('reasons', { concurrency: true, timeout: 60_000 }, () => {
         codex.unarchiveThread(id),
         codex.deleteThread(id),
         codex.setThreadName(id, 'name'),
-      ]) {
-        const error = await rejection(call, ThreadNotFoundError)
+      ]
+      for (const error of await Promise.all(calls.map((call) => rejection(call, ThreadNotFoundError)))) {
         assert.ok(error instanceof InvalidRequestError && error instanceof JsonRpcError)
         assert.deepEqual([error.code, error.rpcCode], ['THREAD_NOT_FOUND', -32600])
         assert.equal(error.threadId, id === nobody ? id : null)

@@ -15,7 +15,7 @@ const at = { threadId: '$threadId', turnId: '$turnId', itemId: 'item-1' }
 const command1 = { callId: 'call-1', conversationId: '$threadId' }
 
 /**
- * Every request that the schema of the pinned codex has, which tsc compares with protocol.d.ts: none is left out, and
+ * Every request that the schema of the pinned codex or of the oldest supported one has, which tsc compares with protocol.d.ts: none is left out, and
  * each answer is of its method's shape.
  *
  * @type {{ [M in Method]: {
@@ -74,7 +74,7 @@ const requests = {
   // Their answers have no way to say no.
   'account/chatgptAuthTokens/refresh': { params: { reason: 'unauthorized' }, answer: 'error' },
   'attestation/generate': { params: {}, answer: 'error' },
-  // Nothing is asked for but the time.
+  // Nothing is asked for but the time, by codex before 0.171.
   'currentTime/read': { params: { threadId: '$threadId' }, answer: 'the time' },
 }
 

@@ -96,6 +96,7 @@ pub(crate) const THREAD_LIST: &[&str] = &[
     "cwd",
     "excludedThreadIds",
     "includeAttachedThreads",
+    "includedThreadIds",
     "limit",
     "modelProviders",
     "originators",

@@ -29,7 +29,7 @@ pub fn decline(method: &str, failed: Option<&str>) -> Result<Value, (i64, String
         "applyPatchApproval" | "execCommandApproval" => {
             json!({ "decision": { "denied": { "rejection": why } } })
         }
-        // It asks for no permission, only for the time.
+        // It asks for no permission, only for the time, and is gone in codex 0.171.
         "currentTime/read" => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             json!({ "currentTimeAt": now.as_secs() })
