@@ -80,6 +80,7 @@ const programs = {
     ],
     stdout: '/srv/till.js:3 P1 The till may be empty\nOne thing is left.\n',
   },
+  'runtimes.md': { answers: ['A shop.'], stdout: 'A shop.\n' },
   'security.md': { answers: ['A shop.'], stdout: 'A shop.\n' },
   'serve.md': { answers: ['Yes.'], stdout: /^ws:\/\/127\.0\.0\.1:\d+ \S+\nYes\.\n$/ },
   'starting.md': { stdout: /^\S+ shop\/\S+ .*\n$/ },

@@ -1,0 +1,5 @@
+import { exec, turn } from './checks.mjs'
+
+await turn()
+await exec()
+console.log('passed')
