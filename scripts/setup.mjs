@@ -43,20 +43,36 @@ export async function setUp() {
  * @throws {SetupError} npm failed; it has said why
  */
 export function npm(args) {
+  runNpm(args, 'inherit')
+}
+
+/**
+ * @param {string[]} args
+ * @returns {string} what npm prints
+ * @throws {SetupError} npm failed; it has said why
+ */
+export function npmOutput(args) {
+  return runNpm(args, 'pipe')
+}
+
+/** @param {string[]} args @param {'inherit' | 'pipe'} output */
+function runNpm(args, output) {
   // Under `npm run` the npm that runs us; it is a script, and so needs no shell on Windows.
   const script = process.env.npm_execpath ?? ''
   const [program, first] = basename(script) === 'npm-cli.js' ? [process.execPath, [script]] : ['npm', []]
   const shell = program === 'npm' && process.platform === 'win32'
   // A shell takes a space in a folder's name for the end of it.
   const given = shell ? args.map((argument) => `"${argument}"`) : args
-  const { status, error } = spawnSync(program, [...first, ...given], {
+  const { status, error, stdout } = spawnSync(program, [...first, ...given], {
     cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, 'inherit'],
+    encoding: 'utf8',
     shell,
   })
   if (error !== undefined || status !== 0) {
     throw new SetupError(`npm ${args[0]} failed: ${error?.message ?? `status ${status}`}`)
   }
+  return stdout ?? ''
 }
 
 /** Whether node_modules holds what package-lock.json asks for on this platform. */

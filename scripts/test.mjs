@@ -1,12 +1,14 @@
 // npm test                                          everything
 // npm test -- __test__/turns.test.mjs               these JavaScript tests alone, files or folders
-// npm test -- --codex 0.165.0 [files]               the JavaScript tests on another codex from npm
+// npm test -- --codex 0.165.0 [files]               the JavaScript tests on another codex from npm; `oldest` is the oldest
+//                                                   supported one, `latest` the newest
 //
 // Installs and builds what is missing first. Every step runs, also after one that failed; the exit code is 1 if any
 // did. `--codex` keeps what it downloads in .cache/ and hands it to the tests in CODEX_PATH.
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { resolveVersion } from './codex/versions.mjs'
 import { root, SetupError, setUp } from './setup.mjs'
 import { installCodex } from './test/codex.mjs'
 import { findTests, runTests } from './test/javascript.mjs'
@@ -44,7 +46,8 @@ async function main() {
   })
   const files = await findTests(positionals)
   await setUp()
-  const codex = values.codex === undefined ? undefined : await installCodex(values.codex)
+  const codex =
+    values.codex === undefined ? undefined : await installCodex(await resolveVersion(values.codex))
   const everything = codex === undefined && positionals.length === 0
 
   const steps = new Steps()

@@ -13,9 +13,17 @@ const run = promisify(execFile)
  *
  * @returns {Promise<string>}
  */
-export async function findCodex() {
+export function findCodex() {
+  return nativeCodex(createRequire(import.meta.url).resolve('@openai/codex/package.json'))
+}
+
+/**
+ * @param {string} within a file of an installed `@openai/codex`
+ * @returns {Promise<string>}
+ */
+export async function nativeCodex(within) {
   // The platform package is a dependency of @openai/codex, which a strict installer does not hoist.
-  const fromCodex = createRequire(createRequire(import.meta.url).resolve('@openai/codex/package.json'))
+  const fromCodex = createRequire(within)
   const name = `@openai/codex-${process.platform}-${process.arch}`
   const vendor = join(dirname(fromCodex.resolve(`${name}/package.json`)), 'vendor')
   for (const target of (await readdir(vendor)).sort()) {

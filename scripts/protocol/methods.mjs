@@ -2,7 +2,7 @@
 /** @typedef {{ method: string, params: string | undefined, optional: boolean }} Method */
 
 // Results that the name of the params type does not give. `null` params have no type name at all.
-const RESULTS = /** @type {Record<string, string>} */ ({
+export const RESULTS = /** @type {Record<string, string>} */ ({
   // Params of another name than the response.
   'accountSession/list': 'AccountSessionsResponse',
   // All ways to write the config answer with the same type.
