@@ -11,6 +11,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import * as exec from '../exec/index.mjs'
 import * as codexNode from '../index.mjs'
+import { sections } from '../site/sections.mjs'
 import * as testing from '../testing/index.mjs'
 import { command, say } from '../testing/index.mjs'
 import { blocks, folderInside, pages, read, root } from './support/guide.mjs'
@@ -180,6 +181,9 @@ test('the README is short, and leads to every page of docs/', () => {
   const own = ['architecture.md', 'failure-cases.md']
   const missing = pages.filter((page) => !own.includes(page) && !readme.includes(`(docs/${page})`))
   assert.deepEqual(missing, [])
+  const listed = Object.values(sections).flat()
+  const unlisted = pages.filter((page) => !listed.includes(page.replace(/\.md$/, '')))
+  assert.deepEqual(unlisted, [], 'site/sections.mjs has no place for them')
 })
 
 test('codex exec: threads of either entry go on in the other, and commands see no excluded variable', async (t) => {
