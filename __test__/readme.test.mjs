@@ -9,6 +9,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { resultsOf } from '../bench/results.mjs'
 import * as exec from '../exec/index.mjs'
 import * as codexNode from '../index.mjs'
 import { sections } from '../site/sections.mjs'
@@ -172,6 +173,10 @@ test('every link of README, docs/, CONTRIBUTING and CHANGELOG leads somewhere', 
         assert.ok(anchors(read(path)).has(anchor), `${name}: no heading for ${target}`)
     }
   }
+})
+
+test('the figures that the charts are drawn from are those of bench/README.md', () => {
+  assert.deepEqual(JSON.parse(read('bench/results.json')), resultsOf(read('bench/README.md')))
 })
 
 test('the README is short, and leads to every page of docs/', () => {

@@ -1,4 +1,4 @@
-// Builds what is measured, measures it, prints the tables and writes them into README.md.
+// Builds what is measured, measures it, prints the tables and writes them into README.md and results.json.
 //
 //   npm run bench
 //   npm run bench -- --rounds 5 --sizes 16,300,20000 --turns 150 --crowds 10 --no-write
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { build } from './build.mjs'
 import { flood } from './flood.mjs'
 import { real } from './real.mjs'
+import { writeResults } from './results.mjs'
 
 const readme = new URL('./README.md', import.meta.url)
 const [BEGIN, END] = ['<!-- results -->', '<!-- end of results -->']
@@ -46,6 +47,7 @@ if (!values['no-write'] && !values.development) {
   writeFileSync(readme, `${before}${BEGIN}\n\n${results}\n\n${END}${after}`)
   const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', import.meta.url))
   execFileSync(process.execPath, [biome, 'format', '--write', fileURLToPath(readme)], { stdio: 'ignore' })
+  writeResults()
 }
 
 /** What the numbers belong to. */

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { build, serve } from 'vitepress'
+import { writeCharts } from './charts.mjs'
 import { guide } from './guide.mjs'
 import { dist, pages, root, site } from './places.mjs'
 import { protocol } from './protocol.mjs'
@@ -51,6 +52,7 @@ async function hashOfSources() {
 
 if (pathToFileURL(process.argv[1] ?? '').href === import.meta.url) {
   const { values } = parseArgs({ options: { open: { type: 'boolean' } } })
+  await writeCharts()
   await buildSite()
   if (values.open) await serve({ root: site, port: 4173 })
 }

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { serve } from 'vitepress'
 import { buildSite } from '../../site/build.mjs'
-import { dist, site } from '../../site/places.mjs'
+import { draw } from '../../site/charts.mjs'
+import { dist, root, site } from '../../site/places.mjs'
 import { sections } from '../../site/sections.mjs'
 import { pages as written } from '../support/guide.mjs'
 import { startChromium } from './chromium.mjs'
@@ -86,6 +87,16 @@ test('every page has a title', () => {
   const own = ['index.html', join('reference', 'index', 'index.html')]
   const without = pages.filter((_, index) => !/^\S.* \| codex-node$/.test(titles[index] ?? ''))
   assert.deepEqual(without.sort(), own)
+})
+
+test('the charts are those of the figures of the benchmark', async () => {
+  for (const [name, svg] of Object.entries(await draw())) {
+    assert.equal(
+      readFileSync(join(root, 'docs/images', name), 'utf8'),
+      svg,
+      `${name}: run node site/charts.mjs`,
+    )
+  }
 })
 
 test('llms.txt names every page of the guide, and each is there as Markdown', () => {
