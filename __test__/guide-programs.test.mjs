@@ -114,8 +114,16 @@ const programs = {
 
 /** Pages without a program. */
 const without = ['architecture.md', 'failure-cases.md', 'performance.md']
-/** What runs in a test of its own: below, and with a Redis in `fleet/docs.test.mjs`. */
-const elsewhere = ['remote.md', 'testing.md', 'fleet.md', 'from-codex-sdk.md', 'from-python.md']
+/** What runs in a test of its own: below, with a Redis in `fleet/docs.test.mjs`, in `moving.test.mjs`. */
+const elsewhere = [
+  'remote.md',
+  'testing.md',
+  'fleet.md',
+  'from-codex-sdk.md',
+  'from-python.md',
+  'from-app-server.md',
+  'from-ai-sdk-provider.md',
+]
 
 test('every page of docs/ has a first program that is known here', () => {
   const known = [...Object.keys(programs), ...without, ...elsewhere].filter((page) => page !== 'README.md')

@@ -16,7 +16,7 @@ export const sections = {
   'Further entries': ['exec', 'ai-sdk', 'web', 'testing'],
   'Codex itself': ['processes', 'commands', 'protocol'],
   'More than one machine': ['remote', 'serve', 'fleet'],
-  'Moving here': ['from-codex-sdk', 'from-python'],
+  'Moving here': ['from-codex-sdk', 'from-python', 'from-app-server', 'from-ai-sdk-provider'],
   More: [
     'performance',
     'benchmarks',

@@ -29,6 +29,14 @@ export function blocks(page) {
 }
 
 /**
+ * @param {string} code
+ * @returns {string} the same where AI SDK 7 has another name than 6: the provider of others is for 7 alone
+ */
+export function asInstalled(code) {
+  return code.includes('ai-sdk-provider-codex-cli') ? code.replace("from 'ai'", "from 'ai-v7'") : code
+}
+
+/**
  * A folder inside the package, so that its code can import the package by name.
  *
  * @param {import('node:test').TestContext} t
