@@ -53,10 +53,10 @@ describe('account', { concurrency: true, timeout: 60_000 }, () => {
     assert.match(login.authUrl, /^https:\/\/auth\.openai\.com\//)
     assert.deepEqual([login.verificationUrl, login.userCode], [null, null])
     const wait = rejection(login.wait(), LoginFailedError)
-    assert.deepEqual(await login.cancel(), { status: 'canceled' })
+    assertContains(await login.cancel(), { status: 'canceled' })
     const error = await wait
     assert.deepEqual([error.code, error.loginId], ['LOGIN_FAILED', login.loginId])
-    assert.deepEqual(await login.cancel(), { status: 'notFound' })
+    assertContains(await login.cancel(), { status: 'notFound' })
     // Also for whoever asks only now.
     await rejection(login.wait(), LoginFailedError)
   })

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { ConfigWriteError, JsonRpcError } from '../index.mjs'
+import { assertContains } from './support/contains.mjs'
 import { rejection } from './support/outcomes.mjs'
 import { real } from './support/real.mjs'
 import { rig } from './support/rig.mjs'
@@ -47,7 +48,7 @@ describe('config', { concurrency: true, timeout: 60_000 }, () => {
       [error.name, error.code, error.configErrorCode, error.rpcCode, error.method, error.retryable],
       ['ConfigWriteError', 'CONFIG_WRITE', 'configVersionConflict', -32600, 'config/value/write', false],
     )
-    assert.deepEqual(error.data, { config_write_error_code: 'configVersionConflict' })
+    assertContains(error.data, { config_write_error_code: 'configVersionConflict' })
     assert.equal((await codex.config.read()).config.model, 'gpt-5.5')
     const batch = codex.config.batchWrite([{ keyPath: 'model', value: 'x' }], { expectedVersion: version })
     assert.equal((await rejection(batch, ConfigWriteError)).configErrorCode, 'configVersionConflict')

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { ServerExitedError, TimeoutError } from '../index.mjs'
 import { say } from '../testing/index.mjs'
+import { assertContains } from './support/contains.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
 import { real } from './support/real.mjs'
 import { rig, rigEnvironment, rigPath } from './support/rig.mjs'
@@ -164,7 +165,7 @@ describe('framing', { concurrency: true }, () => {
     const { codex } = await real(t)
     // The server ignores what it does not know, but reads all of the line.
     const params = /** @type {object} */ ({ padding: 'x'.repeat(30 * MIB) })
-    assert.deepEqual(await codex.request('thread/loaded/list', params), { data: [], nextCursor: null })
+    assertContains(await codex.request('thread/loaded/list', params), { data: [], nextCursor: null })
   })
 
   test('F7: 10 MiB on stderr while stdout is idle block nothing, and their end is in errors', async (t) => {

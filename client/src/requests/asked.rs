@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use super::approval::{Place, normal_form};
 use super::decline::decline;
 use crate::routing::TurnSink;
-use crate::rpc::ServerRequest;
+use crate::rpc::{ServerRequest, field, texts};
 
 /// Whose handlers answered.
 #[derive(Debug, Clone, Copy)]
@@ -60,29 +60,11 @@ pub(super) type Response = Result<String, (i64, String)>;
 
 impl Asked {
     pub(super) fn read(request: ServerRequest) -> Self {
-        #[derive(Deserialize)]
-        struct Message {
-            params: Option<Box<RawValue>>,
-        }
-        #[derive(Deserialize, Default)]
-        #[serde(rename_all = "camelCase", default)]
-        struct Ids {
-            thread_id: Option<String>,
-            conversation_id: Option<String>,
-            turn_id: Option<String>,
-            item_id: Option<String>,
-            call_id: Option<String>,
-        }
-        let message: Option<Message> = serde_json::from_str(&request.line).ok();
-        let params = message.and_then(|message| message.params).unwrap_or_else(|| RawValue::NULL.to_owned());
-        let ids: Ids = serde_json::from_str(params.get()).unwrap_or_default();
-        Self {
-            request,
-            params,
-            thread: ids.thread_id.or(ids.conversation_id),
-            turn: ids.turn_id,
-            item: ids.item_id.or(ids.call_id),
-        }
+        let params = field(&request.line, "params").unwrap_or(RawValue::NULL).to_owned();
+        // Each by itself: one of another shape must not hide whose the request is.
+        let [thread, conversation, turn, item, call] =
+            texts(params.get(), ["threadId", "conversationId", "turnId", "itemId", "callId"]);
+        Self { request, params, thread: thread.or(conversation), turn, item: item.or(call) }
     }
 
     /// The request as its handler sees it.

@@ -5,6 +5,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
+use super::fields::{get, object, text};
+
 /// What of a message decides where it goes. Borrowed from the line; everything else is skipped unread.
 #[derive(Debug, Default)]
 pub(super) struct Envelope<'a> {
@@ -53,8 +55,31 @@ pub(crate) fn with_notification(line: &str, then: impl FnOnce(&Notification<'_>)
 
 impl<'a> Envelope<'a> {
     pub(super) fn parse(line: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(line)
+        serde_json::from_str(line).or_else(|error| salvage(line).ok_or(error))
     }
+}
+
+/// Reads a line whose ids or keys are no text, as with a lone surrogate: JavaScript reads it, so it is passed on.
+fn salvage(line: &str) -> Option<Envelope<'_>> {
+    let message = object(line)?;
+    let params = get(&message, "params").and_then(|params| object(params.get())).unwrap_or_default();
+    let id = |name: &str, within: &str| {
+        let nested = || object(get(&params, within)?.get()).and_then(|inner| text(get(&inner, "id")?));
+        get(&params, name).and_then(text).or_else(nested)
+    };
+    Some(Envelope {
+        id: get(&message, "id"),
+        method: get(&message, "method").and_then(text),
+        ids: Ids {
+            thread: id("threadId", "thread"),
+            turn: id("turnId", "turn"),
+            item: id("itemId", "item"),
+            delta: get(&params, "delta"),
+        },
+        result: get(&message, "result"),
+        error: get(&message, "error"),
+        emitted_at_ms: get(&message, "emittedAtMs"),
+    })
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
@@ -233,6 +258,26 @@ mod tests {
             let envelope = Envelope::parse(&line).unwrap();
             assert!(envelope.ids.thread.is_none() && envelope.ids.turn.is_none(), "{params}");
             assert_eq!(envelope.id.map(RawValue::get), Some("2"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_of_a_message_hides_nothing_else_of_it() {
+        for params in [
+            r#"{"threadId":"\ud800","turnId":"u","item":{"id":"i"}}"#,
+            r#"{"\ud800":1,"turn":{"\udc00":1,"id":"u"},"itemId":"i"}"#,
+            r#"{"threadId":1e999,"turnId":"u","itemId":"i"}"#,
+            r#"{"thread":{"id":"\ud800x"},"turnId":"u","item":{"id":"i","n":-1e999}}"#,
+        ] {
+            let line = format!(r#"{{"method":"m","params":{params},"emittedAtMs":5}}"#);
+            let envelope = Envelope::parse(&line).unwrap();
+            let ids = envelope.ids;
+            assert_eq!(envelope.method.as_deref(), Some("m"), "{line}");
+            let found = (ids.thread.as_deref(), ids.turn.as_deref(), ids.item.as_deref());
+            assert_eq!(found, (None, Some("u"), Some("i")), "{line}");
+        }
+        for line in ["", "{", "[]", "nonsense", r#"{"method":"m""#] {
+            assert!(Envelope::parse(line).is_err(), "{line}");
         }
     }
 }

@@ -4,6 +4,7 @@ mod connection;
 mod empty_params;
 mod envelope;
 mod error;
+mod fields;
 mod methods;
 mod pending;
 
@@ -13,4 +14,5 @@ pub(crate) use envelope::with_notification;
 pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;
 pub(crate) use error::{read_answer, unreadable};
+pub(crate) use fields::{field, texts};
 pub use methods::only_reads;
