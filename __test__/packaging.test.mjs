@@ -161,9 +161,11 @@ describe('packaging', { concurrency: true }, () => {
   for (const [file, source] of Object.entries(programs)) {
     for (const [how, options, only] of /** @type {[string, import('esbuild').BuildOptions, string[]?][]} */ ([
       ['the package external', { packages: 'external' }],
-      // What bundles for Electron and VS Code do with addons: one program of each entry tells, the addon is large.
-      ['the package in it and the addon copied', { loader: { '.node': 'copy' } }, ['program.ts', 'exec.cjs']],
-      ['the package in it and not the addon', { external: ['codex-node-*'] }, ['program.mjs', 'exec.ts']],
+      [
+        'the package in it and the addon in its own',
+        {},
+        ['program.ts', 'exec.cjs', 'program.mjs', 'exec.ts'],
+      ],
     ])) {
       if (only?.includes(file) === false) continue
       test(`P4: esbuild of ${file} to CommonJS with ${how}`, async (t) => {

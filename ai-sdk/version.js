@@ -4,6 +4,7 @@ const { existsSync, readFileSync } = require('node:fs')
 const { createRequire } = require('node:module')
 const { dirname, join } = require('node:path')
 const { fileURLToPath } = require('node:url')
+const { file } = require('../glue/place.js')
 
 /**
  * @typedef {'v3' | 'v4'} Version of the interface between the AI SDK and models: 3 is that of AI SDK 6, 4 that of 7
@@ -64,7 +65,7 @@ function packageOf(file) {
 
 /** The version for the `ai` that the program would load. */
 function versionInstalled() {
-  for (const from of [process.argv[1], __filename]) {
+  for (const from of [process.argv[1], file]) {
     if (from === undefined) continue
     try {
       return versionOf(createRequire(from).resolve('ai/package.json'))

@@ -1,7 +1,7 @@
 'use strict'
 
-const { dirname } = require('node:path')
 const { argumentError } = require('./json.js')
+const { folder } = require('./place.js')
 const { searchFrom } = require('./program.js')
 
 /**
@@ -22,7 +22,7 @@ function doctor(codex, options, another, given) {
   return diagnose({
     options,
     env: environment(options),
-    searchFrom: searchFrom(dirname(__dirname)),
+    searchFrom: searchFrom(folder),
     // Streams of one's own can't be opened a second time.
     client: options.transport === undefined ? another : () => lent(codex),
     signal,

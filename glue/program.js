@@ -7,17 +7,16 @@ const { dirname, isAbsolute } = require('node:path')
  * The folders from which an installed codex is looked for, upwards: that of this package, and that of the program. Never
  * the working directory: that may be any repository, and what lies in there is not to be started.
  *
- * @param {string} folder of this package
+ * @param {string | undefined} folder of this package, or of the bundle that it is in
  * @returns {string[]}
  */
 function searchFrom(folder) {
-  const program = programFolder()
-  return program === undefined || program === folder ? [folder] : [folder, program]
+  return [...new Set([folder, programFolder()])].filter((found) => found !== undefined)
 }
 
 /** @returns {string | undefined} the folder of the file that Node was told to run */
 function programFolder() {
-  const main = require.main?.filename
+  const main = mainFile()
   if (typeof main === 'string' && isAbsolute(main)) return dirname(main)
   const file = process.argv[1]
   if (file === undefined || !isAbsolute(file) || !isProgram()) return undefined
@@ -27,6 +26,16 @@ function programFolder() {
   } catch {
     // Named without its extension, or not on a disk.
     return dirname(file)
+  }
+}
+
+/** @returns {unknown} */
+function mainFile() {
+  try {
+    return require.main?.filename
+  } catch {
+    // In a bundle of ES modules there may be no `require`.
+    return undefined
   }
 }
 

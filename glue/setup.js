@@ -1,7 +1,6 @@
 'use strict'
 
 // What only JavaScript can do, made known to the native side: error classes, the iterator protocol, abort signals.
-const { dirname } = require('node:path')
 const { isMainThread } = require('node:worker_threads')
 const { around } = require('./again.js')
 const { abortable, ofTurn, ties } = require('./abort.js')
@@ -16,6 +15,7 @@ const native = require('./native.js')
 const { encodeHandled, encodeOutput } = require('./options.js')
 const { withOutput, withOutputOf } = require('./output.js')
 const { pages } = require('./pages.js')
+const { folder } = require('./place.js')
 const { searchFrom } = require('./program.js')
 const { withReview } = require('./review.js')
 const { recordSink } = require('./log.js')
@@ -24,7 +24,7 @@ const { surroundings } = require('./surroundings.js')
 const { attachTransport } = require('./transport.js')
 
 const hooks = {
-  searchFrom: searchFrom(dirname(__dirname)),
+  searchFrom: searchFrom(folder),
   version: require('../package.json').version,
   parse: JSON.parse,
   makeError,

@@ -33,6 +33,8 @@ export function installSelf(folder) {
   const addons = readdirSync(root).filter((name) => name.endsWith('.node'))
   mkdirSync(target, { recursive: true })
   for (const name of ['package.json', ...files]) {
+    // The guide, which no program loads.
+    if (/^(docs|examples|bench)\//.test(name)) continue
     if (name === '*.node') for (const addon of addons) place(join(root, addon), join(target, addon))
     else cpSync(join(root, name), join(target, name), { recursive: true })
   }

@@ -46,7 +46,8 @@ export async function turn() {
 export async function exec() {
   await withStage(async ({ provider, home }) => {
     provider.enqueue(command('echo by-exec'), say('Done by exec.'))
-    const codex = new Exec({ env: home.env })
+    // What `env` gives is all that codex and the search for it get to see.
+    const codex = new Exec({ env: home.env, codexPath: process.env.CODEX_PATH })
     const thread = codex.startThread({ workingDirectory: home.workspace, skipGitRepoCheck: true })
     const { finalResponse, items } = await thread.run('go')
     assert.equal(finalResponse, 'Done by exec.')

@@ -17,7 +17,9 @@ await withStage(async ({ provider, home }) => {
   await codex.close()
 
   const options = { workingDirectory: home.workspace, skipGitRepoCheck: true }
-  const { events } = await new Exec({ env: home.env }).startThread(options).runStreamed('go')
+  const { events } = await new Exec({ env: home.env, codexPath: process.env.CODEX_PATH })
+    .startThread(options)
+    .runStreamed('go')
   const types: ThreadEvent['type'][] = []
   for await (const { type } of events) types.push(type)
   if (!types.includes('turn.completed')) throw new Error(String(types))

@@ -2,7 +2,7 @@
 // are run in it, one after the other, with a codex from elsewhere.
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildAddon } from '../build.mjs'
@@ -12,19 +12,23 @@ import { root, setUp } from '../setup.mjs'
 const LIMIT_MS = 300_000
 
 /**
- * Packs the packages, the addon first where there is none, and installs them.
+ * Packs the packages, the addon first where there is none, and installs them into a project.
  *
- * @param {string} project a folder, made anew
+ * @param {string} project its folder; what was installed in there before stays
+ * @param {Record<string, string>} [tools] further packages of the project
  */
-export async function prepare(project) {
+export async function prepare(project, tools = {}) {
   await setUp()
   if (!readdirSync(root).some((name) => name.endsWith('.node'))) await buildAddon()
   // Only now: it needs what has just been installed.
   const { installPackages, packPackages } = await import('./package.mjs')
-  rmSync(project, { recursive: true, force: true, maxRetries: 10 })
   mkdirSync(project, { recursive: true })
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, devDependencies: tools }))
+  // Paths of tarballs that are gone would be in it.
+  rmSync(join(project, 'package-lock.json'), { force: true })
   const packed = mkdtempSync(join(tmpdir(), 'codex-node-packed-'))
   try {
+    console.log(`Installing into ${project} ...`)
     installPackages(project, await packPackages(packed))
   } finally {
     rmSync(packed, { recursive: true, force: true, maxRetries: 10 })
@@ -48,6 +52,24 @@ export function runner() {
   let count = 0
 
   /**
+   * Says how something went.
+   *
+   * @param {string} name
+   * @param {number} started
+   * @param {string | undefined} wrong
+   * @param {string} [output]
+   */
+  function report(name, started, wrong, output = '') {
+    count += 1
+    const took = `${((Date.now() - started) / 1000).toFixed(1)} s`
+    console.log(`  ${wrong === undefined ? 'ok  ' : 'FAIL'} ${name} (${took})`)
+    if (wrong === undefined) return true
+    failed.push(name)
+    console.log(`${wrong}\n${output.trim().split('\n').slice(-40).join('\n')}\n`)
+    return false
+  }
+
+  /**
    * Runs a program to its end, and says how it went.
    *
    * @param {string} name
@@ -58,16 +80,9 @@ export function runner() {
    * @returns {Promise<boolean>}
    */
   async function run(name, program, args, { cwd, env, says = /passed/, never, shell = false }) {
-    count += 1
     const started = Date.now()
     const { output, ended } = await play(program, args, { cwd, env, shell })
-    const wrong = ended ?? unsaid(output, says, never)
-    const took = `${((Date.now() - started) / 1000).toFixed(1)} s`
-    console.log(`  ${wrong === undefined ? 'ok  ' : 'FAIL'} ${name} (${took})`)
-    if (wrong === undefined) return true
-    failed.push(name)
-    console.log(`${wrong}\n${output.trim().split('\n').slice(-40).join('\n')}\n`)
-    return false
+    return report(name, started, ended ?? unsaid(output, says, never), output)
   }
 
   /** Says how it all went. */
@@ -78,7 +93,7 @@ export function runner() {
     return failed.length === 0
   }
 
-  return { run, summary }
+  return { run, summary, report }
 }
 
 /**

@@ -1,0 +1,9 @@
+import { Codex, CodexError } from 'codex-node'
+import { expect, test } from 'vitest'
+import { exec, turn } from './checks.mjs'
+
+test('turns', turn, 60_000)
+test('codex exec', exec, 60_000)
+test('errors', async () => {
+  await expect(new Codex({ codexPath: '/no/such/codex' }).connect()).rejects.toBeInstanceOf(CodexError)
+})
