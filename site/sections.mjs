@@ -1,6 +1,15 @@
 /** The pages of the guide, in the order of the site. @type {Record<string, string[]>} */
 export const sections = {
-  Start: ['index', 'starting', 'environment', 'account', 'runtimes', 'typescript', 'examples/index'],
+  Start: [
+    'index',
+    'starting',
+    'environment',
+    'account',
+    'runtimes',
+    'typescript',
+    'bundlers',
+    'examples/index',
+  ],
   'Working with the agent': [
     'threads',
     'turns',
