@@ -152,6 +152,7 @@ export interface FileChangeApproval extends ApprovalFacts {
 export interface McpToolCallApproval extends ApprovalFacts {
   readonly kind: 'mcpToolCall'
   readonly server: string
+  /** Empty where an old codex does not name it. */
   readonly tool: string
   readonly toolDescription: string | null
   /** The arguments of the call. */

@@ -151,6 +151,7 @@ describe('the form of an approval', () => {
         'turn/start': [
           [
             'turnBegin',
+            { waitFor: 'x/begun' },
             old('execCommandApproval', { command: ['git', 'log', '-n 1'], cwd: '/srv', parsedCmd: [] }),
             old('applyPatchApproval', { fileChanges: { '/a': { type: 'add', content: 'x' } } }),
             'turnEnd',
@@ -165,7 +166,10 @@ describe('the form of an approval', () => {
       return /** @type {const} */ ('decline')
     }
     const thread = await codex.startThread({ onApproval })
-    const { turnId } = await thread.run('x')
+    // They name no turn: whose they are is known when its id is.
+    const turn = await thread.turn('x')
+    await codex.notify('x/begun')
+    const { turnId } = await turn.result()
     assert.deepEqual(
       asked.map(({ id, method, params, ...form }) => form),
       [

@@ -59,7 +59,9 @@ describe('doctor', { concurrency: true, timeout: 90_000 }, () => {
       HTTPS_PROXY: 'http://somebody:a-password@127.0.0.1:9',
       NO_PROXY: '127.0.0.1,localhost',
     }
-    const [forPeople, asData] = await Promise.all([run(['doctor'], env), run(['doctor', '--json'], env)])
+    // Not at once: codex 0.163 fails where two begin in a new CODEX_HOME.
+    const forPeople = await run(['doctor'], env)
+    const asData = await run(['doctor', '--json'], env)
     assert.equal(forPeople.code, 0, forPeople.stdout + forPeople.stderr)
     assert.match(forPeople.stdout, /ok +handshake +codex answered after \d+ ms/)
     assert.match(forPeople.stdout, /\[secret\]@127\.0\.0\.1:9/)

@@ -43,13 +43,24 @@ pub(super) fn normal_form(
             let told = |name: &str| meta.get(name).cloned().unwrap_or_default();
             put("reason", given("message"));
             put("server", given("serverName"));
-            put("tool", told("tool_name"));
+            let asked = || tool_in(params.get("message")?.as_str()?, params.get("serverName")?.as_str()?);
+            let tool = meta.get("tool_name").and_then(Value::as_str).or_else(asked);
+            put("tool", json!(tool.unwrap_or_default()));
             put("toolDescription", told("tool_description"));
             put("arguments", told("tool_params"));
         }
         _ => return None,
     }
     Some(form)
+}
+
+/// The tool that codex before 0.166 names in the question alone.
+fn tool_in<'a>(message: &'a str, server: &str) -> Option<&'a str> {
+    message
+        .strip_prefix("Allow the ")?
+        .strip_prefix(server)?
+        .strip_prefix(" MCP server to run tool \"")?
+        .strip_suffix("\"?")
 }
 
 /// A command as one text: an older codex tells its words.
@@ -98,6 +109,20 @@ mod tests {
         assert_eq!(command(&told), r"git commit -m 'it'\''s done' ''");
         assert_eq!(command(&json!("ls -l")), "ls -l");
         assert_eq!(command(&Value::Null), "");
+    }
+
+    #[test]
+    fn a_tool_is_named_by_itself_or_by_the_question() {
+        let tool = |params: Value| {
+            let of = Place { thread: Some("t"), turn: None, item: None };
+            normal_form(of, &params.to_string(), "mcpToolCall", None).unwrap()["tool"].clone()
+        };
+        let question = r#"Allow the a "b MCP server to run tool "run "x"?"#;
+        assert_eq!(tool(json!({ "serverName": "a \"b", "message": question })), r#"run "x"#);
+        let named = json!({ "serverName": "a \"b", "message": question, "_meta": { "tool_name": "y" } });
+        assert_eq!(tool(named), "y");
+        assert_eq!(tool(json!({ "serverName": "other", "message": question })), "");
+        assert_eq!(tool(json!({})), "");
     }
 
     #[test]
