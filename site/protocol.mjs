@@ -92,16 +92,32 @@ export async function protocol(out) {
     ].join('\n\n')
   }
 
+  /**
+   * What goes with a method: a notification has params alone.
+   *
+   * @param {ts.PropertySignature} node
+   * @param {string} page
+   */
+  const said = ({ type }, page) => {
+    const members =
+      type !== undefined && ts.isTypeLiteralNode(type) ? type.members.filter(ts.isPropertySignature) : []
+    const parts =
+      members.length > 0 ? members.map((member) => [member.name.getText(), member.type]) : [['params', type]]
+    return parts.map(([name, value]) => {
+      const text = value?.getText() ?? 'undefined'
+      if (types.has(text)) return `${name}: ${link(text, page)}`
+      const uses = value === undefined ? [] : [...named(value)].map((other) => link(other, page))
+      return `${name}: \`${text.replaceAll(/\s+/g, ' ')}\`${uses.length > 0 ? ` (${uses.join(', ')})` : ''}`
+    })
+  }
+
   await mkdir(out, { recursive: true })
   const names = [...groups.keys()].sort()
   for (const group of names) {
     const methods = groups.get(group) ?? []
     const parts = [`# ${group === 'general' ? 'Methods without a group' : `${group}/`}`]
     for (const { method, kind, node } of methods) {
-      parts.push(`## ${method}`)
-      const uses = [...named(node)].map((name) => link(name, group))
-      parts.push(`${kind}${uses.length > 0 ? `: ${uses.join(', ')}` : ''}`)
-      parts.push(`\`\`\`ts\n${node.getText()}\n\`\`\``)
+      parts.push(`## ${method}`, [kind, ...said(node, group)].map((line) => `- ${line}`).join('\n'))
     }
     const own = [...users.keys()].filter((name) => home(name) === group).sort()
     if (own.length > 0) parts.push('## Types', ...own.map((name) => typeSection(name, group)))

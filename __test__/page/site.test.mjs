@@ -21,7 +21,9 @@ let server
 let url = ''
 
 before(async () => {
-  ;[browser] = await Promise.all([startChromium(), buildSite({ onlyIfChanged: true })])
+  // The browser first: what follows may fail, and it has to be closed.
+  browser = await startChromium()
+  await buildSite({ onlyIfChanged: true })
   const app = await serve({ root: site, port: 0 })
   server = /** @type {import('node:http').Server} */ (app.server)
   if (!server.listening) await once(server, 'listening')
