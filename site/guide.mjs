@@ -30,9 +30,26 @@ export async function guide() {
     })
     const file = join(pages, place(path))
     await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, text)
+    // What llms.txt says of it.
+    const about = path.endsWith('.md')
+      ? `---\ndescription: ${JSON.stringify(description(text))}\n---\n\n`
+      : ''
+    await writeFile(file, about + text)
   }
   await cp(join(root, 'docs/images'), join(pages, 'public/images'), { recursive: true })
+}
+
+/**
+ * @param {string} text of a page
+ * @returns {string} what it says of itself: its first sentences, in plain words
+ */
+function description(text) {
+  const paragraph = text.split('\n\n').find((part) => /^[^#|`<-]|^`[^`]/.test(part)) ?? ''
+  const plain = paragraph
+    .replace(/\n/g, ' ')
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/[`*]/g, '')
+  return /^.{60,}?[.:?](?= |$)|^.*$/.exec(plain)?.[0].replace(/:$/, '.') ?? ''
 }
 
 /**
