@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use crate::config::{ConfigArguments, LargeNumbers};
 use crate::options::{ClientInfo, ClientSettings, Place};
 use crate::process::Program;
 use crate::requests::{Dispatcher, Handlers};
-use crate::rpc::{CallOptions, RawAnswer, only_reads};
+use crate::rpc::{CallOptions, Connection, RawAnswer, only_reads};
 use crate::session::{
     ByteTransport, Endpoint, Events, Plan, Remote, Restore, Services, Session, retry_overload,
 };
@@ -121,6 +121,7 @@ impl Core {
         let plan = Plan::new(endpoint, &settings, &client_info, arguments, secrets.clone(), search_from);
         let services = Services {
             ring: Arc::default(),
+            begun: Arc::default(),
             dispatcher: Dispatcher::new(handlers),
             events: Arc::new(Events::new(span.clone())),
             runtime,
@@ -211,6 +212,17 @@ impl Core {
     /// Makes a request with the deadline of this client.
     pub(crate) async fn ask(&self, method: &str, params: Map<String, Value>) -> RawAnswer {
         self.request(method, Some(Value::Object(params).to_string()), None)?.await
+    }
+
+    /// The server has this client follow a thread that nobody here can use: it is told so.
+    pub(crate) fn unfollow(&self, connection: &Arc<Connection>, thread: &str) {
+        if self.known_thread(thread).is_some_and(|shared| self.has_loaded(&shared)) {
+            return;
+        }
+        let params = json!({ "threadId": thread }).to_string();
+        let options = CallOptions::within(self.settings.request_timeout());
+        let left = connection.request("thread/unsubscribe", Some(&params), options).answer();
+        self.services.runtime.spawn(async move { drop(left.await) }.instrument(self.services.span.clone()));
     }
 
     /// Whether the server is a process of this client.

@@ -74,7 +74,7 @@ impl Dispatcher {
         let threads = lock(&self.threads);
         let of_thread = |thread: &str| threads.get(thread)?.upgrade();
         let thread = asked.thread.as_deref().and_then(of_thread);
-        let root = owner.and_then(|owner| of_thread(owner.thread()));
+        let root = owner.and_then(|owner| of_thread(owner.thread()).or_else(|| owner.thread_handlers()));
         [
             (Scope::Turn, turn),
             (Scope::Thread, thread),
@@ -110,7 +110,7 @@ impl Found {
         let method = asked.request.method.as_str();
         let turn = whose.owner.as_ref().and_then(|owner| owner.sink());
         let context = whose.owner.as_ref().and_then(|owner| owner.context());
-        let turn_id = whose.owner.as_ref().and_then(|owner| owner.turn());
+        let turn_id = whose.owner.as_ref().and_then(|owner| owner.turn()).or_else(|| whose.running.clone());
         let request = asked.for_handler(turn.as_ref(), turn_id.as_deref());
         let given = self.handlers.call(self.kind, request, context, cancel.clone()).await;
         let answer = given.and_then(|given| {

@@ -220,8 +220,10 @@ impl OpenRequests {
                 };
                 let occupied = whose.owner.as_ref().map(|owner| owner.occupy());
                 let answered = tokio::select! {
-                    answered = found.ask(asked, &whose, &end.cancel) => answered,
+                    // Of a turn that has ended nothing is asked.
+                    biased;
                     () = turn_over(asked, &whose) => return Answered::Elsewhere,
+                    answered = found.ask(asked, &whose, &end.cancel) => answered,
                 };
                 drop(occupied);
                 match answered {

@@ -4,9 +4,8 @@
 //! `rootTurnId` of each turn that begins in the agent's thread. Some of their events come before either.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use super::TurnSink;
 use super::owner::Owner;
 use super::running::Running;
 use super::wire::{self, Bond};
@@ -14,15 +13,12 @@ use crate::rpc::Notification;
 
 /// The most that is kept of events of threads that nobody knows, in bytes. They are among the notifications as well.
 const MOST_STRAYS: usize = 4 * 1024 * 1024;
-/// How many turns that have ended are known by their id, for agents that begin later.
-const MOST_RECENT: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Agents {
     threads: HashMap<String, Agent>,
     strays: VecDeque<(String, Box<str>)>,
     stray_bytes: usize,
-    recent: VecDeque<Recent>,
 }
 
 /// One thread that works for turns.
@@ -35,14 +31,6 @@ struct Agent {
     expected: bool,
     /// How many events of its turns came.
     heard: u64,
-}
-
-/// A turn that has ended.
-struct Recent {
-    thread: String,
-    turn: String,
-    begun_here: bool,
-    sink: Weak<dyn TurnSink>,
 }
 
 /// What is known of a thread, or of a turn in it.
@@ -86,13 +74,7 @@ impl Agents {
             let mut running = agent.turns.values().flatten().chain([&agent.by]);
             running.find(|running| running.owner.is_turn(turn)).cloned()
         };
-        self.threads.values().find_map(all).or_else(|| {
-            let recent = self.recent.iter().find(|recent| recent.turn == turn)?;
-            let sink = recent.sink.upgrade()?;
-            let Recent { thread, begun_here, .. } = recent;
-            let owner = Owner::late(thread, turn, *begun_here, Arc::downgrade(&sink));
-            Some(Running { owner, sink: Some(sink) })
-        })
+        self.threads.values().find_map(all)
     }
 
     /// A turn begins in the thread of an agent: one for a turn that is not known here, where there is none.
@@ -224,20 +206,6 @@ impl Agents {
     /// Lets go of a turn that has ended, and of its agents: none of them works for it.
     pub(super) fn release(&mut self, owner: &Arc<Owner>) {
         self.threads.retain(|_, agent| !agent.by.is(owner) || !agent.turns.is_empty());
-    }
-
-    /// Knows a turn that has ended by its id for a while.
-    pub(super) fn remember(&mut self, running: &Running) {
-        let (Some(turn), Some(sink)) = (running.owner.turn(), &running.sink) else { return };
-        if self.recent.len() == MOST_RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(Recent {
-            thread: running.owner.thread().to_owned(),
-            turn,
-            begun_here: running.owner.begun_here(),
-            sink: Arc::downgrade(sink),
-        });
     }
 
     /// Every turn that an agent works for.

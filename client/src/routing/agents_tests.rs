@@ -57,7 +57,7 @@ impl Rig {
     fn new() -> Self {
         let ring = Arc::<Ring>::default();
         let outside = ring.reader(None);
-        Self { router: Router::new(ring), outside }
+        Self { router: Router::new(ring, Arc::default()), outside }
     }
 
     fn send(&self, method: &str, params: Value) {
@@ -68,7 +68,7 @@ impl Rig {
     /// A turn of this client that runs.
     fn turn(&self, turn: &str) -> Arc<Sink> {
         let sink = Arc::<Sink>::default();
-        let expected = self.router.expect("root", Claim { handlers: None, begun_here: true });
+        let expected = self.router.expect("root", Claim { begun_here: true, ..Claim::default() });
         expected.resolve(turn, sink.clone()).unwrap();
         self.starts("root", turn, Some(turn));
         sink
@@ -191,7 +191,7 @@ fn who_waits_for_an_agent_does_not_take_it_away() {
 #[test]
 fn an_agent_of_a_turn_whose_answer_has_not_come_is_its_own() {
     let rig = Rig::new();
-    let expected = rig.router.expect("root", Claim { handlers: None, begun_here: true });
+    let expected = rig.router.expect("root", Claim { begun_here: true, ..Claim::default() });
     rig.starts("root", "t1", Some("t1"));
     rig.starts("a", "a1", Some("t1"));
     rig.says("a", "a1");
@@ -265,7 +265,7 @@ fn an_agent_that_begins_after_the_end_of_its_turn_is_its_all_the_same() {
 #[test]
 fn a_handler_that_runs_from_before_the_turn_has_an_id_occupies_it() {
     let rig = Rig::new();
-    let expected = rig.router.expect("root", Claim { handlers: None, begun_here: true });
+    let expected = rig.router.expect("root", Claim { begun_here: true, ..Claim::default() });
     let owner = rig.router.whose(Some("root"), Some("t1")).owner.unwrap();
     let (one, two) = (owner.occupy(), owner.occupy());
     let sink = Arc::<Sink>::default();

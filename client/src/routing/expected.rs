@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::held::Held;
 use super::owner::{Claim, Owner};
-use super::route::Starting;
+use super::route::{Route, Starting};
 use super::running::Running;
 use super::{Router, TurnSink};
 use crate::lock;
@@ -21,8 +21,13 @@ impl Router {
     /// A turn is about to begin: what comes for unknown turns of this thread is kept from now on.
     pub fn expect(self: &Arc<Self>, thread: &str, claim: Claim) -> Expected {
         let owner = Owner::starting(thread, claim);
+        let mut inner = lock(&self.inner);
+        if owner.begun_here() {
+            inner.begun.forget_doubtful(thread);
+        }
         let starting = Starting { owner, early: Held::default(), idle: false, missed: false };
-        lock(&self.inner).threads.entry(thread.to_owned()).or_default().starting = Some(starting);
+        inner.threads.entry(thread.to_owned()).or_default().starting = Some(starting);
+        drop(inner);
         Expected::new(self, thread)
     }
 }
@@ -42,6 +47,29 @@ impl Expected {
         }
     }
 
+    /// Whether it has begun nobody has said, nor will.
+    pub fn may_have_begun(&self) {
+        let Some(router) = self.router.upgrade() else { return };
+        let mut inner = lock(&router.inner);
+        let begun = Arc::clone(&inner.begun);
+        if let Some(route) = inner.threads.get_mut(&self.thread)
+            && let Some(starting) = &route.starting
+        {
+            begun.may_have_begun(&starting.owner);
+            route.in_doubt = true;
+        }
+    }
+
+    /// The id is known, and what it has done so far is not. Where that can't be found out it is no turn that never was.
+    pub fn begun(&self, turn: &str) {
+        let Some(router) = self.router.upgrade() else { return };
+        if let Some(route) = lock(&router.inner).threads.get(&self.thread)
+            && let Some(starting) = &route.starting
+        {
+            starting.owner.named(turn);
+        }
+    }
+
     /// The id is known: `sink` gets what came early, then all that comes. It comes back from here where events were
     /// missed, as a line was lost: these are to be caught up with first.
     pub fn resolve(mut self, turn: &str, sink: Arc<dyn TurnSink>) -> Result<(), Self> {
@@ -50,13 +78,22 @@ impl Expected {
         let starting = inner.threads.get(&self.thread).and_then(|route| route.starting.as_ref());
         if inner.ended.is_none() && starting.is_some_and(|starting| starting.missed) {
             drop(inner);
+            self.begun(turn);
             return Err(self);
         }
         self.settled = true;
         let ended = inner.ended.clone();
         inner.last = None;
+        let begun = inner.begun.lives(&self.thread, turn);
         let starting = inner.threads.get_mut(&self.thread).and_then(|route| {
-            let starting = route.starting.take()?;
+            let mut starting = route.starting.take()?;
+            if let Some(begun) = begun.filter(|_| !starting.owner.begun_here()) {
+                // It is joined again: what it asks is for who began it.
+                if let Some(context) = starting.owner.context() {
+                    begun.continued(context);
+                }
+                starting.owner = begun;
+            }
             starting.owner.is(turn, &sink);
             let running = Running { owner: Arc::clone(&starting.owner), sink: Some(Arc::clone(&sink)) };
             route.turns.insert(turn.to_owned(), running);
@@ -76,11 +113,12 @@ impl Expected {
                 inner.give_agent(&thread, notification);
             });
         }
-        if ended.is_some() || lost.is_some() {
-            inner.forget(&self.thread, turn);
-        }
         if ended.is_some() {
-            inner.threads.remove(&self.thread);
+            for running in inner.threads.remove(&self.thread).into_iter().flat_map(Route::into_turns) {
+                inner.abandon(&running.owner);
+            }
+        } else if lost.is_some() {
+            inner.forget(&self.thread, turn);
         }
         drop(inner);
         router.settled.send_replace(());
@@ -96,7 +134,7 @@ impl Expected {
 }
 
 impl Drop for Expected {
-    /// The turn never came to be: what was kept belongs to nobody here.
+    /// The turn never came to be, or can't be followed: what was kept belongs to nobody here.
     fn drop(&mut self) {
         if self.settled {
             return;
@@ -105,7 +143,7 @@ impl Drop for Expected {
         let mut inner = lock(&router.inner);
         let starting = inner.threads.get_mut(&self.thread).and_then(|route| route.starting.take());
         if let Some(starting) = starting {
-            starting.owner.ended();
+            inner.unfollowed(&self.thread, &starting.owner);
             let lost = starting.early.lost();
             if lost > 0 {
                 tracing::warn!(

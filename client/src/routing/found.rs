@@ -152,6 +152,12 @@ impl Router {
         }
     }
 
+    /// Whether a turn may have begun in a thread of which nothing was heard. Said once.
+    pub fn take_doubt(&self, thread: &str) -> bool {
+        let mut inner = lock(&self.inner);
+        inner.threads.get_mut(thread).is_some_and(|route| std::mem::take(&mut route.in_doubt))
+    }
+
     /// Whether a turn of a thread is being started.
     pub fn expects(&self, thread: &str) -> bool {
         lock(&self.inner).threads.get(thread).is_some_and(|route| route.starting.is_some())

@@ -1,6 +1,7 @@
 //! Which turn a message belongs to; events that came early; all else.
 
 mod agents;
+mod begun;
 mod expected;
 mod found;
 mod held;
@@ -12,6 +13,7 @@ mod running;
 mod sink;
 mod wire;
 
+pub use begun::Begun;
 pub use expected::Expected;
 use held::Held;
 pub use owner::{Claim, Occupied, Owner, Whose};

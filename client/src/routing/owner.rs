@@ -13,6 +13,8 @@ use crate::lock;
 pub struct Claim {
     /// The turn's own handlers.
     pub handlers: Option<Arc<dyn Handlers>>,
+    /// Those of its thread, for what is asked when nobody has a handle of that any more.
+    pub thread_handlers: Option<Arc<dyn Handlers>>,
     /// Whether it is begun here, and not joined: what it asks is answered by this client then, come what may.
     pub begun_here: bool,
 }
@@ -60,12 +62,14 @@ impl Owner {
         owner
     }
 
-    /// A turn that has ended, of which a sub-agent begins to work again.
-    pub(super) fn late(thread: &str, turn: &str, begun_here: bool, sink: Weak<dyn TurnSink>) -> Arc<Self> {
-        let owner = Self::starting(thread, Claim { handlers: None, begun_here });
-        *lock(&owner.known) = Known { turn: Some(turn.to_owned()), sink: Some(sink), occupied: 0 };
-        owner.over.cancel();
-        owner
+    /// The same of which is not known whether it has begun: with its handlers, and nobody else's.
+    pub(super) fn in_doubt(&self) -> Arc<Self> {
+        Self::starting(&self.thread, Claim { begun_here: false, ..self.claim.clone() })
+    }
+
+    /// The turn has an id, and nobody gets its events yet.
+    pub(super) fn named(&self, turn: &str) {
+        lock(&self.known).turn = Some(turn.to_owned());
     }
 
     /// The turn has an id.
@@ -86,6 +90,11 @@ impl Owner {
     /// The turn's own handlers.
     pub fn handlers(&self) -> Option<Arc<dyn Handlers>> {
         self.claim.handlers.clone()
+    }
+
+    /// Those of its thread, as it was begun.
+    pub fn thread_handlers(&self) -> Option<Arc<dyn Handlers>> {
+        self.claim.thread_handlers.clone()
     }
 
     /// Where the call was made that began the turn, or went on with it.
@@ -162,6 +171,8 @@ impl Drop for Occupied {
 pub struct Whose {
     /// The turn that it is for, one of another client among them.
     pub owner: Option<Arc<Owner>>,
+    /// The turn that its thread is at: of the owner is not known which it is before its start is answered.
+    pub running: Option<String>,
     /// Whether this client answers for it, come what may: it began the turn, or the thread, in which no turn runs.
     pub ours: bool,
     /// Whether it may yet turn out to be for a turn that runs, or is being started.

@@ -23,8 +23,10 @@ pub(super) struct Route {
     /// The turns that have a second id, by that.
     aliases: HashMap<String, String>,
     pub(super) starting: Option<Starting>,
-    /// The last turn of another client.
-    foreign: Option<Running>,
+    /// The last turn that is not followed here: of another client, or begun here over an earlier connection.
+    pub(super) unfollowed: Option<Running>,
+    /// Whether a turn may have begun of which nothing was heard yet.
+    pub(super) in_doubt: bool,
     /// Whether the thread was made here.
     pub(super) made_here: bool,
     /// The turn that the server last said it works on, until it says that it ended.
@@ -64,11 +66,14 @@ impl Route {
     /// A turn that is known: this client's, or another's.
     pub(super) fn turn(&self, turn: &str) -> Option<&Running> {
         let turn = self.named(turn);
-        self.turns.get(turn).or_else(|| Some(&self.paused.get(turn)?.running)).or_else(|| self.foreign(turn))
+        self.turns
+            .get(turn)
+            .or_else(|| Some(&self.paused.get(turn)?.running))
+            .or_else(|| self.unfollowed(turn))
     }
 
-    pub(super) fn foreign(&self, turn: &str) -> Option<&Running> {
-        self.foreign.as_ref().filter(|running| running.owner.is_turn(turn))
+    pub(super) fn unfollowed(&self, turn: &str) -> Option<&Running> {
+        self.unfollowed.as_ref().filter(|running| running.owner.is_turn(turn))
     }
 
     /// Whose a request of this thread is.
@@ -76,6 +81,7 @@ impl Route {
         let of = |owner: &Arc<Owner>| Whose {
             ours: owner.begun_here(),
             owner: Some(Arc::clone(owner)),
+            running: self.active.borrow().clone().filter(|turn| turn != UNKNOWN_TURN),
             unsettled: false,
         };
         let known = match turn {
@@ -83,7 +89,7 @@ impl Route {
             None => {
                 let own =
                     self.turns.values().chain(self.paused.values().map(|paused| &paused.running)).next();
-                own.or_else(|| self.foreign.as_ref().filter(|running| !running.owner.is_over()))
+                own.or_else(|| self.unfollowed.as_ref().filter(|running| !running.owner.is_over()))
             }
         };
         match (known, &self.starting) {
@@ -104,7 +110,7 @@ impl Route {
 
     /// The same, of another client's turn as well.
     pub(super) fn has_work(&self) -> bool {
-        self.is_at_work() || self.foreign.as_ref().is_some_and(|running| !running.owner.is_over())
+        self.is_at_work() || self.unfollowed.as_ref().is_some_and(|running| !running.owner.is_over())
     }
 
     /// Whether somebody follows the thread, whoever that is.
@@ -125,7 +131,7 @@ impl Route {
     /// Every turn of this client.
     pub(super) fn into_turns(self) -> impl Iterator<Item = Running> {
         let paused = self.paused.into_values().map(|paused| paused.running);
-        self.turns.into_values().chain(paused).chain(self.foreign)
+        self.turns.into_values().chain(paused).chain(self.unfollowed)
     }
 
     /// Forgets a turn.
@@ -161,7 +167,7 @@ impl Route {
                 if root != turn && sink.is_some_and(|sink| sink.also_called(turn)) {
                     self.aliases.insert(turn.to_owned(), root.clone());
                 } else if root == turn && self.turn(turn).is_none() && self.starting.is_none() {
-                    self.foreign = Some(Running { owner: Owner::foreign(thread, turn), sink: None });
+                    self.unfollowed = Some(Running { owner: Owner::foreign(thread, turn), sink: None });
                 }
                 self.active.send_replace(Some(root));
                 self.started.send_replace(Some(turn.to_owned()));

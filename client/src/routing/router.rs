@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::agents::{Agents, Of};
-use super::owner::Whose;
+use super::begun::Begun;
+use super::owner::{Owner, Whose};
 use super::route::Route;
 use super::running::Running;
 use super::wire::root_turn;
@@ -30,6 +31,8 @@ pub struct Router {
 pub(super) struct Inner {
     pub(super) threads: HashMap<String, Route>,
     pub(super) agents: Agents,
+    /// Turns that have ended, or whose connection has.
+    pub(super) begun: Arc<Begun>,
     /// The turn that the last event went to: most events go where the one before went.
     pub(super) last: Option<(String, String, Running)>,
     /// Whose readers are to be woken.
@@ -41,9 +44,10 @@ pub(super) struct Inner {
 }
 
 impl Router {
-    /// A router that puts what belongs to no turn into `ring`.
-    pub fn new(ring: Arc<Ring>) -> Arc<Self> {
-        Arc::new(Self { ring, inner: Mutex::default(), settled: watch::Sender::default() })
+    /// A router that puts what belongs to no turn into `ring`, of a client whose earlier turns are `begun`.
+    pub fn new(ring: Arc<Ring>, begun: Arc<Begun>) -> Arc<Self> {
+        let inner = Mutex::new(Inner { begun, ..Inner::default() });
+        Arc::new(Self { ring, inner, settled: watch::Sender::default() })
     }
 
     /// Forgets a turn that has ended; what still comes for it goes to the ring.
@@ -53,14 +57,17 @@ impl Router {
 
     /// Whose a request of a thread is, or of one turn in it.
     pub fn whose(&self, thread: Option<&str>, turn: Option<&str>) -> Whose {
-        let inner = lock(&self.inner);
+        let mut inner = lock(&self.inner);
         let Some(thread) = thread else { return Whose::default() };
+        if let Some(turn) = turn {
+            inner.take_up(thread, turn);
+        }
         let route = inner.threads.get(thread);
         let known = turn.zip(route).is_some_and(|(turn, route)| route.turn(turn).is_some());
         let unsettled = match inner.agents.of(thread, turn) {
             Of::Agent(running) if !known => {
                 let owner = Arc::clone(&running.owner);
-                return Whose { ours: owner.begun_here(), owner: Some(owner), unsettled: false };
+                return Whose { ours: owner.begun_here(), owner: Some(owner), ..Whose::default() };
             }
             Of::Agent(_) | Of::Foreign => inner.starts_any(),
             // Any turn that runs may turn out to be the one that it works for.
@@ -150,14 +157,14 @@ impl Router {
                 inner.threads.insert(thread.clone(), Route::only(starting));
             }
         }
-        drop(inner);
         let turns = threads.into_values().flat_map(Route::into_turns);
-        for Running { owner, sink } in agents.into_turns().chain(turns) {
-            owner.ended();
-            if let Some(sink) = sink {
-                sink.connection_ended(error);
-            }
-        }
+        let turns: Vec<_> = agents.into_turns().chain(turns).collect();
+        turns.iter().for_each(|running| inner.abandon(&running.owner));
+        drop(inner);
+        turns
+            .iter()
+            .filter_map(|running| running.sink.as_ref())
+            .for_each(|sink| sink.connection_ended(error));
     }
 
     /// Messages that belong to nobody here were too many to keep: who reads the notifications learns how many.
@@ -190,8 +197,29 @@ impl Inner {
     /// A turn has ended. Its agents may go on.
     pub(super) fn over(&mut self, running: &Running) {
         running.owner.ended();
-        self.agents.remember(running);
+        if running.sink.is_some() || running.owner.begun_here() {
+            self.begun.remember(&running.owner);
+        }
         self.settle(running);
+    }
+
+    /// A turn that was being started is not followed: it never came to be, or what it does can't be known.
+    pub(super) fn unfollowed(&mut self, thread: &str, owner: &Arc<Owner>) {
+        if owner.turn().is_none() || self.ended.is_some() {
+            return self.abandon(owner);
+        }
+        if let Some(route) = self.threads.get_mut(thread) {
+            route.unfollowed = Some(Running { owner: Arc::clone(owner), sink: None });
+        }
+    }
+
+    /// The connection has ended. The server may run on with a turn, and ask over the next one.
+    pub(super) fn abandon(&self, owner: &Arc<Owner>) {
+        if owner.begun_here() && owner.turn().is_some() {
+            self.begun.remember(owner);
+        } else {
+            owner.ended();
+        }
     }
 
     /// Tells a turn whether any agent works for it, and lets go of it if it has ended and none does.
@@ -215,7 +243,21 @@ impl Inner {
     /// The turn of an id, whichever thread it is of.
     fn root(&self, turn: &str) -> Option<Running> {
         let known = self.threads.values().find_map(|route| route.turn(turn)).cloned();
-        known.or_else(|| self.agents.root(turn))
+        known.or_else(|| self.agents.root(turn)).or_else(|| {
+            let owner = self.begun.find(turn)?;
+            let sink = owner.sink();
+            Some(Running { owner, sink })
+        })
+    }
+
+    /// Knows a turn again that was begun here over an earlier connection, and that nobody follows over this one.
+    fn take_up(&mut self, thread: &str, turn: &str) {
+        if let Some(route) = self.threads.get_mut(thread)
+            && route.turn(turn).is_none()
+            && let Some(owner) = self.begun.lives(thread, turn)
+        {
+            route.unfollowed = Some(Running { owner, sink: None });
+        }
     }
 
     fn give_turn(&mut self, thread: &str, turn: &str, notification: &Notification<'_>) -> bool {
@@ -227,6 +269,9 @@ impl Inner {
         {
             let running = running.clone();
             return self.deliver(&running, notification);
+        }
+        if notification.method == "turn/started" {
+            self.take_up(thread, turn);
         }
         let Some(route) = self.threads.get_mut(thread) else { return false };
         route.follow(thread, turn, notification);
@@ -245,10 +290,17 @@ impl Inner {
             paused.held.push(notification.line);
             return true;
         }
-        if let Some(foreign) = route.foreign(&turn).cloned() {
-            self.learn_agents(&foreign, notification);
+        if let Some(unfollowed) = route.unfollowed(&turn).cloned() {
+            self.learn_agents(&unfollowed, notification);
             if notification.method == "turn/completed" {
-                self.over(&foreign);
+                self.over(&unfollowed);
+            }
+            // Whoever joins it has what came after the answer that tells the rest.
+            if let Some(starting) = self.threads.get_mut(thread).and_then(|route| route.starting.as_mut())
+                && !starting.owner.begun_here()
+            {
+                starting.early.push(notification.line);
+                return true;
             }
             return false;
         }

@@ -48,7 +48,7 @@ impl Rig {
     fn new() -> Self {
         let ring = Arc::<Ring>::default();
         let outside = ring.reader(None);
-        Self { router: Router::new(ring), outside }
+        Self { router: Router::new(ring, Arc::default()), outside }
     }
 
     fn send(&self, line: &str) {
@@ -452,4 +452,35 @@ fn whose_an_unknown_thread_is_is_open_while_any_turn_runs() {
     assert!(!is_open());
     rig.send(&json!({ "method": "turn/started", "params": { "threadId": "t", "turn": { "id": "v", "rootTurnId": "v" } } }).to_string());
     assert!(is_open(), "of another client");
+}
+
+#[test]
+fn a_request_that_names_no_turn_is_of_the_one_that_was_started_before_its_answer() {
+    let rig = Rig::new();
+    let expected = rig.router.expect("t", Claim { begun_here: true, ..Claim::default() });
+    rig.send(&event("turn/started", "t", "u", 1));
+    let whose = rig.router.whose(Some("t"), None);
+    assert!(whose.ours);
+    assert_eq!(whose.running.as_deref(), Some("u"));
+    drop(expected);
+}
+
+#[test]
+fn a_turn_begun_over_an_earlier_connection_is_still_ours_until_it_ends() {
+    let (ring, begun) = (Arc::<Ring>::default(), Arc::<Begun>::default());
+    let before = Router::new(Arc::clone(&ring), Arc::clone(&begun));
+    let claim = Claim { begun_here: true, ..Claim::default() };
+    before.expect("t", claim).resolve("u", Arc::<Sink>::default()).unwrap();
+    before.expect("t", Claim::default()).resolve("joined", Arc::<Sink>::default()).unwrap();
+    before.end(&Error::client_closed());
+    let outside = ring.reader(None);
+    let rig = Rig { router: Router::new(ring, begun), outside };
+    let _followed = rig.router.active("t");
+    let of = |turn| rig.router.whose(Some("t"), Some(turn));
+    assert!(of("u").ours);
+    assert!(of("u").owner.is_some_and(|owner| !owner.is_over()));
+    assert!(!of("joined").ours);
+    assert!(!of("another").ours);
+    rig.send(&event("turn/completed", "t", "u", 1));
+    assert!(of("u").owner.is_some_and(|owner| owner.is_over()));
 }

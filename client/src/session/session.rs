@@ -17,7 +17,7 @@ use super::metadata::Metadata;
 use super::reconnect::{Keeper, Restore};
 use crate::process::{Process, Surroundings, Taking};
 use crate::requests::{Dispatcher, OpenRequests};
-use crate::routing::{Ring, Router};
+use crate::routing::{Begun, Ring, Router};
 use crate::rpc::{Connection, Inbox, Notification, ServerRequest};
 use crate::{Error, lock};
 
@@ -29,6 +29,8 @@ const GRACE_PER_THREAD: Duration = Duration::from_millis(50);
 /// What a session shares with the client that it belongs to.
 pub(crate) struct Services {
     pub(crate) ring: Arc<Ring>,
+    /// The turns of earlier connections.
+    pub(crate) begun: Arc<Begun>,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) events: Arc<Events>,
     /// Where its tasks run.
@@ -65,7 +67,7 @@ impl Session {
         number: u64,
         surroundings: Taking,
     ) -> Arc<Self> {
-        let router = Router::new(Arc::clone(&services.ring));
+        let router = Router::new(Arc::clone(&services.ring), Arc::clone(&services.begun));
         let (commands, logins) = (Arc::<Commands>::default(), Arc::<Logins>::default());
         let requests = OpenRequests::new(
             Arc::clone(&services.dispatcher),

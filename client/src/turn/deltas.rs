@@ -14,7 +14,7 @@ const LONGEST_RUN: usize = 64 * 1024;
 const SHARED_BYTES: usize = 8 * 1024;
 
 /// Adjacent deltas of one item: their text, and where each ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deltas {
     template: Arc<Template>,
     text: String,
@@ -66,6 +66,10 @@ impl Deltas {
     /// What the assistant's words are for readers of text.
     pub(super) fn voice(&self) -> Option<Voice> {
         self.voice
+    }
+
+    pub(super) fn voice_mut(&mut self) -> Option<&mut Voice> {
+        self.voice.as_mut()
     }
 
     /// Whether a delta is of the same kind: all but its text and time is equal.

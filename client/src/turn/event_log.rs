@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::collector::completed_message;
 use super::deltas::DeltaParts;
 use super::log::{Cursor, Entered, Log};
 use crate::memory::{Memory, Share};
@@ -173,26 +172,17 @@ impl EventLog {
         self.kept.store(true, Ordering::Relaxed);
     }
 
-    /// As [`Self::keep`]; where nothing was kept so far the log begins with what tells what is known.
+    /// As [`Self::keep`]; where the beginning was not kept the log begins with what tells what is known of it.
     pub(super) fn keep_from_the_middle<'a>(&self, told: impl Iterator<Item = &'a str>) {
         let mut inner = self.inner();
         inner.holders += 1;
         inner.keepers += 1;
-        if inner.log.is_none() {
-            let told: Vec<&str> = told.collect();
-            // Each stands for one that came at least.
-            let mut log = Log::after_events(inner.events.saturating_sub(told.len() as u64));
-            for line in told {
-                crate::rpc::with_notification(line, |notification| {
-                    let message = completed_message(notification);
-                    log.push(Entered { notification, delta: None, line: None, message });
-                });
-            }
-            // What has begun may be in its middle.
-            log.gap();
-            inner.log = Some(log);
-            self.kept.store(true, Ordering::Relaxed);
+        let events = inner.events;
+        let log = inner.log.get_or_insert_with(|| Log::after_events(events));
+        if log.start().event() > 0 {
+            log.begin_with(&told.collect::<Vec<_>>());
         }
+        self.kept.store(true, Ordering::Relaxed);
         self.account(&mut inner);
     }
 

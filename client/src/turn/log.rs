@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::batch::{Batch, Piece, add_deltas, add_event, add_numbered, flush};
+use super::collector::completed_message;
 use super::deltas::{AGENT_MESSAGE_DELTA, DeltaParts, Deltas};
 use super::reader_kind::ReaderKind;
 use super::spoken::{Spoken, Voice};
@@ -80,7 +81,34 @@ impl Cursor {
 impl Log {
     /// A log that begins after this many events.
     pub(super) fn after_events(events: u64) -> Self {
-        Self { events_before: events, spoken: Spoken::in_the_middle(), ..Self::default() }
+        // Its entries are numbered so that there is room for what is told of those before.
+        Self { first: events, events_before: events, spoken: Spoken::in_the_middle(), ..Self::default() }
+    }
+
+    /// Has it begin with messages that tell what came before it. What it holds itself is left out of them.
+    pub(super) fn begin_with(&mut self, told: &[&str]) {
+        let holds = |message: &str| {
+            self.entries.iter().any(|entry| matches!(entry, Entry::Line { line, .. } if **line == *message))
+        };
+        let told: Vec<_> = told.iter().copied().filter(|message| !holds(message)).collect();
+        // Each stands for one that came at least.
+        let room = usize::try_from(self.first.min(self.events_before)).unwrap_or(usize::MAX);
+        let told = told.get(told.len().saturating_sub(room)..).unwrap_or_default();
+        let mut before = Self::after_events(0);
+        for line in told {
+            crate::rpc::with_notification(line, |notification| {
+                let message = completed_message(notification);
+                before.push(Entered { notification, delta: None, line: None, message });
+            });
+        }
+        let voices = self.entries.iter_mut().filter_map(Entry::voice_mut);
+        self.spoken.goes_on_after(&before.spoken, voices);
+        let count = before.entries.len() as u64;
+        self.first -= count;
+        self.events_before -= count;
+        self.bytes += before.bytes;
+        before.entries.append(&mut self.entries);
+        self.entries = before.entries;
     }
 
     /// Where it begins.
@@ -382,6 +410,14 @@ impl Entry {
             Self::Deltas(run) => run.held_bytes(),
         };
         text + size_of::<Self>()
+    }
+
+    fn voice_mut(&mut self) -> Option<&mut Voice> {
+        match self {
+            Self::Line { rest, .. } => rest.as_mut().map(|(voice, _)| voice),
+            // Where a reader holds the text it goes on with its own.
+            Self::Deltas(run) => run.voice().is_some().then(|| Arc::make_mut(run))?.voice_mut(),
+        }
     }
 
     /// How many events of the server it holds.

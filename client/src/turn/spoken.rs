@@ -70,6 +70,20 @@ impl Spoken {
         }
     }
 
+    /// Other messages have spoken before: what has been said here so far, of other messages than theirs, comes after it.
+    pub(super) fn goes_on_after<'v>(&mut self, before: &Self, said: impl Iterator<Item = &'v mut Voice>) {
+        let [answer, comment] = &before.last_alike;
+        let (mut last, mut alike) = (before.last.clone(), [answer.clone(), comment.clone()]);
+        for voice in said {
+            voice.separated |= last.take().is_some();
+            voice.separated_alike |= alike[usize::from(voice.commentary)].take().is_some();
+        }
+        self.last = self.last.take().or(last);
+        for (own, before) in self.last_alike.iter_mut().zip(alike) {
+            *own = own.take().or(before);
+        }
+    }
+
     /// What a pause of a message is: it separates nothing.
     pub(super) fn silence(&self, item: &str) -> Voice {
         Voice { commentary: self.commentaries.contains(item), separated: false, separated_alike: false }

@@ -31,7 +31,13 @@ impl Thread {
     pub(crate) async fn idle(&self, session: &Session) -> Result<(), Error> {
         let mut active = session.router.active(self.id());
         loop {
-            let Some(turn) = active.borrow_and_update().clone() else { return Ok(()) };
+            let Some(turn) = active.borrow_and_update().clone() else {
+                // A start that was not answered may be heard of a moment later.
+                if session.router.take_doubt(self.id()) && changes(&mut active, GRACE).await {
+                    continue;
+                }
+                return Ok(());
+            };
             let given_up = self.shared.gave_up(&turn);
             if !given_up && changes(&mut active, LOOK).await {
                 continue;

@@ -4,12 +4,15 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, Weak};
 
 use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::state::ThreadState;
 use crate::api::core::Core;
 use crate::lock;
 use crate::rpc::{Call, CallOptions};
+use crate::session::{Session, retry_overload};
 
 /// Held by all who use a thread. With the last one the thread is let go on the server.
 pub(crate) struct Lease {
@@ -50,7 +53,7 @@ impl Lease {
     }
 
     /// Sends `thread/unsubscribe`, unless somebody has taken the thread up again or the server has it no more.
-    pub(super) fn let_go(&self) -> Option<Call> {
+    pub(super) fn let_go(&self) -> Option<Leaving> {
         // Under the lock: who takes the thread up resumes it after this.
         let slot = lock(&self.shared.lease);
         if slot.as_ref().is_some_and(|lease| lease.strong_count() > 0) {
@@ -59,17 +62,61 @@ impl Lease {
         let core = self.core.upgrade()?;
         let session = core.current().filter(|_| core.has_loaded(&self.shared))?;
         self.shared.unloaded();
-        let params = json!({ "threadId": self.shared.id() }).to_string();
         let options = CallOptions::within(core.settings.request_timeout());
-        Some(session.connection.request("thread/unsubscribe", Some(&params), options))
+        let leaving = Leaving { shared: Arc::clone(&self.shared), session, options, first: None };
+        let first = Some(leaving.ask());
+        Some(Leaving { first, ..leaving })
+    }
+}
+
+/// A thread that is being let go.
+pub(super) struct Leaving {
+    shared: Arc<ThreadState>,
+    session: Arc<Session>,
+    options: CallOptions,
+    first: Option<Call>,
+}
+
+impl Leaving {
+    fn ask(&self) -> Call {
+        let params = json!({ "threadId": self.shared.id() }).to_string();
+        self.session.connection.request("thread/unsubscribe", Some(&params), self.options)
+    }
+
+    /// Whether somebody has taken the thread up again meanwhile: then it is followed.
+    fn is_taken_up(&self) -> bool {
+        self.shared.session() == self.session.number
+    }
+
+    /// Waits for the server's word. Nobody would ask for the thread again, so an overloaded server is asked once more.
+    pub(super) async fn left(mut self) {
+        let deadline = Instant::now() + self.options.timeout;
+        let mut first = self.first.take();
+        let left = retry_overload(deadline, || {
+            let call = match first.take() {
+                Some(call) => Some(call),
+                None => {
+                    let _slot = lock(&self.shared.lease);
+                    (!self.is_taken_up()).then(|| self.ask())
+                }
+            };
+            async {
+                match call {
+                    Some(call) => call.answer().await,
+                    None => Ok(RawValue::NULL.to_owned()),
+                }
+            }
+        });
+        if let Err(error) = left.await {
+            tracing::debug!(thread = self.shared.id(), %error, "a thread could not be let go");
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let (Some(call), Some(core)) = (self.let_go(), self.core.upgrade()) else { return };
+        let (Some(leaving), Some(core)) = (self.let_go(), self.core.upgrade()) else { return };
         // It has its place in the queue, and leaves when there is room.
-        let left = async move { drop(call.answer().await) };
-        core.services.runtime.spawn(left.instrument(core.services.span.clone()));
+        core.services.runtime.spawn(leaving.left().instrument(core.services.span.clone()));
     }
 }

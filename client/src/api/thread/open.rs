@@ -192,13 +192,21 @@ impl Codex {
         let params = Value::Object(params).to_string();
         let call = session.connection.request(method, Some(&params), options);
         let answer = call.answer_unless(unwanted).await;
-        let answer = answer.inspect_err(|_| {
+        let answer = answer.inspect_err(|error| {
+            let resumes = resumes.clone();
+            if let Some(id) = resumes.as_deref().filter(|_| !matches!(error, Error::Rpc(_))) {
+                // It may have been answered, and nobody have heard it.
+                self.core.unfollow(&session.connection, id);
+            }
             let before = resumes.and_then(|id| self.core.known_thread(&id)?.handlers().map(|old| (id, old)));
             if let Some((id, old)) = before {
                 self.core.services.dispatcher.set_thread(&id, &old);
             }
         })?;
         let opened: Opened = serde_json::from_str(answer.get()).map_err(|error| {
+            if let Some(id) = &resumes {
+                self.core.unfollow(&session.connection, id);
+            }
             Error::unreadable(method, format!("the answer to {method} has no thread id: {error}"))
         })?;
         let thread_id = opened.thread.id;

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
+use tokio::time::Instant;
 
+use super::found::Found;
 use super::resumed::{AGAIN, LAST_TURNS, Resumed, is_unwritten};
 use super::thread::Thread;
 use crate::Error;
 use crate::api::core::Core;
 use crate::routing::Router;
-use crate::rpc::{Call, CallOptions, Connection};
-use crate::session::Restore;
+use crate::rpc::{Call, CallOptions, Connection, read_answer};
+use crate::session::{Restore, retry_overload};
 use crate::turn::{Proof, proof};
 
 /// So many threads are resumed at once: the server drops answers when there are too many.
@@ -84,9 +86,17 @@ impl Core {
 
     /// Follows the thread of a sub-agent again: what it asks for would find nobody. False if it does not work any more.
     async fn follow(&self, thread: &str, connection: &Arc<Connection>) -> Result<bool, Error> {
-        let params = json!({ "threadId": thread, "excludeTurns": true }).to_string();
         let options = CallOptions::within(self.settings.request_timeout());
-        let answer = connection.handshake("thread/resume", Some(&params), options).answer().await?;
+        let read = json!({ "threadId": thread }).to_string();
+        let read = connection.handshake("thread/read", Some(&read), options).answer().await?;
+        // One that is not loaded is at no work, and would be loaded with the sandbox of the configuration.
+        if !read_answer::<Found>("thread/read", &read)?.is_active() {
+            return Ok(false);
+        }
+        let params = json!({ "threadId": thread, "excludeTurns": true }).to_string();
+        let deadline = Instant::now() + options.timeout;
+        let resume = || connection.handshake("thread/resume", Some(&params), options).answer();
+        let answer = retry_overload(deadline, resume).await?;
         Ok(!Resumed::read(&answer)?.is_idle())
     }
 }
@@ -112,11 +122,15 @@ impl Thread {
     }
 
     /// Goes on without the thread: its turns are lost, and it is loaded anew when it is needed.
-    fn give_up(&self, connection: &Connection, router: &Router, error: &Error) {
+    fn give_up(&self, connection: &Arc<Connection>, router: &Router, error: &Error) {
         tracing::warn!(thread = self.id(), %error, "a thread could not be brought back");
         let active = router.active(self.id()).borrow().clone();
         router.found_idle(self.id(), &active);
         self.shared.unloaded();
+        // Before what waits for the thread is let go: that may resume it.
+        let params = json!({ "threadId": self.id() }).to_string();
+        let left = connection.handshake("thread/unsubscribe", Some(&params), self.call_options()).answer();
+        self.core.services.runtime.spawn(async move { drop(left.await) });
         self.lose_turns(router, router.paused(self.id()), error);
         connection.give_up(
             self.id(),
@@ -137,10 +151,13 @@ impl Thread {
         let known = router.active(self.id());
         let active = known.borrow().clone();
         let ask = |method, params: String| connection.handshake(method, Some(&params), self.call_options());
+        let deadline = Instant::now() + self.call_options().timeout;
         let mut tries = 0;
         let heard = self.follow(router);
         let resumed = loop {
-            match ask("thread/resume", self.resume_params(!paused.is_empty() || expects)).answer().await {
+            let resume = || ask("thread/resume", self.resume_params(!paused.is_empty() || expects)).answer();
+            // Who comes back is not alone where a server was restarted.
+            match retry_overload(deadline, resume).await {
                 // Its first turn may have begun a moment ago.
                 Err(error) if !paused.is_empty() && tries < MOST_TRIES && is_unwritten(&error) => {
                     tries += 1;
@@ -151,9 +168,10 @@ impl Thread {
         };
         let resumed = match resumed {
             Ok(answer) => {
+                let resumed = Resumed::read(&answer)?;
                 self.shared.restored(self.shared.session(), &answer, heard);
                 self.tell_owed(ask).await?;
-                self.identified(Resumed::read(&answer)?, ask).await?
+                self.identified(resumed, ask).await?
             }
             Err(error @ Error::Rpc(_)) => {
                 tracing::warn!(thread = self.id(), %error, "a thread could not be resumed");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 use tokio::sync::watch::Receiver;
 
 use super::in_force::InForce;
@@ -13,7 +13,7 @@ use super::state::{Opener, ThreadState};
 use crate::api::core::Core;
 use crate::options::{Opening, ThreadSettings};
 use crate::routing::{Router, ThreadSink};
-use crate::rpc::{Call, CallOptions, RawAnswer, read_answer};
+use crate::rpc::{Call, CallOptions, Connection, RawAnswer, read_answer};
 use crate::session::Session;
 use crate::{Error, lock};
 
@@ -93,8 +93,9 @@ impl Thread {
         let known = session.router.active(self.id());
         match ask("thread/resume", self.resume_params(false)).answer().await {
             Ok(answer) => {
+                let resumed = self.read_resumed(&session.connection, &answer)?;
                 self.shared.restored(session.number, &answer, heard);
-                if Resumed::read(&answer).is_ok_and(|resumed| resumed.is_active()) {
+                if resumed.is_active() {
                     session.router.found_busy(self.id(), None, &known);
                 }
                 self.tell_owed(ask).await?;
@@ -103,6 +104,15 @@ impl Thread {
             Err(error) if is_unwritten(&error) => self.not_stored(session, error, &known).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// Reads the answer to `thread/resume`. One that can't be read leaves the server following a thread for nobody.
+    pub(crate) fn read_resumed(
+        &self,
+        connection: &Arc<Connection>,
+        answer: &RawValue,
+    ) -> Result<Resumed, Error> {
+        Resumed::read(answer).inspect_err(|_| self.core.unfollow(connection, self.id()))
     }
 
     /// What is to be done with a thread of which the server has nothing on disk.
@@ -208,9 +218,9 @@ impl Thread {
             self.core.unattended(&self.shared);
         }
         let Some(lease) = lease.and_then(Arc::into_inner) else { return };
-        if let Some(call) = lease.let_go() {
+        if let Some(leaving) = lease.let_go() {
             // A server that does not answer keeps nobody from going.
-            drop(call.answer().await);
+            leaving.left().await;
         }
     }
 

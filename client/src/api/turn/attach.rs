@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -13,7 +14,7 @@ use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
 use crate::requests::{CallContext, ContextAlone, Handlers};
 use crate::routing::{Claim, Expected, TurnSink};
-use crate::session::Session;
+use crate::session::{Session, retry_overload};
 use crate::turn::TurnState;
 
 impl Thread {
@@ -35,7 +36,7 @@ impl Thread {
         let permit = self.placed(self.queue()).await?;
         // Whoever began it answers what it asks, unless there is a handler here.
         let handlers = context.map(|context| Arc::new(ContextAlone(context)) as Arc<dyn Handlers>);
-        let mut expected = session.router.expect(self.id(), Claim { handlers, begun_here: false });
+        let mut expected = session.router.expect(self.id(), Claim { handlers, ..Claim::default() });
         let mut found: Option<Arc<TurnState>> = None;
         let state = loop {
             expected.catches_up();
@@ -136,11 +137,15 @@ impl Thread {
 
     async fn resume_with_turns(&self, session: &Session) -> Result<Resumed, Error> {
         let options = self.call_options();
+        let deadline = Instant::now() + options.timeout;
         let heard = self.follow(&session.router);
         let resume = async {
             loop {
-                let params = self.resume_params(true);
-                match session.connection.request("thread/resume", Some(&params), options).answer().await {
+                let resume = || {
+                    let params = self.resume_params(true);
+                    session.connection.request("thread/resume", Some(&params), options).answer()
+                };
+                match retry_overload(deadline, resume).await {
                     Err(error) if is_unwritten(&error) && self.shared.running().is_some() => {
                         tokio::time::sleep(AGAIN).await;
                     }
@@ -154,9 +159,10 @@ impl Thread {
                 format!("thread {} has begun a turn but was not on disk within {timeout_ms} ms", self.id());
             Err(Error::Timeout { message, method: Some("thread/resume".to_owned()), timeout_ms, path: None })
         })?;
+        let resumed = self.read_resumed(&session.connection, &answer)?;
         self.shared.restored(session.number, &answer, heard);
         let ask = |method, params: String| session.connection.request(method, Some(&params), options);
         self.tell_owed(ask).await?;
-        self.identified(Resumed::read(&answer)?, ask).await
+        self.identified(resumed, ask).await
     }
 }

@@ -205,7 +205,7 @@ impl Thread {
         let cancel = cancel.clone();
         // On a task of its own: whoever waits may go, the server's answer must still find somebody.
         let send = async move {
-            let claim = Claim { handlers, begun_here: true };
+            let claim = Claim { handlers, thread_handlers: thread.shared.handlers(), begun_here: true };
             let log = (keep_log, observer);
             let begun = thread.send_start(&session, work, claim, log).await;
             let turn = match begun {
@@ -285,16 +285,21 @@ impl Thread {
             match &answer {
                 Ok(_) => self.shared.in_force(|in_force| in_force.accepted(given, heard)),
                 Err(Error::Rpc(_)) => {}
-                Err(_) => self.shared.in_force(|in_force| in_force.in_doubt(given)),
+                Err(_) => {
+                    expected.may_have_begun();
+                    self.shared.in_force(|in_force| in_force.in_doubt(given));
+                }
             }
         }
         let answer = answer?;
         let turn_id = if is_named {
-            let started: Started =
-                serde_json::from_str(answer.get()).map_err(|error| Error::Indeterminate {
+            let started: Started = serde_json::from_str(answer.get()).map_err(|error| {
+                expected.may_have_begun();
+                Error::Indeterminate {
                     message: format!("the answer to {method} has no turn id: {error}"),
                     method: method.to_owned(),
-                })?;
+                }
+            })?;
             started.turn.id
         } else {
             self.next_started(session, &mut started, method).await?
@@ -313,7 +318,12 @@ impl Thread {
             missed = expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>).err();
         }
         if let Some(expected) = missed {
-            self.catch_up(session, expected, &state).await.map_err(|error| not_followed(&turn_id, error))?;
+            expected.begun(&turn_id);
+            let caught_up = self.catch_up(session, expected, &state).await;
+            if let Err(error) = caught_up.map_err(|error| not_followed(&turn_id, error)) {
+                state.connection_ended(&error);
+                return Err(error);
+            }
         }
         Ok(state)
     }
