@@ -200,14 +200,22 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
                     && other.client == run.client
                     && turn.is_some_and(|turn| turn.starters.iter().any(|(of, _)| of_is(stage, *of, other)))
             };
-            let was_hit = trouble.faults
-                && state.hit.iter().any(|(client, of)| *client == run.client && *of == run.thread);
+            let was_hit = Trouble::of(plan, run.client).faults
+                && state.hit.iter().any(|(client, of)| {
+                    let is_turns = || {
+                        let thread = state.threads.get(of);
+                        thread.zip(turn).is_some_and(|(of, turn)| of.turns.iter().any(|of| of.id == turn.id))
+                    };
+                    *client == run.client && (*of == run.thread || is_turns())
+                });
             let allowed = is_allowed(error, plan, trouble, was_hit, run, thread_of(state, stage, run), turn)
                 || { matches!(error, Error::Aborted { .. }) && stage.runs.iter().any(aborted) };
             faults.check(allowed, || format!("{} failed: {} {error}", name(), error.code()));
         }
     }
     let Some(turn) = turn else { return };
+    // Who joins a turn is told what it has completed, and not what it had begun to say.
+    let told = Trouble { gap: trouble.gap || !run.is_own, ..trouble };
     for (at, (reading, got)) in run.readers.iter().enumerate() {
         let name = format!("reader {at} of {}", name());
         let got = crate::reading::lock(got);
@@ -216,9 +224,9 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
         }
         match reading.kind {
             ReadKind::Joined | ReadKind::Every => told::check_events(faults, &name, &got, turn, trouble),
-            ReadKind::Text => told::check_text(faults, &name, &got, turn, trouble),
+            ReadKind::Text => told::check_text(faults, &name, &got, turn, told),
             ReadKind::Steps => told::check_steps(faults, &name, &got, turn),
-            ReadKind::Agents => told::check_agents(faults, &name, &got, state, turn, trouble),
+            ReadKind::Agents => told::check_agents(faults, &name, &got, state, turn, told),
         }
     }
     // Who aborts has nothing left running, where the server can be reached.
@@ -247,7 +255,7 @@ fn is_allowed(
         Error::Aborted { .. } => run.cancel.is_cancelled(),
         Error::TurnFailed(_) => status == Some("failed"),
         Error::Indeterminate { .. } => trouble.gap || trouble.faults,
-        Error::Timeout { .. } => trouble.faults || trouble.gap,
+        Error::Timeout { .. } => trouble.faults || trouble.gap || was_hit,
         Error::TurnLost { .. } => trouble.killed || was_hit,
         Error::Protocol { .. } => was_hit,
         Error::Lost(_) | Error::ServerExited { .. } => match plan.world {

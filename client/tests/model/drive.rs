@@ -152,6 +152,7 @@ impl Stage {
             Action::Run { client, thread, run } => {
                 let client = client % count;
                 let Some(handle) = self.handle(client, *thread) else { return };
+                self.server.state().tried.push((client, handle.id().to_owned(), run.settings.wire()));
                 self.run(client, Some(handle), run.clone());
             }
             Action::OneShot { client, run } => self.run(client % count, None, run.clone()),
@@ -208,6 +209,7 @@ impl Stage {
             }
             Action::Update { client, thread, settings } => {
                 let Some(handle) = self.handle(client % count, *thread) else { return };
+                self.server.state().tried.push((client % count, handle.id().to_owned(), settings.wire()));
                 let settings = settings.defaults();
                 self.others.spawn(async move { drop(handle.update_defaults(settings).await) });
             }

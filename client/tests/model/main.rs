@@ -6,7 +6,7 @@
 //! - `CODEX_MODEL_CASES`: how many cases, 10,000 if left out
 //! - `CODEX_MODEL_SEED`: from which seed, in hex
 //! - `CODEX_MODEL_CASE`: one case alone, by its number
-//! - `CODEX_MODEL_THREADS`: on how many threads
+//! - `CODEX_MODEL_THREADS`: on how many threads, all that there are if left out
 //! - `CODEX_MODEL_KINDS`: how many kinds of faults are looked for before the test ends
 //!
 //! A fault is told with the smallest case that has it, and with all that went over the wire.
@@ -129,14 +129,14 @@ fn kind(fault: &str) -> String {
 }
 
 #[test]
-#[ignore = "until all of them do"]
 fn the_rules_hold_whatever_happens() {
     let seed = number("CODEX_MODEL_SEED", 16).unwrap_or(SEED);
     let cases = match number("CODEX_MODEL_CASE", 10) {
         Some(case) => case..case + 1,
         None => 0..number("CODEX_MODEL_CASES", 10).unwrap_or(CASES),
     };
-    let threads = number("CODEX_MODEL_THREADS", 10).unwrap_or(1).max(1);
+    let all = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let threads = number("CODEX_MODEL_THREADS", 10).unwrap_or(all).max(1);
     // So many kinds of faults are looked for before the test ends.
     let kinds = number("CODEX_MODEL_KINDS", 10).unwrap_or(1) as usize;
     eprintln!("{} cases from seed {seed:#x}", cases.end - cases.start);

@@ -386,9 +386,12 @@ pub fn plans() -> impl Strategy<Value = Plan> {
         });
     let clients = vec(answer().prop_map(|handler| ClientPlan { handler }), 1..3);
     let step = (ms(), action()).prop_map(|(after_ms, action)| Step { after_ms, action });
-    (world, clients, server, vec(step, 1..10)).prop_map(|(world, mut clients, server, steps)| {
-        if world == World::Process {
-            clients.truncate(1);
+    (world, clients, server, vec(step, 1..10)).prop_map(|(world, mut clients, mut server, steps)| {
+        match world {
+            World::Process => clients.truncate(1),
+            // Who comes back on a connection of its own within these milliseconds is told that the thread is idle.
+            World::RemoteOnce => server.starts_after_ms = 0,
+            World::Remote => {}
         }
         Plan { world, clients, server, steps }
     })

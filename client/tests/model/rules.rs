@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use codex_client::Error;
 use serde_json::Value;
 
 use crate::asking::Whose;
@@ -16,10 +17,15 @@ use crate::settings;
 pub fn check_loads(faults: &mut Faults, state: &State) {
     for load in &state.loads {
         let of = |asked: &&(usize, String, Value)| asked.0 == load.client && asked.1 == load.thread;
-        let asked: Vec<_> =
-            state.asked.iter().filter(of).map(|(.., given)| settings::by_name(given)).collect();
+        let named = |given: &[(usize, String, Value)]| -> Vec<_> {
+            given.iter().filter(of).map(|(.., given)| settings::by_name(given)).collect()
+        };
+        let (asked, tried) = (named(&state.asked), named(&state.tried));
         let changed = settings::unasked(load, |name, value| {
-            asked.iter().any(|asked| asked.get(name).is_some_and(|asked| asked == value))
+            let is_in =
+                |given: &[settings::InForce]| given.iter().any(|given| given.get(name) == Some(value));
+            // Of a limit that may or may not have been accepted the narrower holds.
+            is_in(&asked) || (is_in(&tried) && settings::is_narrower(name, value, &load.before[name]))
         });
         faults.0.extend(changed.into_iter().map(|what| format!("a reload changed a setting: {what}")));
     }
@@ -52,6 +58,13 @@ pub fn check_answers(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &St
     for asked in lock(&stage.calls).iter() {
         let Some(turn) = root(state, &asked.thread, &asked.turn) else { continue };
         let own = turn.starters.iter().find(|(_, client)| *client == asked.client);
+        // A sub-agent of a turn whose start goes unanswered is one of which nobody knows.
+        let is_its_own = turn.id == asked.turn;
+        let is_unanswered = |run: &Run| {
+            matches!(&run.outcome, Some((Err(Error::Indeterminate { .. } | Error::Timeout { .. }), _)))
+        };
+        let is_unknown = |run: &Run| !is_its_own && is_unanswered(run);
+        let own = own.filter(|(run, _)| !stage.runs.get(*run).is_some_and(is_unknown));
         let of_run = own.and_then(|(run, _)| stage.runs.get(*run)?.plan.handler.map(|_| Whose::Run(*run)));
         let Some(expected) = of_run else { continue };
         faults.check(asked.whose == expected, || {

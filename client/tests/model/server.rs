@@ -48,6 +48,8 @@ pub struct State {
     pub loads: Vec<Load>,
     /// What users asked for when they took up a thread: client, thread, settings.
     pub asked: Vec<(usize, String, Value)>,
+    /// What users gave to turns and for later ones, whether the server heard of it or not.
+    pub tried: Vec<(usize, String, Value)>,
     pub(crate) ids: u32,
     pub(crate) words: u32,
 }
@@ -171,6 +173,7 @@ impl Server {
             answers: Vec::new(),
             loads: Vec::new(),
             asked: Vec::new(),
+            tried: Vec::new(),
             ids: 0,
             words: 0,
         };
@@ -275,7 +278,10 @@ impl State {
     }
 
     fn send_all(&mut self, id: &str, line: &str, teaches: Option<InForce>) {
-        self.activity.push((id.to_owned(), Instant::now()));
+        // What is told of the thread alone is no sign of its turn.
+        if line.contains("\"turnId\"") || line.contains("\"turn\"") {
+            self.activity.push((id.to_owned(), Instant::now()));
+        }
         let Some(thread) = self.threads.get_mut(id) else { return };
         for leg in thread.followers.iter().filter_map(|leg| self.legs.get(leg)) {
             let teaches = teaches.clone().map(|in_force| (id.to_owned(), in_force));

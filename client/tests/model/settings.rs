@@ -89,6 +89,10 @@ fn sandbox(mode: &str, config: &Value) -> Value {
 /// What a reload changed though nobody asked for it: neither what was in force, nor what the client knew of that, nor
 /// what its user asked for has it.
 pub fn unasked(load: &Load, asked: impl Fn(&str, &Value) -> bool) -> Vec<String> {
+    // Who takes up a thread for the first time has what the server makes of it.
+    if load.known.is_empty() {
+        return Vec::new();
+    }
     let is_unasked = |(name, ..): &&(&str, &str, &str)| {
         let after = &load.after[*name];
         *after != load.before[*name]
@@ -99,6 +103,21 @@ pub fn unasked(load: &Load, asked: impl Fn(&str, &Value) -> bool) -> Vec<String>
         format!("{name} of {} was {} and is {}", load.thread, load.before[*name], load.after[*name])
     };
     NAMES.iter().filter(is_unasked).map(say).collect()
+}
+
+/// Whether a value of a limit allows less than another.
+pub fn is_narrower(name: &str, value: &Value, than: &Value) -> bool {
+    let order: &[&str] = match name {
+        "sandboxPolicy" => &["readOnly", "workspaceWrite", "dangerFullAccess"],
+        "approvalPolicy" => &["untrusted", "never", "on-request"],
+        "approvalsReviewer" => &["user", "auto_review"],
+        _ => return false,
+    };
+    let rank = |value: &Value| {
+        let word = value.as_str().or_else(|| value["type"].as_str());
+        order.iter().position(|known| Some(*known) == word)
+    };
+    rank(value).zip(rank(than)).is_some_and(|(value, than)| value < than)
 }
 
 /// The settings that are known by other names than a turn has for them.

@@ -16,29 +16,27 @@ fn ended_well(got: &Got) -> bool {
 
 /// The text of all messages, once and in order.
 pub fn check_text(faults: &mut Faults, name: &str, got: &Got, turn: &Turn, trouble: Trouble) {
-    let mut rest = got.text.as_str();
-    for item in messages(turn) {
-        let whole = item.streamed.as_str();
+    // What was not complete may end early where events were missed, and any where the turn was given up here.
+    let may_be_cut = |item: &Item| !ended_well(got) || (!item.is_complete && trouble.gap);
+    let all: Vec<_> = messages(turn).map(|item| (item.streamed.as_str(), may_be_cut(item))).collect();
+    faults
+        .check(is_told(&got.text, &all, false), || format!("{name} has the text {:?} of {all:?}", got.text));
+}
+
+/// Whether a text is these messages, each whole or, where it may be, up to any place in it.
+fn is_told(text: &str, messages: &[(&str, bool)], begun: bool) -> bool {
+    let Some((&(whole, may_be_cut), rest)) = messages.split_first() else { return text.is_empty() };
+    let whole_length = whole.len();
+    let least = if may_be_cut { 0 } else { whole_length };
+    (least..=whole_length).rev().filter_map(|length| whole.get(..length)).any(|told| {
+        if told.is_empty() {
+            return is_told(text, rest, begun);
+        }
         // What stands between messages comes before the words of the next.
-        if rest.len() < got.text.len() && !whole.is_empty() {
-            rest = rest.strip_prefix("\n\n").unwrap_or(rest);
-        }
-        if let Some(after) = rest.strip_prefix(whole) {
-            rest = after;
-            continue;
-        }
-        // What was not complete may end early where events were missed, and any where the turn was given up here.
-        if ended_well(got) && (item.is_complete || !trouble.gap) {
-            faults.0.push(format!("{name} has the text {:?}, where {} has {whole:?}", got.text, item.id));
-            return;
-        }
-        let common = rest.bytes().zip(whole.bytes()).take_while(|(a, b)| a == b).count();
-        rest = rest.get(common..).unwrap_or(rest);
-    }
-    faults.check(rest.is_empty(), || {
-        let all: Vec<_> = messages(turn).map(|item| &item.streamed).collect();
-        format!("{name} has text that was not there: {:?} of {all:?}", got.text)
-    });
+        let text = if begun { text.strip_prefix("\n\n") } else { Some(text) };
+        let after = text.and_then(|text| text.strip_prefix(told));
+        after.is_some_and(|after| is_told(after, rest, true))
+    })
 }
 
 fn completed(turn: &Turn) -> Vec<&str> {
