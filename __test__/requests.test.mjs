@@ -115,7 +115,8 @@ describe('requests', { concurrency: true }, () => {
       const calls = Array.from({ length: 60 }, (_, n) => kinds[n % kinds.length] ?? assert.fail())
       await Promise.allSettled(calls.map(([, call]) => call()))
       assert.deepEqual(
-        methodsOf(log),
+        // What was resumed by an answer that can't be read is let go.
+        methodsOf(log).filter((method) => method !== 'thread/unsubscribe'),
         calls.map(([method]) => method),
       )
     })

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::held::Held;
+use super::held::{Held, Kept};
 use super::owner::{Claim, Owner};
 use super::route::{Route, Starting};
 use super::running::Running;
@@ -103,7 +103,7 @@ impl Expected {
         let mut lost = None;
         match starting.map(|starting| starting.early.take(turn)) {
             // Still under the lock: what comes next must come after these.
-            Some(Ok(early)) => early.iter().for_each(|line| router.again(&mut inner, line)),
+            Some(Ok(early)) => router.all_again(&mut inner, early, &sink),
             Some(Err(error)) => lost = Some(error),
             None => {}
         }
@@ -153,8 +153,10 @@ impl Drop for Expected {
                 );
                 router.lost(&mut inner, lost);
             }
-            for line in starting.early.take("").unwrap_or_default() {
-                router.again(&mut inner, &line);
+            for kept in starting.early.take("").unwrap_or_default() {
+                if let Kept::Line(line) = kept {
+                    router.again(&mut inner, &line);
+                }
             }
         }
         drop(inner);

@@ -50,6 +50,10 @@ impl Router {
         for route in inner.threads.values_mut() {
             if let Some(starting) = &mut route.starting {
                 starting.missed = true;
+                starting.early.gap();
+            }
+            for paused in route.paused.values_mut() {
+                paused.held.gap();
             }
             for (turn, running) in route.turns.drain() {
                 route.paused.insert(turn, Paused { running, held: Held::default(), idle: false });
@@ -92,7 +96,7 @@ impl Router {
         let mut lost = None;
         match held.take(turn) {
             // Still under the lock: what comes next must come after these.
-            Ok(held) => held.iter().for_each(|line| self.again(&mut inner, line)),
+            Ok(held) => self.all_again(&mut inner, held, &sink),
             Err(error) => lost = Some(error),
         }
         if let Some(stored) = stored {

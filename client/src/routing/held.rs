@@ -7,10 +7,17 @@ pub(super) const MOST_HELD: usize = 64 * 1024 * 1024;
 /// What a message costs beside its text.
 const BESIDE: usize = 32;
 
+/// What was kept.
+pub(super) enum Kept {
+    Line(Box<str>),
+    /// The line was lost here: what was told between is not known.
+    Gap,
+}
+
 /// What came for a turn that can't take it yet, in its order.
 #[derive(Default)]
 pub(super) struct Held {
-    lines: Vec<Box<str>>,
+    lines: Vec<Kept>,
     bytes: usize,
     overflowed: bool,
     /// How many were let go.
@@ -30,7 +37,14 @@ impl Held {
             self.lost = self.lines.len() as u64 + 1;
             self.lines = Vec::new();
         } else {
-            self.lines.push(line.into());
+            self.lines.push(Kept::Line(line.into()));
+        }
+    }
+
+    /// Events are missed from here.
+    pub(super) fn gap(&mut self) {
+        if matches!(self.lines.last(), Some(Kept::Line(_))) {
+            self.lines.push(Kept::Gap);
         }
     }
 
@@ -40,7 +54,7 @@ impl Held {
     }
 
     /// What was kept, or that it was more than can be: why the turn is lost.
-    pub(super) fn take(self, turn: &str) -> Result<Vec<Box<str>>, Error> {
+    pub(super) fn take(self, turn: &str) -> Result<Vec<Kept>, Error> {
         if !self.overflowed {
             return Ok(self.lines);
         }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::agents::{Agents, Of};
 use super::begun::Begun;
+use super::held::Kept;
 use super::owner::{Owner, Whose};
 use super::route::Route;
 use super::running::Running;
@@ -171,6 +172,16 @@ impl Router {
     pub(super) fn lost(&self, inner: &mut Inner, count: u64) {
         inner.ring_touched = true;
         self.ring.lost(count);
+    }
+
+    /// Routes what had been kept for a turn.
+    pub(super) fn all_again(&self, inner: &mut Inner, kept: Vec<Kept>, sink: &Arc<dyn TurnSink>) {
+        for kept in kept {
+            match kept {
+                Kept::Line(line) => self.again(inner, &line),
+                Kept::Gap => sink.recover(None),
+            }
+        }
     }
 
     /// Routes a message that had been kept.

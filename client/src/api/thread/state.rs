@@ -4,7 +4,8 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use serde_json::{Map, Value, value::RawValue};
-use tokio::sync::Semaphore;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, Semaphore};
 
 use super::found::Found;
 use super::in_force::{InForce, Opened};
@@ -23,10 +24,12 @@ pub(crate) struct ThreadState {
     facts: Arc<Facts>,
     /// The last token usage that was asked for: it outlives the server.
     pub(super) usage: Mutex<Option<String>>,
-    /// The turn of this client that was started last.
     /// Which of this client's turns took the inputs that have a name: the server writes them down a moment later.
     inputs: Mutex<Vec<(String, Weak<TurnState>)>>,
+    /// The turn of this client that was started last.
     last: Mutex<(String, Weak<TurnState>)>,
+    /// Told of each that is.
+    began: Notify,
     /// Held while it is loaded: it is loaded once.
     pub(super) loading: tokio::sync::Mutex<()>,
     /// What all who use the thread hold: a `Lease`.
@@ -80,6 +83,7 @@ impl ThreadState {
             usage: Mutex::default(),
             inputs: Mutex::default(),
             last: Mutex::default(),
+            began: Notify::new(),
             loading: tokio::sync::Mutex::default(),
             lease: Mutex::default(),
             handlers: Mutex::default(),
@@ -244,6 +248,12 @@ impl ThreadState {
 
     pub(crate) fn runs(&self, state: &Arc<TurnState>) {
         *lock(&self.last) = (state.turn_id.clone(), Arc::downgrade(state));
+        self.began.notify_waiters();
+    }
+
+    /// The next start of a turn of this client.
+    pub(crate) fn began(&self) -> Notified<'_> {
+        self.began.notified()
     }
 
     /// A turn has taken the input of this name.

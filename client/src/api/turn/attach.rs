@@ -24,16 +24,25 @@ impl Thread {
         let thread = self.pinned()?;
         let session = self.core.session()?;
         session.ready().await?;
-        if let Some(state) = self.shared.running() {
-            session.router.continued(&state.turn_id, context);
-            // Nobody may have read it until now.
-            state.keep_from_the_middle();
-            let turn = Turn::new(self.clone(), Arc::clone(&session.connection), Arc::clone(&state));
-            state.release();
-            return Ok(Some(turn));
-        }
         // No turn of this client may begin meanwhile.
-        let permit = self.placed(self.queue()).await?;
+        let mut placed = Box::pin(self.placed(self.queue()));
+        let permit = loop {
+            let mut began = std::pin::pin!(self.shared.began());
+            began.as_mut().enable();
+            if let Some(state) = self.shared.running() {
+                session.router.continued(&state.turn_id, context);
+                // Nobody may have read it until now.
+                state.keep_from_the_middle();
+                let turn = Turn::new(self.clone(), Arc::clone(&session.connection), Arc::clone(&state));
+                state.release();
+                return Ok(Some(turn));
+            }
+            // One that is being started has the place, and is what runs next.
+            tokio::select! {
+                permit = &mut placed => break permit?,
+                () = began => {}
+            }
+        };
         // Whoever began it answers what it asks, unless there is a handler here.
         let handlers = context.map(|context| Arc::new(ContextAlone(context)) as Arc<dyn Handlers>);
         let mut expected = session.router.expect(self.id(), Claim { handlers, ..Claim::default() });
