@@ -121,7 +121,9 @@ for (const [page, all] of Object.entries(pairs)) {
 async function play(t, { language, code }, home) {
   // With codex on the PATH, as a user has it who starts it by hand.
   const PATH = `${dirname(codexExecutable())}${delimiter}${process.env.PATH}`
-  const env = { ...process.env, PATH, ...home.env }
+  // On Windows it may be called Path.
+  const others = Object.entries(process.env).filter(([name]) => name.toUpperCase() !== 'PATH')
+  const env = { ...Object.fromEntries(others), PATH, ...home.env }
   const options = { cwd: home.workspace, env, timeout: 60_000 }
   const file = join(folderInside(t), language === 'python' ? 'program.py' : 'program.mjs')
   writeFileSync(file, asInstalled(code))
