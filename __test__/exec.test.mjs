@@ -21,6 +21,7 @@ import {
   waitFor,
   webSearch,
 } from '../testing/index.mjs'
+import { assertContains } from './support/contains.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
 import { realExec } from './support/real-exec.mjs'
 import { temporaryFolder } from './support/rig.mjs'
@@ -77,7 +78,7 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
   test('a run gives the last word, the items and the tokens', async (t) => {
     const { provider, thread } = await open(t)
     provider.enqueue(reply([reasoning('I think'), say('First.'), say('Last.')]))
-    assert.deepEqual(await thread.run('Say two things'), {
+    assertContains(await thread.run('Say two things'), {
       items: [
         { id: 'item_0', type: 'reasoning', text: 'I think' },
         { id: 'item_1', type: 'agent_message', text: 'First.' },
@@ -95,14 +96,14 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
     provider.enqueue('Hello.')
     const { events, result } = await thread.runStreamed('Hi')
     const all = await collect(events)
-    assert.deepEqual(all, [
+    assertContains(all, [
       { type: 'thread.started', thread_id: thread.id },
       { type: 'turn.started' },
       { type: 'item.completed', item: { id: 'item_0', type: 'agent_message', text: 'Hello.' } },
       { type: 'turn.completed', usage: once },
     ])
     const items = [{ id: 'item_0', type: 'agent_message', text: 'Hello.' }]
-    assert.deepEqual(await result(), { items, finalResponse: 'Hello.', usage: once, turnUsage: once })
+    assertContains(await result(), { items, finalResponse: 'Hello.', usage: once, turnUsage: once })
   })
 
   test('a thread has no id until thread.started', async (t) => {
@@ -113,7 +114,7 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
     assert.equal(thread.id, null, 'nothing runs before the first event is asked for')
     assert.equal(provider.requests.length, 0)
     const first = await events.next()
-    assert.deepEqual(first.value, { type: 'thread.started', thread_id: thread.id })
+    assertContains(first.value, { type: 'thread.started', thread_id: thread.id })
     assert.match(String(thread.id), /^[0-9a-f-]{36}$/)
     await collect(events)
   })
@@ -149,7 +150,7 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
       changes: [{ path, kind: 'add' }],
       status: 'completed',
     }
-    assert.deepEqual(items[0], change)
+    assertContains(items[0], change)
     assert.equal(readFileSync(path, 'utf8'), 'content\n')
   })
 
@@ -164,7 +165,7 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
       [item.server, item.tool, item.arguments, item.status],
       ['probe', 'probe', { a: [1] }, 'completed'],
     )
-    assert.deepEqual(item.result?.content, [{ type: 'text', text: 'probed' }])
+    assertContains(item.result?.content, [{ type: 'text', text: 'probed' }])
   })
 
   test('E2: a web search, which codex prints with a key twice', async (t) => {
@@ -202,7 +203,7 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
     })()
     const error = await rejection(reading, TurnFailedError)
     assert.deepEqual(outline(seen).at(-1), 'turn.failed')
-    assert.deepEqual(seen.at(-1), { type: 'turn.failed', error: { message: error.message } })
+    assertContains(seen.at(-1), { type: 'turn.failed', error: { message: error.message } })
     assert.equal((await rejection(result(), TurnFailedError)).message, error.message)
     assert.deepEqual(await events.next(), { value: undefined, done: true })
   })
@@ -222,7 +223,7 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
     assert.equal(usage?.input_tokens, 300)
     assert.equal(turnUsage, null, 'what came before is not known')
     provider.enqueue('Four.')
-    assert.deepEqual((await resumed.run('fourth')).turnUsage, once)
+    assertContains((await resumed.run('fourth')).turnUsage, once)
     // Another object of the same client knows as little as one of another client.
     provider.enqueue('Five.')
     assert.equal((await codex.resumeThread(id, inWorkspace).run('fifth')).turnUsage, null)
@@ -233,8 +234,8 @@ describe('turns of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
     provider.enqueue('One.', 'Two.')
     const first = await thread.run('first')
     const second = await thread.run('second')
-    assert.deepEqual([first.usage, first.turnUsage], [once, once])
-    assert.deepEqual([second.usage, second.turnUsage], [twice, once])
+    assertContains([first.usage, first.turnUsage], [once, once])
+    assertContains([second.usage, second.turnUsage], [twice, once])
   })
 
   test('two runs at once are one after the other', async (t) => {
