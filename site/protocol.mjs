@@ -14,6 +14,33 @@ const lists = {
   ClientNotifications: 'Notification to the server',
 }
 
+/** @returns {Promise<Map<string, string[]>>} by the method of the wire, links to what sends it: comments say so (`Wire: ...`) */
+async function callers() {
+  const text = await readFile(join(root, 'index.d.ts'), 'utf8')
+  const source = ts.createSourceFile('index.d.ts', text, ts.ScriptTarget.Latest, true)
+  /** @type {Map<string, string[]>} */
+  const found = new Map()
+  const classes = new Set(source.statements.filter(ts.isClassDeclaration).map(({ name }) => name?.text))
+  for (const declaration of source.statements) {
+    // An interface of the same name adds to a class.
+    if (!ts.isClassDeclaration(declaration) && !ts.isInterfaceDeclaration(declaration)) continue
+    const owner = declaration.name?.text ?? ''
+    if (!classes.has(owner)) continue
+    for (const member of declaration.members) {
+      if (!ts.isMethodDeclaration(member) && !ts.isMethodSignature(member)) continue
+      const comment = text.slice(member.getFullStart(), member.getStart())
+      const name = member.name.getText()
+      const link = `[\`${owner}.${name}()\`](/reference/index/classes/${owner}.md#${name.toLowerCase()})`
+      const wire = comment.match(/Wire: [^.]*/)?.[0] ?? ''
+      for (const [, method = ''] of wire.matchAll(/`([\w/]+)`/g)) {
+        const known = found.get(method) ?? []
+        if (!known.includes(link)) found.set(method, [...known, link])
+      }
+    }
+  }
+  return found
+}
+
 /** @param {string} out the folder for it */
 export async function protocol(out) {
   const text = await readFile(join(root, 'protocol.d.ts'), 'utf8')
@@ -113,11 +140,13 @@ export async function protocol(out) {
 
   await mkdir(out, { recursive: true })
   const names = [...groups.keys()].sort()
+  const sentBy = await callers()
   for (const group of names) {
     const methods = groups.get(group) ?? []
     const parts = [`# ${group === 'general' ? 'Methods without a group' : `${group}/`}`]
     for (const { method, kind, node } of methods) {
-      parts.push(`## ${method}`, [kind, ...said(node, group)].map((line) => `- ${line}`).join('\n'))
+      const sent = sentBy.has(method) ? [`here: ${sentBy.get(method)?.join(', ')}`] : []
+      parts.push(`## ${method}`, [kind, ...said(node, group), ...sent].map((line) => `- ${line}`).join('\n'))
     }
     const own = [...users.keys()].filter((name) => home(name) === group).sort()
     if (own.length > 0) parts.push('## Types', ...own.map((name) => typeSection(name, group)))
