@@ -156,10 +156,16 @@ impl Router {
         }
     }
 
-    /// Whether a turn may have begun in a thread of which nothing was heard. Said once.
-    pub fn take_doubt(&self, thread: &str) -> bool {
-        let mut inner = lock(&self.inner);
-        inner.threads.get_mut(thread).is_some_and(|route| std::mem::take(&mut route.in_doubt))
+    /// Whether a turn may have begun in a thread of which nothing was heard.
+    pub fn is_in_doubt(&self, thread: &str) -> bool {
+        lock(&self.inner).threads.get(thread).is_some_and(|route| route.in_doubt)
+    }
+
+    /// It would have been heard of by now.
+    pub fn no_doubt(&self, thread: &str) {
+        if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
+            route.in_doubt = false;
+        }
     }
 
     /// Whether a turn of a thread is being started.

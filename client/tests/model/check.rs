@@ -97,8 +97,9 @@ pub fn stuck(stage: &Stage) -> Vec<String> {
         let ended = match turn_of(&state, number, run) {
             Some(turn) => turn.ended.map(|(at, _)| at.elapsed()),
             // It may wait for another, or its agents be at work.
+            // One that its server has forgotten was started anew, by an id that is not known here any more.
             None => thread_of(&state, stage, run)
-                .is_none_or(|thread| thread.running().is_none())
+                .is_none_or(|thread| (thread.is_loaded || thread.is_written) && thread.running().is_none())
                 .then(|| run.asked.elapsed()),
         };
         let agents = turn_of(&state, number, run)
@@ -167,6 +168,15 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
         return;
     };
     let turn = turn_of(state, number, run);
+    let was_hit = Trouble::of(plan, run.client).faults
+        && state.hit.iter().any(|(client, of)| {
+            let is_turns = || {
+                let thread = state.threads.get(of);
+                thread.zip(turn).is_some_and(|(of, turn)| of.turns.iter().any(|of| of.id == turn.id))
+            };
+            // Of a thread that is made for a turn alone the fault may come first.
+            *client == run.client && (*of == run.thread || run.thread.is_empty() || is_turns())
+        });
     let name = || format!("run {number} ({})", turn.map_or("no turn", |turn| turn.id.as_str()));
     match outcome {
         Ok(None) => {}
@@ -178,6 +188,15 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
             let result: Value = serde_json::from_str(&result.to_json()).unwrap_or_default();
             faults.check(result["turnId"] == json!(turn.id), || format!("{} has another's result", name()));
             let told = result["status"].as_str().unwrap_or_default();
+            // An interrupt that can't be sent in time has the turn given up here.
+            let mut runs = stage.runs.iter().enumerate();
+            let of_turn = |of: usize, run: &Run| turn_of(state, of, run).is_some_and(|of| of.id == turn.id);
+            let is_given_up = told == "interrupted"
+                && (trouble.gap || trouble.faults)
+                && runs.any(|(of, run)| run.was_interrupted && of_turn(of, run));
+            if is_given_up && turn.status.as_deref() != Some(told) {
+                return;
+            }
             let holds = match &turn.status {
                 Some(status) => status == told,
                 // It was given up here.
@@ -200,16 +219,16 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
                     && other.client == run.client
                     && turn.is_some_and(|turn| turn.starters.iter().any(|(of, _)| of_is(stage, *of, other)))
             };
-            let was_hit = Trouble::of(plan, run.client).faults
-                && state.hit.iter().any(|(client, of)| {
-                    let is_turns = || {
-                        let thread = state.threads.get(of);
-                        thread.zip(turn).is_some_and(|(of, turn)| of.turns.iter().any(|of| of.id == turn.id))
-                    };
-                    *client == run.client && (*of == run.thread || is_turns())
-                });
-            let allowed = is_allowed(error, plan, trouble, was_hit, run, thread_of(state, stage, run), turn)
-                || { matches!(error, Error::Aborted { .. }) && stage.runs.iter().any(aborted) };
+            let thread = thread_of(state, stage, run);
+            // Behind a turn whose run was lost nobody waits for long, and the server may go on with it.
+            let is_given_up = |turn: &Turn| {
+                let mut runs = turn.starters.iter().filter_map(|(run, _)| stage.runs.get(*run));
+                runs.any(|of| of.client == run.client && matches!(of.outcome, Some((Err(_), _))))
+            };
+            let is_behind = || thread.is_some_and(|thread| thread.turns.iter().any(is_given_up));
+            let allowed = is_allowed(error, plan, trouble, was_hit, run, thread, turn)
+                || (matches!(error, Error::Aborted { .. }) && stage.runs.iter().any(aborted))
+                || (matches!(error, Error::ThreadBusy { .. }) && turn.is_none() && is_behind());
             faults.check(allowed, || format!("{} failed: {} {error}", name(), error.code()));
         }
     }
@@ -230,7 +249,8 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
         }
     }
     // Who aborts has nothing left running, where the server can be reached.
-    let reached = plan.world == World::Remote || !trouble.gap;
+    // Of a start that was not answered there is nothing to interrupt.
+    let reached = (plan.world == World::Remote || !trouble.gap) && !was_hit;
     if run.is_own && matches!(outcome, Err(Error::Aborted { .. })) && !turn.never_ends && reached {
         faults.check(turn.phase == TurnPhase::Ended, || format!("{} was aborted and still runs", name()));
     }

@@ -60,8 +60,14 @@ pub fn check_answers(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &St
         let own = turn.starters.iter().find(|(_, client)| *client == asked.client);
         // A sub-agent of a turn whose start goes unanswered is one of which nobody knows.
         let is_its_own = turn.id == asked.turn;
+        let was_hit = state.hit.iter().any(|(client, thread)| {
+            let thread = state.threads.get(thread);
+            *client == asked.client
+                && thread.is_some_and(|thread| thread.turns.iter().any(|of| of.id == turn.id))
+        });
         let is_unanswered = |run: &Run| {
-            matches!(&run.outcome, Some((Err(Error::Indeterminate { .. } | Error::Timeout { .. }), _)))
+            was_hit
+                || matches!(&run.outcome, Some((Err(Error::Indeterminate { .. } | Error::Timeout { .. }), _)))
         };
         let is_unknown = |run: &Run| !is_its_own && is_unanswered(run);
         let own = own.filter(|(run, _)| !stage.runs.get(*run).is_some_and(is_unknown));

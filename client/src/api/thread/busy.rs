@@ -33,10 +33,12 @@ impl Thread {
         loop {
             let Some(turn) = active.borrow_and_update().clone() else {
                 // A start that was not answered may be heard of a moment later.
-                if session.router.take_doubt(self.id()) && changes(&mut active, GRACE).await {
-                    continue;
+                if !session.router.is_in_doubt(self.id()) {
+                    return Ok(());
                 }
-                return Ok(());
+                changes(&mut active, GRACE).await;
+                session.router.no_doubt(self.id());
+                continue;
             };
             let given_up = self.shared.gave_up(&turn);
             if !given_up && changes(&mut active, LOOK).await {

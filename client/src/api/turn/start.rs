@@ -187,7 +187,11 @@ impl Thread {
                 self.idle(&session).await?;
             }
             if is_loaded {
-                break;
+                // It may have been unloaded while it was waited for.
+                if self.shared.session() == session.number {
+                    break;
+                }
+                continue;
             }
             if !self.ensure_loaded(&session).await? {
                 if session.router.active(self.id()).borrow().is_none() {
