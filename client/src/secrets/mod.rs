@@ -1,5 +1,6 @@
 //! What must not show in anything that is passed on: logs, messages, results in errors, events of `codex exec`.
 
+mod forms;
 mod policy;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::{Map, Value};
 
+use forms::{escaped, in_url};
 pub(crate) use policy::{holds_secret, names_secret, secret_texts};
 
 use crate::lock;
@@ -46,7 +48,7 @@ struct Texts {
 }
 
 struct Finder {
-    /// As they are, and as JSON has them.
+    /// As they are, and as JSON and URLs have them.
     anywhere: AhoCorasick,
     /// As they stand inside a string of JSON, which they leave whole.
     in_json: AhoCorasick,
@@ -151,6 +153,10 @@ impl Finder {
             plain.push(text.to_string());
             in_json.push(once);
             in_json.push(twice);
+            for form in in_url(text) {
+                in_json.push(escaped(&form));
+                plain.push(form);
+            }
         }
         // Of two that begin alike the whole is struck.
         let build = |texts: &[String]| {
@@ -200,12 +206,6 @@ fn parts(text: String) -> Vec<Arc<str>> {
         }
     }
     parts
-}
-
-/// A text as it stands inside a string of JSON.
-fn escaped(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// What is between the quotes in a text of TOML, or all of it where there are none.
