@@ -6,11 +6,10 @@
 
 import { spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root, SetupError } from './setup.mjs'
-import { prepare } from './test/ecosystem.mjs'
+import { freePort, prepare } from './test/ecosystem.mjs'
 
 const project = join(root, 'target/bundlers')
 
@@ -91,7 +90,7 @@ async function main() {
   const isChosen = (/** @type {string} */ name) => chosen.length === 0 || chosen.includes(name)
 
   const page = recipes()
-  const { env, ...tester } = await prepare(project, TOOLS)
+  const { env, ...tester } = await prepare(project, { devDependencies: TOOLS })
   // What it says of itself, and what it counts, are no part of a test.
   const quiet = { ...env, CI: '1', NO_COLOR: '1', NEXT_TELEMETRY_DISABLED: '1' }
   cpSync(join(root, 'scripts/bundlers'), project, { recursive: true })
@@ -301,17 +300,6 @@ async function served(name, args, cwd, tester, env) {
     child.kill()
     await ended
   }
-}
-
-/** @returns {Promise<number>} */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 try {

@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildAddon } from '../build.mjs'
@@ -15,15 +16,15 @@ const LIMIT_MS = 300_000
  * Packs the packages, the addon first where there is none, and installs them into a project.
  *
  * @param {string} project its folder; what was installed in there before stays
- * @param {Record<string, string>} [tools] further packages of the project
+ * @param {object} [manifest] its package.json
  */
-export async function prepare(project, tools = {}) {
+export async function prepare(project, manifest = {}) {
   await setUp()
   if (!readdirSync(root).some((name) => name.endsWith('.node'))) await buildAddon()
   // Only now: it needs what has just been installed.
   const { installPackages, packPackages } = await import('./package.mjs')
   mkdirSync(project, { recursive: true })
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, devDependencies: tools }))
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, ...manifest }, null, 2))
   // Paths of tarballs that are gone would be in it.
   rmSync(join(project, 'package-lock.json'), { force: true })
   const packed = mkdtempSync(join(tmpdir(), 'codex-node-packed-'))
@@ -127,6 +128,17 @@ function play(program, args, options) {
     child.once('close', (code, signal) => {
       clearTimeout(limit)
       resolve(code === 0 ? { output } : { output, ended: `It ended with ${signal ?? `status ${code}`}:` })
+    })
+  })
+}
+
+/** @returns {Promise<number>} */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+      server.close(() => resolve(port))
     })
   })
 }
