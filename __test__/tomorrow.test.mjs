@@ -6,8 +6,12 @@
 import assert from 'node:assert/strict'
 import { PassThrough, Writable } from 'node:stream'
 import { describe, test } from 'node:test'
+import { createCodex } from '../ai-sdk/index.mjs'
 import { Codex, CodexError } from '../index.mjs'
+import { instrument } from '../otel/index.mjs'
+import { turnResponse } from '../web/index.mjs'
 import { collect } from './support/outcomes.mjs'
+import { telemetry } from './support/telemetry.mjs'
 import { lineOf, tomorrow } from './support/tomorrow.mjs'
 
 const protocol = await tomorrow()
@@ -122,13 +126,14 @@ describe('notifications of tomorrow', { concurrency: true, timeout: 120_000 }, (
       const thread = await codex.startThread()
       const running = await thread.turn('go')
       const at = { threadId: thread.id, turnId: running.id }
-      const others = codex.notifications()
+      const beside = codex.notifications()
       const sent = values.map((value) => ({ method, params: placed(value, at), emittedAtMs: ++count }))
-      const text = settles(collect(running.text()), method)
-      const end = {
-        method: 'turn/completed',
-        params: { threadId: thread.id, turn: { ...turn, id: running.id, status: 'completed' } },
-      }
+      const others = [running.text(), running.steps()].map((reader) =>
+        settles(collect(/** @type {AsyncIterable<unknown>} */ (reader)), method),
+      )
+      const agents = running.subAgents()
+      others.push(settles(collect(agents), method))
+      const end = completed(at)
       for (const message of [...sent, end]) say(message)
       say({ method: 'x/end', params: {} })
       /** @type {unknown[]} */
@@ -137,7 +142,7 @@ describe('notifications of tomorrow', { concurrency: true, timeout: 120_000 }, (
         assert.equal(seq, seen.length + 1, method)
         seen.push(event)
       }
-      for await (const event of others) {
+      for await (const event of beside) {
         if (String(event.method) === 'x/end') break
         seen.push(event)
       }
@@ -152,11 +157,80 @@ describe('notifications of tomorrow', { concurrency: true, timeout: 120_000 }, (
         method,
       )
       await settles(running.result(), method)
-      await text
+      // Agents that it was told of may be at work for ever.
+      await agents.return()
+      await Promise.all(others)
       await thread.close()
     }
     assert.ok(count > 2_000, `${count}`)
   })
+})
+
+describe('turns of tomorrow, elsewhere', { concurrency: true, timeout: 120_000 }, () => {
+  test('a browser gets each event as it came', async (t) => {
+    const { codex, say } = serverOf(t)
+    for (const { method, values } of turns()) {
+      const thread = await codex.startThread()
+      const running = await thread.turn('go')
+      const at = { threadId: thread.id, turnId: running.id }
+      const sent = values.map((value) => ({ method, params: placed(value, at) }))
+      const end = completed(at)
+      for (const message of [...sent, end]) say(message)
+      const body = await turnResponse(running, new Request('http://localhost/')).text()
+      const data = body.split('\n').filter((line) => line.startsWith('data: {"method"'))
+      const events = data.map((line) => {
+        const { seq: _, ...event } = JSON.parse(line.slice('data: '.length))
+        return JSON.stringify(event)
+      })
+      const wanted = [...sent, end].map(asParsed)
+      // What a turn does not take, or what comes behind its end, is not of the turn.
+      assert.ok(events.length > 0, method)
+      const kept = new Set(events)
+      assert.deepEqual(events, wanted.filter((one) => kept.has(one)).slice(0, events.length), method)
+      assert.match(body, /event: (?:end|failed)\n/, method)
+      await thread.close()
+    }
+  })
+
+  test('a stream of the AI SDK comes to its finish, and its result is there', async (t) => {
+    const { codex, say, answers } = serverOf(t)
+    const model = createCodex(codex)('gpt-5.5')
+    const begin = answers['turn/start']
+    for (const { method, values } of turns()) {
+      answers['turn/start'] = (message) => {
+        const at = { threadId: message.params.threadId, turnId: `turn-of-${message.params.threadId}` }
+        setImmediate(() => {
+          for (const value of values) say({ method, params: placed(value, at) })
+          say(completed(at))
+        })
+        return begin?.(message)
+      }
+      const prompt = [
+        {
+          role: /** @type {const} */ ('user'),
+          content: [{ type: /** @type {const} */ ('text'), text: 'go' }],
+        },
+      ]
+      const { stream } = await model.doStream({ prompt })
+      /** @type {string[]} */
+      const types = []
+      for await (const part of stream) {
+        types.push(part.type)
+        // What goes on to a browser is JSON.
+        JSON.stringify(part)
+      }
+      assert.ok(types.includes('finish') || types.includes('error'), `${method}: ${types}`)
+    }
+  })
+})
+
+/** Those that turns are about. */
+const turns = () => turnsWorth().filter(({ method }) => /^(?:item|turn|error|hook|model)/.test(method))
+
+/** @param {{ threadId: string, turnId: string }} at */
+const completed = ({ threadId, turnId }) => ({
+  method: 'turn/completed',
+  params: { threadId, turn: { ...turn, id: turnId, status: 'completed' } },
 })
 
 /** What each turn is sent: what may end it comes alone. @returns {{ method: string, values: unknown[] }[]} */
@@ -369,4 +443,26 @@ describe('requests of tomorrow', { concurrency: true, timeout: 120_000 }, () => 
       assert.equal(replies.length, id)
     })
   }
+})
+
+// Alone: it hears of all turns of the process.
+describe('traces of tomorrow', { timeout: 120_000 }, () => {
+  test('a trace has each turn', async (t) => {
+    const { tracerProvider, meterProvider, named } = telemetry()
+    const instrumentation = instrument({ tracerProvider, meterProvider, captureContent: true })
+    t.after(() => instrumentation.disable())
+    const { codex, say } = serverOf(t)
+    let count = 0
+    for (const { method, values } of turns()) {
+      const thread = await codex.startThread()
+      const running = await thread.turn('go')
+      const at = { threadId: thread.id, turnId: running.id }
+      for (const value of values) say({ method, params: placed(value, at) })
+      say(completed(at))
+      await settles(running.result(), method)
+      await thread.close()
+      count++
+    }
+    assert.equal(named('invoke_agent codex').length, count)
+  })
 })
