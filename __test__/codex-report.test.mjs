@@ -51,10 +51,12 @@ const after = bundle({
   ServerNotification: union([
     ['shop/changed', 'ShopChangedNotification'],
     ['shop/sold', 'ShopChangedNotification'],
+    ['shop/turned', 'ShopTurnedNotification'],
   ]),
   ThreadListParams: object({ limit: { type: 'integer' }, colour: ref('Colour') }),
   Shop: object({ colour: ref('Colour'), size: { type: ['string', 'null'] } }, ['colour']),
   Colour: { enum: ['red', 'green'] },
+  ShopTurnedNotification: object({ turnId: string }, ['turnId']),
   Sign: {
     oneOf: [
       object({ type: { enum: ['board'] }, text: string }),
@@ -100,6 +102,8 @@ test('methods, notifications and requests of the server are told as added or gon
   )
   assert.ok(!text.includes('| `shop/open` |'), text)
   assert.match(String(row(text, 'door/unlock').at(-1)), /onServerRequest/)
+  assert.match(String(row(text, 'shop/sold').at(-1)), /by `notifications\(\)`/)
+  assert.match(String(row(text, 'shop/turned').at(-1)), /streams of turns/)
 })
 
 test('fields and enum values are told with their types, where they are carried and what is noticed', () => {

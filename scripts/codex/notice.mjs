@@ -16,10 +16,11 @@ const UNUSED = 'Nothing: no method carries it.'
 
 /**
  * @param {import('./difference.mjs').Change} change
+ * @param {import('./places.mjs').Places} after
  * @returns {string}
  */
-export function noticeOf(change) {
-  const { what, kind, name } = change
+export function noticeOf(change, after) {
+  const { what, kind, name, type } = change
   const short =
     kind === 'value' ? `\`${/'(.*)'$/.exec(name)?.[1]}\`` : `\`${name.slice(name.lastIndexOf('.') + 1)}\``
   switch (kind) {
@@ -35,7 +36,10 @@ export function noticeOf(change) {
         ? 'Handlers are not asked any more by the new codex.'
         : 'Handlers see other params.'
     case 'ServerNotification':
-      if (what === 'added') return 'Comes in streams or `notifications()` as it is.'
+      if (what === 'added') {
+        const ofTurns = ['turn', 'turnId'].some((field) => after.fields.has(`${type}.${field}`))
+        return ofTurns ? 'Comes in the streams of turns, as it is.' : 'Comes by `notifications()`, as it is.'
+      }
       return what === 'gone' ? 'Does not come any more.' : 'Has other params.'
     case 'value':
       if (!change.sent && !change.gets) return UNUSED

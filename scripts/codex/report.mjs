@@ -39,7 +39,7 @@ export function reportOf({ from, to, before, after, oldest, sources, checks }) {
   const changes = differences(before, after).map((change) => ({
     ...change,
     files: filesNaming(change, sources),
-    notice: noticeOf(change),
+    notice: noticeOf(change, after),
   }))
   const left = [
     ...checks.filter(({ passed }) => !passed).map(({ name, failed = [] }) => undone(name, failed)),
