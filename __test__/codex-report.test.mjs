@@ -86,7 +86,7 @@ function report(more = {}) {
 
 /** The cells of the row of a name, in the order of the table. @param {string} text @param {string} name */
 function row(text, name) {
-  const lines = text.split('\n').filter((line) => line.includes(` | \`${name}\` | `))
+  const lines = text.split('\n').filter((line) => line.split(' | ')[1] === `\`${name}\``)
   assert.equal(lines.length, 1, `${name} in ${text}`)
   return String(lines[0])
     .split(/(?<!\\)\|/)
