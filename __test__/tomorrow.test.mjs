@@ -11,6 +11,8 @@ import { Codex, CodexError } from '../index.mjs'
 import { instrument } from '../otel/index.mjs'
 import { turnResponse } from '../web/index.mjs'
 import { collect } from './support/outcomes.mjs'
+import { connect, serverFrame, startPeer } from './support/remote.mjs'
+import { rig } from './support/rig.mjs'
 import { telemetry } from './support/telemetry.mjs'
 import { lineOf, tomorrow } from './support/tomorrow.mjs'
 
@@ -117,6 +119,41 @@ describe('notifications of tomorrow', { concurrency: true, timeout: 120_000 }, (
     }
     assert.ok(count > 2_000, `${count}`)
     assert.equal(stream.dropped, 0)
+  })
+
+  test('over a pipe and over a websocket they are the same', async (t) => {
+    const messages = protocol.notifications.flatMap(({ method, params }) =>
+      protocol
+        .samples(params)
+        .filter(({ seed }) => seed === 0)
+        .map(({ value }) => ({ method, params: value })),
+    )
+    const wanted = messages.map(asParsed)
+    const [begin, end] = ['x/begun', 'x/end'].map((method) => ({ method, params: {} }))
+    const lines = [begin, ...messages, end].map(lineOf)
+    const peer = await startPeer(t, {
+      methods: {
+        'x/begin': (_, peer) => {
+          for (const line of lines) peer.raw(serverFrame(1, line))
+          return {}
+        },
+      },
+    })
+    const script = { on: { 'x/begin': [[{ raw: `${lines.join('\n')}\n` }, { reply: {} }]] } }
+    for (const codex of [rig(t, script).codex, connect(t, { url: peer.url }).codex]) {
+      const stream = codex.notifications()
+      await codex.request(/** @type {any} */ ('x/begin'), /** @type {any} */ ({}))
+      /** @type {string[]} */
+      let seen = []
+      for await (const event of stream) {
+        if (String(event.method) === 'x/end') break
+        if (String(event.method) === 'x/begun') seen = []
+        else seen.push(JSON.stringify(event))
+      }
+      assert.equal(stream.dropped, 0)
+      assert.deepEqual(seen, wanted)
+      await codex.close()
+    }
   })
 
   test('in a turn: each comes in its order, to a reader and to one that comes late, and the turn ends', async (t) => {
