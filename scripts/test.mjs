@@ -34,8 +34,12 @@ const build = {
   rig: cargo('build', '--locked', '--package', 'codex-rig'),
 }
 
+// A link that leads nowhere fails.
+const DOC = ['--no-deps', '--document-private-items', '--config', 'build.rustdocflags=["--deny", "warnings"]']
+
 const rust = {
   clippy: cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '--deny', 'warnings'),
+  'cargo doc': cargo('doc', '--locked', '--workspace', ...DOC),
   'cargo test': cargo('test', '--locked', '--workspace'),
 }
 

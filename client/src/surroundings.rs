@@ -67,7 +67,7 @@ impl Surroundings {
     }
 
     /// A path as the program means it.
-    #[allow(
+    #[expect(
         clippy::disallowed_methods,
         reason = "the folder of the process counts where the program names none"
     )]

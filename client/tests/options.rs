@@ -1,6 +1,6 @@
 //! What callers may ask for, and what they are told where they may not.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     reason = "clippy takes only the test functions themselves for tests"

@@ -1,6 +1,6 @@
 //! The rig as its users start it: a process, lines in, lines out; or frames of a websocket.
 
-#![allow(clippy::unwrap_used, reason = "clippy takes only the test functions themselves for tests")]
+#![expect(clippy::unwrap_used, reason = "clippy takes only the test functions themselves for tests")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

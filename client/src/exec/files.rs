@@ -163,7 +163,7 @@ fn failed(folder: &Path, error: &std::io::Error) -> Error {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "nobody sets variables here")]
+#[expect(clippy::disallowed_methods, reason = "nobody sets variables here")]
 mod tests {
     use super::*;
 

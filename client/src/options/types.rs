@@ -8,7 +8,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/options.d.ts");
 const LINE_WIDTH: usize = 110;
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a test is a process of its own")]
+#[expect(clippy::disallowed_methods, reason = "a test is a process of its own")]
 fn options_d_ts_is_what_the_rust_types_say() {
     let types = render();
     if std::env::var_os("UPDATE_TYPES").is_some() {

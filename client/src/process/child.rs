@@ -1,3 +1,5 @@
+//! A child process: started, watched, and ended with all that it began.
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -108,7 +110,7 @@ impl Process {
         }
         secrets.know_environment(environment.iter());
         limits::check(&arguments, &environment)?;
-        #[allow(clippy::disallowed_methods, reason = "its environment is cleared")]
+        #[expect(clippy::disallowed_methods, reason = "its environment is cleared")]
         let mut command = Command::new(&executable.path);
         #[cfg(unix)]
         default_signals(&mut command);
@@ -345,7 +347,7 @@ fn default_signals(command: &mut Command) {
 
 /// A variable of the process, which a worker with an environment of its own does not see. Windows alone asks: there
 /// reading it is no race.
-#[allow(clippy::disallowed_methods, reason = "as Node does for every child on Windows, where it is safe")]
+#[expect(clippy::disallowed_methods, reason = "as Node does for every child on Windows, where it is safe")]
 fn of_this_process(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }

@@ -1,3 +1,5 @@
+//! Where codex is: the option, the variable, the installed package, `PATH`. Nothing is started here.
+
 use std::path::{Component, Path, PathBuf};
 
 use super::{Environment, Surroundings};

@@ -1,3 +1,5 @@
+//! Who ends a child when this process dies without a chance to.
+
 use std::path::Path;
 use std::process::Stdio;
 
@@ -32,7 +34,7 @@ impl Lifeline {
         if !cfg!(unix) {
             return None;
         }
-        #[allow(clippy::disallowed_methods, reason = "its environment is cleared")]
+        #[expect(clippy::disallowed_methods, reason = "its environment is cleared")]
         let mut command = Command::new("/bin/sh");
         command.args(["-c", SCRIPT, "codex-node-lifeline"]).args(paths.iter().map(AsRef::as_ref));
         command.env_clear().env("PATH", "/usr/bin:/bin").current_dir("/").kill_on_drop(true);

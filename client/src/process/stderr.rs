@@ -1,3 +1,5 @@
+//! The last of what a child wrote to stderr, for messages and the log.
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 

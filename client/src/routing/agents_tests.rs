@@ -69,7 +69,7 @@ impl Rig {
     fn turn(&self, turn: &str) -> Arc<Sink> {
         let sink = Arc::<Sink>::default();
         let expected = self.router.expect("root", Claim { begun_here: true, ..Claim::default() });
-        expected.resolve(turn, sink.clone()).unwrap();
+        expected.resolve(turn, Arc::<Sink>::clone(&sink)).unwrap();
         self.starts("root", turn, Some(turn));
         sink
     }
@@ -197,7 +197,7 @@ fn an_agent_of_a_turn_whose_answer_has_not_come_is_its_own() {
     rig.says("a", "a1");
     assert!(rig.router.whose(Some("a"), Some("a1")).unsettled);
     let sink = Arc::<Sink>::default();
-    expected.resolve("t1", sink.clone()).unwrap();
+    expected.resolve("t1", Arc::<Sink>::clone(&sink)).unwrap();
     assert_eq!(sink.heard(), ["a turn/started", "a item/agentMessage/delta"]);
     assert_eq!(rig.owner("a", Some("a1")).as_deref(), Some("t1"));
 }
@@ -269,7 +269,7 @@ fn a_handler_that_runs_from_before_the_turn_has_an_id_occupies_it() {
     let owner = rig.router.whose(Some("root"), Some("t1")).owner.unwrap();
     let (one, two) = (owner.occupy(), owner.occupy());
     let sink = Arc::<Sink>::default();
-    expected.resolve("t1", sink.clone()).unwrap();
+    expected.resolve("t1", Arc::<Sink>::clone(&sink)).unwrap();
     assert!(*lock(&sink.occupied));
     drop(one);
     assert!(*lock(&sink.occupied));
@@ -300,7 +300,7 @@ fn more_than_can_be_held_loses_the_turn_with_an_error_that_says_so() {
         rig.send("item/agentMessage/delta", json!({ "threadId": "root", "turnId": "t1", "delta": text }));
     }
     let sink = Arc::<Sink>::default();
-    expected.resolve("t1", sink.clone()).unwrap();
+    expected.resolve("t1", Arc::<Sink>::clone(&sink)).unwrap();
     assert!(
         matches!(&*lock(&sink.lost), Some(Error::TurnLost { message, .. }) if message.contains("64 MiB"))
     );
@@ -314,6 +314,6 @@ fn a_turn_has_all_that_came_before_its_answer() {
         rig.says("root", "t1");
     }
     let sink = Arc::<Sink>::default();
-    expected.resolve("t1", sink.clone()).unwrap();
+    expected.resolve("t1", Arc::<Sink>::clone(&sink)).unwrap();
     assert_eq!((*lock(&sink.events), rig.outside()), (120_000, 0));
 }

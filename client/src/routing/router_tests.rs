@@ -1,3 +1,7 @@
+//! Whose messages are, in every order that the server may send them in.
+
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::super::owner::Claim;
@@ -62,7 +66,7 @@ impl Rig {
     /// A turn whose answer has come.
     fn turn(&self, thread: &str, turn: &str) -> Arc<Sink> {
         let sink = Arc::<Sink>::default();
-        self.router.expect(thread, Claim::default()).resolve(turn, sink.clone()).unwrap();
+        self.router.expect(thread, Claim::default()).resolve(turn, Arc::<Sink>::clone(&sink)).unwrap();
         sink
     }
 
@@ -118,7 +122,7 @@ fn t1_what_comes_before_the_answer_belongs_to_the_turn() {
         let expected = rig.router.expect("t", Claim::default());
         rig.send_all(&lines[..split]);
         assert_eq!(sink.events(), Vec::<String>::new());
-        expected.resolve("u", sink.clone()).unwrap();
+        expected.resolve("u", Arc::<Sink>::clone(&sink)).unwrap();
         rig.send_all(&lines[split..]);
         assert_eq!(sink.events(), lines, "answer after {split}");
         assert_eq!(rig.outside(), Vec::<String>::new());
@@ -135,7 +139,7 @@ fn t1_who_reads_is_woken_for_what_came_early() {
     let sink = Arc::<Sink>::default();
     let expected = rig.router.expect("t", Claim::default());
     rig.send(&delta("t", "u", 1));
-    expected.resolve("u", sink.clone()).unwrap();
+    expected.resolve("u", Arc::<Sink>::clone(&sink)).unwrap();
     assert_eq!(*lock(&sink.woken), 1);
     rig.send(&delta("t", "u", 2));
     rig.send(&delta("t", "u", 3));
@@ -150,7 +154,7 @@ fn early_events_of_another_turn_go_outside_once_the_id_is_known() {
     let expected = rig.router.expect("t", Claim::default());
     let (other, own) = (delta("t", "older", 1), delta("t", "u", 2));
     rig.send_all(&[other.clone(), own.clone()]);
-    expected.resolve("u", sink.clone()).unwrap();
+    expected.resolve("u", Arc::<Sink>::clone(&sink)).unwrap();
     assert_eq!(sink.events(), [own]);
     assert_eq!(rig.outside(), [other]);
 }
@@ -239,7 +243,7 @@ fn the_end_of_the_connection_ends_every_turn() {
 
     // An answer that had come just before.
     let sink = Arc::<Sink>::default();
-    late.resolve("5", sink.clone()).unwrap();
+    late.resolve("5", Arc::<Sink>::clone(&sink)).unwrap();
     assert_eq!(*lock(&sink.ended), ["gone"]);
     let sink = rig.turn("d", "6");
     assert_eq!(*lock(&sink.ended), ["gone"]);
@@ -253,7 +257,7 @@ fn t1_what_came_early_is_not_lost_with_the_connection() {
     rig.send_all(&lines);
     rig.router.end(&Error::Closed("gone".to_owned()));
     let sink = Arc::<Sink>::default();
-    expected.resolve("u", sink.clone()).unwrap();
+    expected.resolve("u", Arc::<Sink>::clone(&sink)).unwrap();
     assert_eq!(sink.events(), lines);
     assert_eq!(*lock(&sink.ended), ["gone"]);
 }
@@ -415,14 +419,14 @@ fn a_turn_whose_line_was_lost_while_it_was_started_is_caught_up_with_first() {
     let expected = rig.router.expect("t", Claim::default());
     rig.send(&event("turn/started", "t", "u", 1));
     rig.router.pause();
-    let expected = expected.resolve("u", sink.clone()).unwrap_err();
+    let expected = expected.resolve("u", Arc::<Sink>::clone(&sink)).unwrap_err();
     // What the server has stored tells what was missed until now, and the line is lost again.
     expected.catches_up();
     rig.router.pause();
-    let expected = expected.resolve("u", sink.clone()).unwrap_err();
+    let expected = expected.resolve("u", Arc::<Sink>::clone(&sink)).unwrap_err();
     expected.catches_up();
     rig.send(&delta("t", "u", 2));
-    expected.resolve("u", sink.clone()).unwrap();
+    expected.resolve("u", Arc::<Sink>::clone(&sink)).unwrap();
     assert_eq!(sink.events(), [event("turn/started", "t", "u", 1), delta("t", "u", 2)]);
     rig.router.pause();
     assert_eq!(rig.router.paused("t"), ["u"]);

@@ -88,7 +88,7 @@ struct Inner {
 }
 
 impl TurnState {
-    /// A turn whose log is kept for as long as there is a [`View`] or a reader.
+    /// A turn whose log is kept for as long as there is a view or a reader.
     pub fn new(thread_id: &str, turn_id: &str, keep_log: bool) -> Arc<Self> {
         Self::hiding(Secrets::default(), &Memory::default(), thread_id, turn_id, keep_log)
     }

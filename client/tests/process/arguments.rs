@@ -1,3 +1,5 @@
+//! What `config` becomes on the command line, read again as codex reads it.
+
 use codex_client::Error;
 use codex_client::config::{ConfigArguments, LargeNumbers};
 use serde_json::{Value, json};

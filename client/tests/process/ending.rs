@@ -1,3 +1,5 @@
+//! How children end, and what they began with them.
+
 use std::time::{Duration, Instant};
 
 use codex_client::Error;

@@ -1,3 +1,5 @@
+//! What of the environment a child gets.
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

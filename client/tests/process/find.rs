@@ -1,3 +1,5 @@
+//! Where codex is found, and which way goes before which.
+
 use std::path::{Path, PathBuf};
 
 use codex_client::Error;

@@ -1,8 +1,7 @@
 //! Finding, starting and ending codex, as far as it goes without Node.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "clippy takes only the test functions themselves for tests"
 )]

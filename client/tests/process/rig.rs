@@ -15,7 +15,7 @@ use tokio::process::{ChildStdin, ChildStdout};
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// The executable, which lies where cargo put this test; built where it is missing.
-#[allow(clippy::disallowed_methods, reason = "nobody sets variables here")]
+#[expect(clippy::disallowed_methods, reason = "nobody sets variables here")]
 pub(crate) fn executable() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
@@ -43,7 +43,7 @@ pub(crate) fn folder() -> tempfile::TempDir {
 }
 
 /// A folder outside the checkout, whose own codex would be found from below it.
-#[allow(clippy::disallowed_methods, reason = "nobody sets variables here")]
+#[expect(clippy::disallowed_methods, reason = "nobody sets variables here")]
 pub(crate) fn outside() -> tempfile::TempDir {
     tempfile::tempdir_in(std::env::temp_dir()).unwrap()
 }
@@ -56,7 +56,7 @@ pub(crate) fn link(to: &Path) {
 }
 
 /// The environment of the test.
-#[allow(clippy::disallowed_methods, reason = "nobody sets variables here")]
+#[expect(clippy::disallowed_methods, reason = "nobody sets variables here")]
 pub(crate) fn inherited() -> Environment {
     std::env::vars_os().collect()
 }
