@@ -2,8 +2,8 @@
 // up or sideways.
 
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { circles, rustImports, scriptImports } from './support/imports.mjs'
@@ -154,5 +154,34 @@ describe('layers', () => {
       circles(new Map(Object.entries(LAYERS).map(([name, below]) => [name, new Set(below)]))),
       [],
     )
+  })
+})
+
+describe('addresses', () => {
+  test('every Rust file opens with a sentence that says what it is for', () => {
+    const files = [...CRATES, 'client/tests', 'rig/tests'].flatMap((folder) => filesOf(folder, '.rs'))
+    const silent = files.filter((file) => {
+      const [first = ''] = readFileSync(join(root, file), 'utf8').split(/\n(?!\/\/!)/)
+      return !/^\/\/! [A-Z`[][\s\S]*\.($|\s)/.test(first)
+    })
+    assert.ok(files.length > 200)
+    assert.deepEqual(silent, [])
+  })
+
+  test('each file that the pages for developers name is there', () => {
+    const folders = [...ENTRIES, 'client', 'rig', 'src', 'site', '__test__', '.github']
+    const files = folders
+      .flatMap((folder) => filesOf(folder, ''))
+      .map((file) => `/${file.replaceAll(sep, '/')}`)
+    for (const name of readdirSync(root)) files.push(`/${name}`)
+    for (const page of ['docs/architecture.md', 'CONTRIBUTING.md']) {
+      const names = readFileSync(join(root, page), 'utf8').matchAll(/`([\w./-]+\.(?:rs|m?js|d\.ts|toml))`/g)
+      for (const [, name = ''] of names) {
+        assert.ok(
+          files.some((file) => file.endsWith(`/${name}`)),
+          `${page} names ${name}`,
+        )
+      }
+    }
   })
 })

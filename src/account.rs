@@ -1,3 +1,5 @@
+//! The classes `Account` and `Login`.
+
 use std::sync::Arc;
 
 use codex_client::api::LoginKind;

@@ -1,3 +1,5 @@
+//! Promises of what the server answers, and arguments that must be there.
+
 use std::future::Future;
 
 use codex_client::Error;

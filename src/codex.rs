@@ -1,3 +1,5 @@
+//! The class `Codex`. Its services, and threads that need not be open, have files of their own.
+
 use std::future::Future;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Commands in the sandbox: `codex.execCommand()` and the class `CommandProcess`.
+
 use std::sync::Arc;
 
 use codex_client::Error;

@@ -1,3 +1,5 @@
+//! The class `Config`: codex's configuration, read and written.
+
 use codex_client::options::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};

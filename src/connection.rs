@@ -1,3 +1,5 @@
+//! Listeners: `codex.on()`, `once()` and `off()`, and what they are told of the connection.
+
 use codex_client::session::ConnectionEvent;
 use napi::bindgen_prelude::{JsValue, This, Unknown};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;

@@ -1,3 +1,5 @@
+//! Errors of the core on their way to JavaScript: class, message and fields. `glue/errors.js` builds them.
+
 use codex_client::Error;
 use napi::Env;
 use serde_json::{Map, Value, json, value::RawValue};

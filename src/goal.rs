@@ -1,3 +1,5 @@
+//! The class `Goal`: what a thread is to reach.
+
 use codex_client::options::GoalSettings;
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};

@@ -1,3 +1,5 @@
+//! Calls of a program's handlers, and what they return. Which handler is asked is decided in the core.
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,3 +1,5 @@
+//! Log records of the core on their way to the `logger` of their client.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,3 +1,5 @@
+//! The reader of notifications outside turns.
+
 use std::sync::Arc;
 
 use codex_client::Codex;

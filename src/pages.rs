@@ -1,3 +1,5 @@
+//! Lists that come page by page, as async iterables.
+
 use std::sync::Arc;
 
 use codex_client::api::Pages;

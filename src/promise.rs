@@ -1,3 +1,5 @@
+//! Promises: a future's outcome, as it is, with a signal, or as a rejection.
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};

@@ -1,3 +1,5 @@
+//! The one runtime of this addon, and the end of the process.
+
 #[cfg(unix)]
 use std::sync::Once;
 use std::sync::OnceLock;

@@ -1,3 +1,5 @@
+//! `serve()` and the class `AppServer`.
+
 use std::sync::Arc;
 
 use codex_client::api;

@@ -1,3 +1,5 @@
+//! Text on its way to JavaScript.
+
 use codex_client::turn::LogText;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, ToNapiValue};
 use napi::{Env, Result, sys};

@@ -1,3 +1,5 @@
+//! The class `Thread`. What it does beside its turns is in `history.rs`.
+
 use std::sync::Arc;
 
 use codex_client::Error;

@@ -1,3 +1,5 @@
+//! Tokens that a program gives for each connection.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Who looks on at a call: its trace, and the observer of its turn.
+
 use std::sync::Arc;
 
 use codex_client::trace::{self, Observer, Onlookers, Trace};

@@ -1,3 +1,5 @@
+//! A transport whose bytes the program carries.
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;

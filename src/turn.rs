@@ -1,3 +1,5 @@
+//! The class `Turn`.
+
 use std::sync::Arc;
 
 use codex_client::api::TurnReader;

@@ -1,3 +1,5 @@
+//! All that can go wrong, with its code and its words. How JavaScript sees it is in the binding.
+
 use std::sync::Arc;
 use std::time::Duration;
 

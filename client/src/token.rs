@@ -1,3 +1,5 @@
+//! Signed bearer tokens for a server that checks them.
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{EncodingKey, Header, encode};

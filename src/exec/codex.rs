@@ -1,3 +1,5 @@
+//! The native side of `Codex` of `codex-node/exec`.
+
 use codex_client::exec::{self, ExecHost, ExecSettings};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};

@@ -1,3 +1,5 @@
+//! Errors of `codex exec` on their way to JavaScript.
+
 use codex_client::RpcErrorKind;
 use codex_client::exec::ExecError;
 use serde_json::{Value, json};

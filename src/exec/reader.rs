@@ -1,3 +1,5 @@
+//! The reader of a turn of `codex exec`.
+
 use std::sync::Arc;
 
 use codex_client::exec::RunReader;

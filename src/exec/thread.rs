@@ -1,3 +1,5 @@
+//! The native side of `Thread` of `codex-node/exec`.
+
 use codex_client::exec::{self, ExecInput, ExecThreadSettings, ExecTurnSettings};
 use napi::bindgen_prelude::{JsValue, Unknown};
 use napi::{Env, Result};

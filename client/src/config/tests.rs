@@ -1,3 +1,5 @@
+//! What `config` becomes: arguments, and the file for what no argument may hold.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Objects of codex's events, read field by field: codex prints some keys twice.
+
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};

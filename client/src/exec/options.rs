@@ -1,3 +1,5 @@
+//! What callers of `codex exec` may ask for, by the names and rules of `@openai/codex-sdk`.
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

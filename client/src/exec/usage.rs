@@ -1,3 +1,5 @@
+//! The tokens that a turn took.
+
 use serde::{Deserialize, Serialize};
 
 /// Tokens.

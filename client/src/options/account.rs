@@ -1,3 +1,5 @@
+//! Options of the account and its logins.
+
 use std::time::Duration;
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! Arguments that are no options, read from JSON text.
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

@@ -1,3 +1,5 @@
+//! Options of single calls: requests, and the readers of a turn.
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

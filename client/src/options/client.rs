@@ -1,3 +1,5 @@
+//! Options of a client. What they come to where the server runs elsewhere is in `remote.rs`.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Options of a command in the sandbox.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

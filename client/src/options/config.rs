@@ -1,3 +1,5 @@
+//! Options of codex's configuration, read and written. The option `config` of a client is in `config/`.
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

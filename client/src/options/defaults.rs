@@ -1,3 +1,5 @@
+//! Options of a thread's later turns.
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

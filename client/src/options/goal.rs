@@ -1,3 +1,5 @@
+//! Options of a thread's goal.
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -1,3 +1,5 @@
+//! Queries: which threads, turns, items and models are listed, and which turns go.
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

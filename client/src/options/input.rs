@@ -1,3 +1,5 @@
+//! The input of a turn: text, or items of several kinds.
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

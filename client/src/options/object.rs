@@ -1,3 +1,5 @@
+//! Types of options that are read from objects alone.
+
 /// Makes a type one that is read from objects alone: serde reads the fields of a struct from an array as well, which
 /// nobody means. The type derives its `Serialize` and `Deserialize` with `#[serde(remote = "Self")]`.
 macro_rules! only_objects {

@@ -1,3 +1,5 @@
+//! What the options of a client come to where its server runs elsewhere. Nothing is opened here.
+
 use std::sync::Arc;
 use std::time::Duration;
 

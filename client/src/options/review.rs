@@ -1,3 +1,5 @@
+//! Options of the turns that no input begins: reviews, compactions, and turns that are continued.
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! Options of one turn on a fresh thread, taken apart into those of the thread and those of the turn.
+
 use serde_json::{Map, Value};
 
 use super::wire_fields::{THREAD_START, TURN_START};

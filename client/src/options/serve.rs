@@ -1,3 +1,5 @@
+//! Options of a server that programs share, and of its signed tokens.
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -1,3 +1,5 @@
+//! Options of a thread, and the types that its turns share with it.
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

@@ -1,3 +1,5 @@
+//! Options of a turn.
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! What a handler may return, and what the server is answered by it.
+
 use serde_json::{Value, json};
 
 use super::{wire_answer, without_rule};

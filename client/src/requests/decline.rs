@@ -1,3 +1,5 @@
+//! What the server is answered where nobody answers it: no, in the shape of its method.
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};

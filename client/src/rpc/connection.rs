@@ -1,3 +1,5 @@
+//! A connection: requests and their answers, over one line or several, until its end. The rules are in `pending.rs`.
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};

@@ -1,3 +1,5 @@
+//! What of a message decides where it goes, read without the rest.
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -1,3 +1,5 @@
+//! Answers: their results read, their errors told apart.
+
 use std::sync::Arc;
 
 use serde::Deserialize;

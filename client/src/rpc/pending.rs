@@ -1,3 +1,5 @@
+//! The requests that have no answer yet: their order, deadlines and the cap. No IO.
+
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use tokio::sync::oneshot;

@@ -1,3 +1,5 @@
+//! What happens to the connection of a client, told to who listens.
+
 use std::sync::{Arc, Mutex};
 
 use crate::{Error, lock};

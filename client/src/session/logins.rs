@@ -1,3 +1,5 @@
+//! Which logins of a connection have ended, and how.
+
 use std::collections::VecDeque;
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! What the server said of itself in the handshake.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, MINIMUM_CODEX_VERSION};

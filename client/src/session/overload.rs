@@ -1,3 +1,5 @@
+//! Requests that an overloaded server refuses, asked again.
+
 use std::future::Future;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Where a server listens. Nothing is opened here.
+
 use std::net::IpAddr;
 #[cfg(unix)]
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! Lines out of a stream of bytes. What a line says is not known here.
+
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 

@@ -1,3 +1,5 @@
+//! Messages as lines, over pipes or whatever takes their place.
+
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};

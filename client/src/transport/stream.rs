@@ -1,3 +1,5 @@
+//! Bytes both ways, whatever carries them.
+
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Bytes both ways, whatever carries them.

@@ -1,3 +1,5 @@
+//! Messages as frames of a websocket that is open.
+
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! A turn's result, gathered from its notifications. Who waits for it is not known here.
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! What becomes a result, and what a turn that fails says.
+
 use serde_json::{Value, json};
 
 use super::*;

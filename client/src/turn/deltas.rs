@@ -1,3 +1,5 @@
+//! Adjacent deltas of one item: how they are joined, kept and given out again.
+
 use std::borrow::Cow;
 use std::ops::{Deref, Range};
 use std::sync::Arc;

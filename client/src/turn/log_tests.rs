@@ -1,3 +1,5 @@
+//! That the log gives events as they came, and deltas joined as they may be.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;

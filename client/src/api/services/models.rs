@@ -1,3 +1,5 @@
+//! The models that codex offers.
+
 use std::sync::Arc;
 
 use crate::Error;

@@ -1,3 +1,5 @@
+//! Lists that the server gives page by page, read one entry at a time. What an entry means is not known here.
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 

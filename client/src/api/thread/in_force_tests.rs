@@ -1,3 +1,5 @@
+//! What a thread is loaded with, whatever its turns and the server changed since it was opened.
+
 use serde_json::{Map, Value, json};
 
 use super::*;

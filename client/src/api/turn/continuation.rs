@@ -1,3 +1,5 @@
+//! Turns of an earlier process: gone on with, or cancelled, by what was kept of them.
+
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;

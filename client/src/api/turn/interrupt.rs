@@ -1,3 +1,5 @@
+//! How a turn is interrupted: asked of the server, and ended here where no end comes.
+
 use std::sync::Arc;
 use std::time::Duration;
 

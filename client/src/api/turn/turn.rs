@@ -1,3 +1,5 @@
+//! A turn that the server has accepted, and what its holder can do with it. What its events mean is known in `turn/`.
+
 use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! How a turn is seen to its end: aborted when asked to, looked up where the server forgets to say what became of it.
+
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
