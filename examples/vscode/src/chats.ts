@@ -98,6 +98,12 @@ export class Chats {
     const turn = await thread.turn(input, { signal: stopping.signal })
     const running = { thread, turn, events: turn[Symbol.asyncIterator](), next: undefined, stopping }
     this.#running.set(thread.id, running)
+    // Also where no answer shows its end, as the message that it gave way to was taken back.
+    const over = () => {
+      if (this.#running.get(thread.id) === running) this.#running.delete(thread.id)
+      this.#parts.usage.show(this.#running.size > 0)
+    }
+    turn.run().then(over, over)
     return running
   }
 
@@ -108,15 +114,11 @@ export class Chats {
     const shown = approvals.show(thread.id, stream)
     const asked = askedToYield(context)
     usage.show(true)
-    let ended = true
     try {
       for (;;) {
         running.next ??= events.next()
         const next = await Promise.race([running.next, asked.promise])
-        if (next === undefined) {
-          ended = false
-          return
-        }
+        if (next === undefined) return
         running.next = undefined
         if (next.done) break
         this.#show(next.value, stream)
@@ -129,9 +131,7 @@ export class Chats {
       await changes.show(stream, turn.id, changed)
     } finally {
       asked.dispose()
-      if (ended) this.#running.delete(thread.id)
-      if (ended) shown.dispose()
-      usage.show(this.#running.size > 0)
+      shown.dispose()
     }
   }
 
