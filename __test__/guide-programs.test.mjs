@@ -25,8 +25,8 @@ const run = promisify(execFile)
  * What the model says to the first program of each page, and what that prints.
  *
  * @type {Record<string, {
- *   answers?: import('../testing/index.js').Step[],
- *   when?: Record<string, import('../testing/index.js').Step[]>,
+ *   answers?: import('../testing/index.js').ScriptStep[],
+ *   when?: Record<string, import('../testing/index.js').ScriptStep[]>,
  *   stdout: string | RegExp,
  * }>}
  */

@@ -17,70 +17,72 @@ export interface CodexSettings
   extends Omit<StartThreadOptions, 'model' | 'signal' | 'onApproval' | 'onToolCall'>,
     Pick<TurnOptions, 'summary' | 'sandboxPolicy' | 'serviceTierForTurn' | 'source' | 'inactivityTimeoutMs'> {
   /** The thread that is gone on with, where the prompt has no answer of codex that names its own. */
-  threadId?: string
+  threadId?: string | undefined
   /**
    * What becomes of a conversation that goes on from an earlier answer, as after an edit or a regeneration: the thread is
    * forked there, and the other one stays as it is; or it is taken back, and what came after is lost.
    *
    * @default 'fork'
    */
-  onEdit?: 'fork' | 'revert'
+  onEdit?: 'fork' | 'revert' | undefined
   /**
    * How long a turn waits between two calls for the answer to an approval, or for the result of a tool, in
    * milliseconds. Then it is declined; the model is told, and gets as long again, and 30 seconds at least, to come to an end.
    *
    * @default 300000
    */
-  answerTimeoutMs?: number
+  answerTimeoutMs?: number | undefined
   /**
    * How long a thread that no call uses is kept loaded, in milliseconds. One that is not on disk (`ephemeral`) is lost then.
    *
    * @default 60000
    */
-  idleTimeoutMs?: number
+  idleTimeoutMs?: number | undefined
   /**
    * How often the growing output of a command is told in a stream, in milliseconds; `Infinity` for when it has ended. The
    * AI SDK keeps each as a result of the call, the last is the final one.
    *
    * @default 200
    */
-  outputIntervalMs?: number
+  outputIntervalMs?: number | undefined
   /**
    * Whether an aborted call ends the commands of its turn, too; else they go on in the background of codex.
    *
    * @default false
    */
-  terminateCommands?: boolean
+  terminateCommands?: boolean | undefined
   /**
    * Whether the turn goes on when its stream is cancelled, as when a tab is closed. Aborting a call ends its turn always.
    *
    * @default false
    */
-  leaveRunning?: boolean
+  leaveRunning?: boolean | undefined
   /**
    * Whether approvals are asked for in the stream (`tool-approval-request`). If not, the handlers of the client are asked.
    *
    * @default true
    */
-  approvals?: boolean
+  approvals?: boolean | undefined
   /** Asked before the stream is; what it leaves undefined is asked for there. */
-  onApproval?: (
-    request: ApprovalRequest,
-    context: HandlerContext,
-  ) => ApprovalDecision | undefined | Promise<ApprovalDecision | undefined>
+  onApproval?:
+    | ((
+        request: ApprovalRequest,
+        context: HandlerContext,
+      ) => ApprovalDecision | undefined | Promise<ApprovalDecision | undefined>)
+    | undefined
   /**
    * Gets what has no part of its own in a stream of the AI SDK. In `createUIMessageStream` it is `(part) =>
    * writer.write(part)`.
    */
-  onData?: (part: CodexDataPart) => void
+  onData?: ((part: CodexDataPart) => void) | undefined
   /** Gets each turn when it has begun, to steer or to interrupt it. */
-  onTurn?: (turn: Turn) => void
+  onTurn?: ((turn: Turn) => void) | undefined
   /**
    * Which interface of the AI SDK a model has: 'v4' is that of 7, 'v3' of 6, which 7 takes, too.
    *
    * @default that of the AI SDK that uses it; 'v3' where that can't be told, as in a bundle
    */
-  specificationVersion?: 'v3' | 'v4'
+  specificationVersion?: 'v3' | 'v4' | undefined
 }
 
 /**
@@ -91,7 +93,7 @@ export interface CodexCallOptions extends Omit<CodexSettings, 'specificationVers
    * Answers to approvals that are more than yes and no, by their ids: `{ [approvalId]: 'acceptForSession' }`. They count
    * beside the `tool-approval-response` of the same id.
    */
-  decisions?: { [approvalId: string]: ApprovalDecision }
+  decisions?: { [approvalId: string]: ApprovalDecision } | undefined
 }
 
 /** A step of a plan. */
@@ -237,5 +239,5 @@ export declare function codexMetadata(message: unknown): CodexMetadata | undefin
 export declare function resumeTurnResponse(
   provider: CodexProvider,
   threadId: string,
-  options?: { signal?: AbortSignal },
+  options?: { signal?: AbortSignal | undefined },
 ): Promise<Response>

@@ -35,19 +35,19 @@ export interface FleetOptions {
    *
    * @default 'codex-fleet'
    */
-  fleet?: string
+  fleet?: string | undefined
   /** How long Redis may take to answer, in milliseconds; then `FleetUnavailableError`. @default 30000 */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /** The largest job, as bytes of JSON. A larger one is refused with `PayloadTooLargeError`. @default 4194304 */
-  maxPayloadBytes?: number
+  maxPayloadBytes?: number | undefined
   /** How many jobs may wait or run; `submit` refuses more with the code `FLEET_FULL`. @default no limit */
-  maxPending?: number
+  maxPending?: number | undefined
   /** How long a job that was cancelled before it ran is kept, in milliseconds. @default 86400000 */
-  keepMs?: number
+  keepMs?: number | undefined
   /** Where the workers keep threads, so that `forget` deletes there. @default their own default, Redis */
-  store?: ThreadStore
+  store?: ThreadStore | undefined
   /** Telemetry of BullMQ, such as `new BullMQOtel('codex')` of `bullmq-otel`. */
-  telemetry?: Telemetry
+  telemetry?: Telemetry | undefined
 }
 
 /** Options of a thread that are data. Tools and handlers are functions, and live in the workers. */
@@ -62,41 +62,41 @@ export interface SubmitOptions<S extends Schema | undefined = undefined>
    *
    * @default a thread for this job alone, which the fleet forgets with the job
    */
-  key?: string
+  key?: string | undefined
   /**
    * Submitting again under the same name is the same job, for as long as that is kept (`keepMs` after its end). Another
    * input or other options under it reject with `IdempotencyConflictError`.
    */
-  idempotencyKey?: string
+  idempotencyKey?: string | undefined
   /** Name of the options that the worker adds: handlers, tools, configuration with secrets. */
-  profile?: string
+  profile?: string | undefined
   /** Names of tools that the workers have. */
-  tools?: readonly string[]
+  tools?: readonly string[] | undefined
   /** What becomes of the job when its worker dies while it runs. @default that of the worker */
-  onLost?: OnLost
+  onLost?: OnLost | undefined
   /** After how many milliseconds a question that nobody answers is declined. @default that of the worker */
-  answerWithinMs?: number
+  answerWithinMs?: number | undefined
   /** As for `thread.run()`. With a Standard Schema it is validated here, in the program that submits. */
-  outputSchema?: S
+  outputSchema?: S | undefined
   /** What BullMQ is told of the job. A job that is due later takes its place in the order of its key when it is due. */
-  job?: JobOptions
+  job?: JobOptions | undefined
   /** Aborting cancels the job. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** What BullMQ is told of a job. */
 export interface JobOptions {
   /** 1 (first) to 2097152; between keys, as the order within one stays. @default none, before all that have one */
-  priority?: number
+  priority?: number | undefined
   /** Milliseconds from now. */
-  delay?: number
+  delay?: number | undefined
   /** How often the turn is tried in all, when it fails. A later attempt goes on where something was done. @default 1 */
-  attempts?: number
+  attempts?: number | undefined
   /** How long until the next attempt. */
-  backoff?: number | BackoffOptions
-  lifo?: boolean
-  keepLogs?: number
-  stackTraceLimit?: number
+  backoff?: number | BackoffOptions | undefined
+  lifo?: boolean | undefined
+  keepLogs?: number | undefined
+  stackTraceLimit?: number | undefined
 }
 
 /**
@@ -155,8 +155,8 @@ export type FleetEvent =
 /** Where an event was read up to. */
 export interface JobEventOptions {
   /** `seq` of the last event that was seen. @default 0, from the start */
-  after?: number | string
-  signal?: AbortSignal
+  after?: number | string | undefined
+  signal?: AbortSignal | undefined
 }
 
 /** Where a job stands. */
@@ -191,9 +191,9 @@ export declare class Job<P = unknown> {
    * @throws what the turn failed with, as `thread.run()` does
    * @throws {JobCancelledError} {JobLostError} {JobUnsupportedError} {JobNotFoundError}
    */
-  result(options?: { signal?: AbortSignal }): Promise<TurnResult<P>>
+  result(options?: { signal?: AbortSignal | undefined }): Promise<TurnResult<P>>
   /** The same as `result()`, under the name that a `Turn` has. */
-  run(options?: { signal?: AbortSignal }): Promise<TurnResult<P>>
+  run(options?: { signal?: AbortSignal | undefined }): Promise<TurnResult<P>>
   /**
    * Adds to its running turn; one that has not begun takes it when it does.
    *
@@ -212,7 +212,7 @@ export declare class Job<P = unknown> {
    */
   turn(): Promise<Turn<P>>
   /** What this job asks, until it ends. */
-  requests(options?: { signal?: AbortSignal }): AsyncGenerator<FleetRequest, void, void>
+  requests(options?: { signal?: AbortSignal | undefined }): AsyncGenerator<FleetRequest, void, void>
   status(): Promise<JobStatus>
 }
 
@@ -300,7 +300,7 @@ export declare class Fleet implements AsyncDisposable {
   /** @returns whether there was one of that name */
   unschedule(name: string): Promise<boolean>
   /** What the agents ask: the open questions first, then those that come. */
-  requests(options?: { signal?: AbortSignal }): AsyncGenerator<FleetRequest, void, void>
+  requests(options?: { signal?: AbortSignal | undefined }): AsyncGenerator<FleetRequest, void, void>
   stats(): Promise<FleetStats>
   /**
    * Forgets a key with its stored thread; the next job of the key begins a new one.
@@ -321,56 +321,56 @@ export declare class Fleet implements AsyncDisposable {
 export interface FleetWorkerOptions {
   connection: FleetConnection
   /** Name of the fleet. @default 'codex-fleet' */
-  fleet?: string
+  fleet?: string | undefined
   /** Name of this worker, for people. @default host and process id */
-  name?: string
+  name?: string | undefined
   /** Options of its codex, or a function that makes one: after a lost lease it is made anew. */
-  codex?: CodexOptions | (() => Codex)
+  codex?: CodexOptions | (() => Codex) | undefined
   /** How many turns run at once. @default 16 */
-  concurrency?: number
+  concurrency?: number | undefined
   /**
    * Where threads are kept. Null keeps none: a key then stays with the disk of its machine.
    *
    * @default Redis, at `connection`
    */
-  store?: ThreadStore | null
+  store?: ThreadStore | null | undefined
   /** Options of threads by name, for `submit({ profile })`: handlers, tools, configuration with secrets. */
-  profiles?: Record<string, StartThreadOptions>
+  profiles?: Record<string, StartThreadOptions> | undefined
   /** Tools by name, for `submit({ tools })`. */
-  tools?: readonly Tool[]
+  tools?: readonly Tool[] | undefined
   /**
    * For how long a worker that says nothing is taken for alive, in milliseconds. So long its keys wait when it dies.
    *
    * @default 10000
    */
-  leaseMs?: number
+  leaseMs?: number | undefined
   /** How long running turns may go on when the worker leaves, in milliseconds. @default 30000 */
-  drainMs?: number
+  drainMs?: number | undefined
   /**
    * What becomes of a job whose worker, or codex, died while it ran. `continue`: the thread goes on, and the agent is
    * told that its last step may have happened. `fail`: `JobLostError`. `resend`: it is asked again, from the start.
    *
    * @default 'continue'
    */
-  onLost?: OnLost
+  onLost?: OnLost | undefined
   /** After how many milliseconds a question that nobody answers is declined. @default 300000 */
-  answerWithinMs?: number
+  answerWithinMs?: number | undefined
   /** How long a job, its result and its events are kept after its end, in milliseconds. @default 86400000 */
-  keepMs?: number
+  keepMs?: number | undefined
   /** The most that is kept of a job's events, in bytes; the oldest go first. @default 16777216 */
-  maxEventBytes?: number
+  maxEventBytes?: number | undefined
   /** The largest thread, in bytes. @default 268435456 */
-  maxThreadBytes?: number
+  maxThreadBytes?: number | undefined
   /** How many threads codex has open at once, at about a megabyte each. @default 200 */
-  maxOpenThreads?: number
+  maxOpenThreads?: number | undefined
   /** Workers of one account pause together when it is at its usage limit. @default the worker's name */
-  account?: string
+  account?: string | undefined
   /** Signals of the process that make it drain; `[]` for none. @default ['SIGTERM'] */
-  signals?: NodeJS.Signals[]
+  signals?: NodeJS.Signals[] | undefined
   /** Further options of its BullMQ worker, such as `limiter` and `metrics`. */
-  bullmq?: Partial<WorkerOptions>
+  bullmq?: Partial<WorkerOptions> | undefined
   /** Telemetry of BullMQ. */
-  telemetry?: Telemetry
+  telemetry?: Telemetry | undefined
 }
 
 /** What a worker says of itself. */
@@ -398,7 +398,7 @@ export declare class FleetWorker extends EventEmitter<FleetWorkerEvents> impleme
    * Leaves: takes no new jobs, lets running turns finish for `drainMs`, then interrupts them and hands them over.
    * SIGTERM does the same.
    */
-  close(options?: { drainMs?: number }): Promise<void>
+  close(options?: { drainMs?: number | undefined }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -424,7 +424,7 @@ export declare class FolderStore implements ThreadStore {
 
 /** Threads in Redis, compressed. */
 export declare class RedisStore implements ThreadStore {
-  constructor(options: { connection: FleetConnection; fleet?: string })
+  constructor(options: { connection: FleetConnection; fleet?: string | undefined })
   put(threadId: string, bytes: Uint8Array, options: { token: number }): Promise<void>
   get(threadId: string): Promise<{ bytes: Uint8Array; token: number } | null>
   delete(threadId: string, options: { token: number }): Promise<void>

@@ -11,26 +11,26 @@ export interface InstrumentOptions {
    *
    * @default the global one of `@opentelemetry/api`
    */
-  tracerProvider?: TracerProvider
+  tracerProvider?: TracerProvider | undefined
   /**
    * Who keeps the metrics.
    *
    * @default the global one of `@opentelemetry/api`
    */
-  meterProvider?: MeterProvider
+  meterProvider?: MeterProvider | undefined
   /**
    * Whether spans hold what was said: the input and the final message of a turn, the arguments and results of tools,
    * commands and their output.
    *
    * @default false
    */
-  captureContent?: boolean
+  captureContent?: boolean | undefined
   /**
    * Whether calls that begin no turn (`startThread`, `request`, `listThreads` ...) have spans of their own.
    *
    * @default true
    */
-  requests?: boolean
+  requests?: boolean | undefined
 }
 
 /** What was instrumented, until it is not any more. */

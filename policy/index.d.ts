@@ -38,12 +38,12 @@ export interface CommandPattern {
    *
    * @default none
    */
-  options?: readonly string[]
+  options?: readonly string[] | undefined
   /**
    * Folders in which the command must be started, and in which all its arguments and the files of its redirections must
    * lie, once links and `..` are followed. Without it no file may be redirected to but `/dev/null`.
    */
-  within?: string | readonly string[]
+  within?: string | readonly string[] | undefined
 }
 
 /**
@@ -96,17 +96,17 @@ export declare function ask(
 /** What is refused. */
 export interface DenyOptions {
   /** As `allowCommands` has them, but with whatever options and other arguments there are. */
-  commands?: string | readonly string[]
+  commands?: string | readonly string[] | undefined
   /** Changes of files in there. */
-  folders?: string | readonly string[]
+  folders?: string | readonly string[] | undefined
   /** The network to these. */
-  hosts?: string | readonly string[]
+  hosts?: string | readonly string[] | undefined
   /**
    * `cancel` interrupts the turn.
    *
    * @default 'decline'
    */
-  decision?: 'decline' | 'cancel'
+  decision?: 'decline' | 'cancel' | undefined
 }
 
 /**

@@ -1,19 +1,21 @@
-#!/usr/bin/env node
-// Compiles a program against the types as users do: by every TypeScript from the oldest supported, under each way to find
-// modules, with and without the types of a browser. `--pinned` does so with the TypeScript of this checkout alone.
+// npm run test:types                 programs against the types, by every TypeScript from the oldest that is supported
+// npm run test:types -- --pinned     by that of this checkout alone
+//
+// As users compile: under each way to find modules, with and without the types of a browser, as strict as there is.
 
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** From the oldest that is supported, as the README says. */
+/** From the oldest that is supported, as docs/typescript.md says; the newest is that of this checkout. */
 const VERSIONS = ['5.2.2', '5.4.5', '5.6.3', '5.9.3', '6.0.3']
 
 const STRICT = {
@@ -23,50 +25,48 @@ const STRICT = {
   skipLibCheck: false,
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
+  verbatimModuleSyntax: true,
+  // Found where it is compiled, and not among the packages of this checkout.
+  preserveSymlinks: true,
   types: ['node'],
 }
 const WITHOUT_DOM = ['es2023', 'esnext.disposable']
+const WITH_DOM = [...WITHOUT_DOM, 'dom', 'dom.iterable']
+/** What a program sets, and its files: one that is CommonJS can't be for a bundler. */
+const ESM = ['consumer.ts']
+const BOTH = [...ESM, 'required.cts']
 const WAYS = {
-  node16: { module: 'node16', moduleResolution: 'node16', lib: WITHOUT_DOM },
-  'nodenext, with DOM': {
-    module: 'nodenext',
-    moduleResolution: 'nodenext',
-    verbatimModuleSyntax: true,
-    lib: [...WITHOUT_DOM, 'dom', 'dom.asynciterable'],
-  },
-  bundler: { module: 'esnext', moduleResolution: 'bundler', verbatimModuleSyntax: true, lib: WITHOUT_DOM },
+  node16: { files: BOTH, module: 'node16', moduleResolution: 'node16', lib: WITHOUT_DOM },
+  'nodenext, with DOM': { files: BOTH, module: 'nodenext', moduleResolution: 'nodenext', lib: WITH_DOM },
+  bundler: { files: ESM, module: 'esnext', moduleResolution: 'bundler', lib: WITHOUT_DOM },
+  'bundler, with DOM': { files: ESM, module: 'esnext', moduleResolution: 'bundler', lib: WITH_DOM },
 }
+/** What stands beside the package in a program: the types of Node, and the peer that has types of its own in ours. */
+const BESIDE = ['@types/node', 'undici-types', '@opentelemetry/api']
 
 /**
  * Compiles the program in each way, and gives what a compiler has against it.
  *
  * @param {string} tsc path of the compiler's JavaScript
  */
-export async function compile(tsc) {
+async function compile(tsc) {
   const folder = await mkdtemp(join(tmpdir(), 'codex-node-types-'))
   try {
-    await mkdir(join(folder, 'node_modules/@types'), { recursive: true })
+    await mkdir(join(folder, 'node_modules'))
     await symlink(root, join(folder, 'node_modules/codex-node'), 'junction')
-    await symlink(
-      join(root, 'node_modules/@types/node'),
-      join(folder, 'node_modules/@types/node'),
-      'junction',
-    )
-    await symlink(
-      join(root, 'node_modules/undici-types'),
-      join(folder, 'node_modules/undici-types'),
-      'junction',
-    )
+    for (const name of BESIDE) {
+      const at = join(folder, 'node_modules', name)
+      await mkdir(dirname(at), { recursive: true })
+      await symlink(join(root, 'node_modules', name), at, 'junction')
+    }
     await writeFile(join(folder, 'package.json'), '{"type":"module"}')
-    const program = join(root, '__test__/fixtures/types/consumer.ts')
+    const programs = join(root, '__test__/fixtures/types')
+    for (const name of await readdir(programs)) await copyFile(join(programs, name), join(folder, name))
     /** @type {Record<string, string>} */
     const problems = {}
-    for (const [way, options] of Object.entries(WAYS)) {
+    for (const [way, { files, ...options }] of Object.entries(WAYS)) {
       const file = join(folder, 'tsconfig.json')
-      // Found where it is compiled, and not among the packages of this checkout.
-      const compilerOptions = { ...STRICT, ...options, preserveSymlinks: true }
-      await writeFile(join(folder, 'consumer.ts'), `${await read(program)}`)
-      await writeFile(file, JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
+      await writeFile(file, JSON.stringify({ compilerOptions: { ...STRICT, ...options }, files }))
       try {
         await run(process.execPath, [tsc, '-p', file], { cwd: folder, maxBuffer: 2 ** 26 })
       } catch (error) {
@@ -80,14 +80,8 @@ export async function compile(tsc) {
   }
 }
 
-/** @param {string} file */
-async function read(file) {
-  const { readFile } = await import('node:fs/promises')
-  return readFile(file, 'utf8')
-}
-
 /** The compiler of this checkout. */
-export const pinned = join(root, 'node_modules/typescript/bin/tsc')
+const pinned = join(root, 'node_modules/typescript/bin/tsc')
 
 /**
  * A compiler, installed where it is not yet.
@@ -100,22 +94,28 @@ async function install(version) {
     await mkdir(prefix, { recursive: true })
     await writeFile(join(prefix, 'package.json'), '{"private":true}')
     const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-    const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', `typescript@${version}`]
+    const args = [
+      'install',
+      '--no-save',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      `typescript@${version}`,
+    ]
     await run(npm, args, { cwd: prefix, shell: process.platform === 'win32' })
   }
   return tsc
 }
 
-async function main() {
-  const { values } = parseArgs({ options: { pinned: { type: 'boolean' } } })
-  const compilers = new Map([['pinned', pinned]])
-  if (!values.pinned) for (const version of VERSIONS) compilers.set(version, await install(version))
-  for (const [version, tsc] of compilers) {
-    const problems = Object.entries(await compile(tsc))
-    for (const [way, said] of problems) console.error(`TypeScript ${version}, ${way}:\n${said}`)
-    console.log(`TypeScript ${version}: ${problems.length === 0 ? 'ok' : 'failed'}`)
-    if (problems.length > 0) process.exitCode = 1
-  }
+const { values } = parseArgs({ options: { pinned: { type: 'boolean' } } })
+const require = createRequire(import.meta.url)
+/** @type {Map<string, string>} */
+const compilers = new Map()
+if (!values.pinned) for (const version of VERSIONS) compilers.set(version, await install(version))
+compilers.set(require('typescript/package.json').version, pinned)
+for (const [version, tsc] of compilers) {
+  const problems = Object.entries(await compile(tsc))
+  for (const [way, said] of problems) console.error(`TypeScript ${version}, ${way}:\n${said}`)
+  console.log(`TypeScript ${version}: ${problems.length === 0 ? 'ok' : 'failed'}`)
+  if (problems.length > 0) process.exitCode = 1
 }
-
-if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) await main()

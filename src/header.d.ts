@@ -235,7 +235,7 @@ export declare function ask(listener?: (event: QuestionEvent) => void): Question
 export interface ApprovalAnswer {
   decision: ApprovalDecision
   /** For the record alone: codex is not told. */
-  rule?: string
+  rule?: string | undefined
 }
 
 /** The agent asks the user. */
@@ -280,18 +280,38 @@ export type ToolContentItem =
   | { type: 'image'; data: Uint8Array; mimeType: string }
   | Protocol.DynamicToolCallOutputContentItem
 
-/** What a tool gives: text, content items, the wire's own form, or any JSON, which the model gets as text. */
-export type ToolResult =
+/**
+ * What a tool gives: text, content items, the wire's own form, or any JSON, which the model gets as text. Nothing is empty
+ * text. What of a type is not known to be sendable (`unknown`) is to be named or asserted.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: a function that gives nothing is one of them
+export type ToolResult = ToolContentItem | Protocol.DynamicToolCallResponse | ToolJson | void
+
+/** What JSON has a word for. */
+export type ToolJson =
   | string
-  | ToolContentItem
-  | readonly ToolContentItem[]
-  | Protocol.DynamicToolCallResponse
-  | { [key: string]: unknown }
-  | readonly unknown[]
   | number
   | boolean
   | null
   | undefined
+  | ToolData
+  | readonly (ToolContentItem | ToolJson)[]
+
+/**
+ * An object that becomes JSON: no function, no bytes but in an image with its type, and no `Map`, `Set` or promise. What
+ * its properties hold is looked at when it is sent.
+ */
+export type ToolData = object & {
+  readonly data?: string | number | boolean | null | undefined | NoClass | readonly unknown[]
+  readonly [Symbol.iterator]?: never
+  readonly [Symbol.asyncIterator]?: never
+} & NoClass
+
+/** Neither a function nor what JSON would bend. */
+export type NoClass = object & {
+  readonly [Symbol.hasInstance]?: never
+  readonly [Symbol.toStringTag]?: never
+}
 
 /** Codex needs fresh ChatGPT tokens, of a login with tokens that the program gave. */
 export type AuthTokensRefreshRequest = HandledRequest<'account/chatgptAuthTokens/refresh'>
@@ -385,17 +405,17 @@ export interface LogRecord {
 /** What turns may use. What goes over a limit is interrupted, and rejects `BudgetExceededError`. */
 export interface Budget {
   /** Tokens in all, as the model's provider counts them: what goes in, cached or not, and what comes out. */
-  tokens?: number
+  tokens?: number | undefined
   /** Commands that the agent runs. */
-  commands?: number
+  commands?: number | undefined
   /** Milliseconds for which turns run. */
-  ms?: number
+  ms?: number | undefined
   /** Of what `cost` gives. */
-  cost?: number
+  cost?: number | undefined
   /**
    * Called once for each limit at 50, 80 and 95 percent of it, in the asynchronous context in which the budget was given.
    */
-  onThreshold?: (threshold: BudgetThreshold) => void
+  onThreshold?: ((threshold: BudgetThreshold) => void) | undefined
 }
 
 /** What a budget limits. */
@@ -429,12 +449,12 @@ export interface WithBudget {
    *
    * @default no limits
    */
-  budget?: Budget
+  budget?: Budget | undefined
   /**
    * What the usage of one request to the model costs, in the unit of `budget.cost`. Called with each, and the name of the
    * model as far as it is known.
    */
-  cost?: (usage: Protocol.TokenUsageBreakdown, model: string) => number
+  cost?: ((usage: Protocol.TokenUsageBreakdown, model: string) => number) | undefined
 }
 
 /** Options of `startThread`. */
@@ -916,7 +936,7 @@ export interface Codex {
    *
    * @throws {AbortError} the signal was aborted
    */
-  doctor(options?: { signal?: AbortSignal }): Promise<DoctorReport>
+  doctor(options?: Abortable): Promise<DoctorReport>
 }
 
 /** Every error of this package. Wrong arguments are a `TypeError` with `code: 'INVALID_ARGUMENT'` instead. */
@@ -1155,7 +1175,7 @@ export interface ThreadBytesOptions extends Abortable {
    *
    * @default 268435456
    */
-  maxBytes?: number
+  maxBytes?: number | undefined
 }
 
 /** How a thread is brought in. */
@@ -1165,7 +1185,7 @@ export interface ImportThreadOptions extends ThreadBytesOptions {
    *
    * @default false
    */
-  overwrite?: boolean
+  overwrite?: boolean | undefined
 }
 
 export interface Thread {

@@ -66,10 +66,10 @@ export interface Tool<S extends Schema = Schema> {
    */
   timeoutMs?: number | undefined
   /**
-   * Gives a `ToolResult`: text, content items with images among them, or any JSON. What it throws is told the model as
-   * the failure of the call, with its message.
+   * Text, content items with images among them, or any JSON. What it throws is told the model as the failure of the call,
+   * with its message.
    */
-  run(args: InferOutput<S>, context: ToolContext): unknown
+  run(args: InferOutput<S>, context: ToolContext): ToolResult | PromiseLike<ToolResult>
 }
 
 /** Tools, each with a schema of its own. */

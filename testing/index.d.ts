@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { ConfigValue } from '../index.js'
 import type { Gate, ScriptStep } from './steps.js'
 
 export * from './step-builders.js'
@@ -36,27 +37,27 @@ export interface ScriptedProviderOptions {
    * Asked first, for each model request. Gives the step to answer with, or undefined to go on to `when`, the
    * queue and the fallback. What it throws fails the turn and is kept in `errors`.
    */
-  respond?: (
-    request: RecordedRequest,
-  ) => ScriptStep | null | undefined | Promise<ScriptStep | null | undefined>
+  respond?:
+    | ((request: RecordedRequest) => ScriptStep | null | undefined | Promise<ScriptStep | null | undefined>)
+    | undefined
   /**
    * The answer when nothing else is scripted; `'fail'` fails the turn and keeps an error in `errors`, so that a script
    * that is too short can't pass.
    *
    * @default a short friendly message
    */
-  fallback?: ScriptStep | 'fail'
+  fallback?: ScriptStep | 'fail' | undefined
   /** Port on 127.0.0.1. @default 0, any free one */
-  port?: number
+  port?: number | undefined
   /** Keep every request in `requests`. Turn it off for long runs: a request of codex is 40 KB and more. @default true */
-  record?: boolean
+  record?: boolean | undefined
   /**
    * Whether the provider keeps the program alive while nobody waits for one of its requests: for a program that is
    * nothing else.
    *
    * @default false
    */
-  keepAlive?: boolean
+  keepAlive?: boolean | undefined
 }
 
 /**
@@ -105,7 +106,7 @@ export declare class ScriptedProvider implements AsyncDisposable {
    */
   nextRequest(
     predicate?: (request: RecordedRequest) => boolean,
-    options?: { signal?: AbortSignal },
+    options?: { signal?: AbortSignal | undefined },
   ): Promise<RecordedRequest>
   /**
    * Completes every response that hangs at this moment (`hang: true`). A response that is still on its way to its
@@ -160,11 +161,9 @@ export declare function startScriptedProvider(options?: ScriptedProviderOptions)
  */
 export declare function createGate(): Gate
 
-export type TomlValue = string | number | boolean | readonly TomlValue[] | ConfigTable | undefined
-
 /** A table of codex's config.toml. Undefined values are left out. */
 export interface ConfigTable {
-  [key: string]: TomlValue
+  [key: string]: ConfigValue | undefined
 }
 
 export interface CodexConfigOptions {
@@ -173,21 +172,21 @@ export interface CodexConfigOptions {
    * `exec` for everything.
    * @default "gpt-5.5"
    */
-  model?: string
+  model?: string | undefined
   /** @default codex's own */
-  approvalPolicy?: 'on-request' | 'never'
+  approvalPolicy?: 'on-request' | 'never' | undefined
   /** @default codex's own */
-  sandboxMode?: 'read-only' | 'workspace-write' | 'danger-full-access'
+  sandboxMode?: 'read-only' | 'workspace-write' | 'danger-full-access' | undefined
   /** Feature flags, over `{plugins: false}`, without which codex calls out to the network at each start. */
-  features?: Readonly<Record<string, boolean>>
+  features?: Readonly<Record<string, boolean>> | undefined
   /** Any other configuration, merged over the rest, such as `{mcp_servers: {...}}`. */
-  extra?: ConfigTable
+  extra?: ConfigTable | undefined
   /** How often codex asks again after an HTTP failure. @default 0 */
-  requestMaxRetries?: number
+  requestMaxRetries?: number | undefined
   /** How often codex asks again after a broken stream. @default 0 */
-  streamMaxRetries?: number
+  streamMaxRetries?: number | undefined
   /** After how many milliseconds of silence codex gives a stream up. @default codex's own */
-  streamIdleTimeoutMs?: number
+  streamIdleTimeoutMs?: number | undefined
 }
 
 /**
@@ -212,7 +211,7 @@ export declare function codexConfigToml(
 
 export interface CodexHomeOptions extends CodexConfigOptions {
   /** Folder to make it in. @default the system's temporary folder, for which codex prints a harmless warning */
-  parent?: string
+  parent?: string | undefined
 }
 
 /** A temporary folder with all that a codex needs, away from the user's own. */

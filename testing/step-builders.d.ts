@@ -47,7 +47,7 @@ export declare function addFile(path: string, content: string, options?: CustomO
 export declare function functionCall(
   name: string,
   args?: unknown,
-  options?: CallOptions & { namespace?: string },
+  options?: CallOptions & { namespace?: string | undefined },
 ): CallItem
 /** A call of a tool of an MCP server that codex is configured with. */
 export declare function mcpCall(server: string, tool: string, args?: unknown, options?: CallOptions): CallItem

@@ -20,15 +20,15 @@ export type MessagePhase = 'commentary' | 'final_answer'
 
 export interface ChunkOptions {
   /** Into how many deltas the text is split; 0 for none. @default 3 */
-  chunks?: number
+  chunks?: number | undefined
   /** Pause after each delta, in milliseconds. @default 0 */
-  chunkDelayMs?: number
+  chunkDelayMs?: number | undefined
 }
 
 export interface SayOptions extends ChunkOptions {
-  phase?: MessagePhase
+  phase?: MessagePhase | undefined
   /** Item id. @default a random one */
-  id?: string
+  id?: string | undefined
 }
 
 /** An assistant message. */
@@ -38,13 +38,13 @@ export interface SayItem extends SayOptions {
 
 export interface DeltasOptions {
   /** Text of every delta. @default "x" */
-  text?: string
+  text?: string | undefined
   /** How many deltas go out in one write. @default 200 */
-  batch?: number
+  batch?: number | undefined
   /** Pause after each write, in milliseconds. @default 0 */
-  chunkDelayMs?: number
-  phase?: MessagePhase
-  id?: string
+  chunkDelayMs?: number | undefined
+  phase?: MessagePhase | undefined
+  id?: string | undefined
 }
 
 /** An assistant message of that many equal deltas, as fast as the client reads: a flood. */
@@ -54,8 +54,8 @@ export interface DeltasItem extends DeltasOptions {
 
 export interface ReasoningOptions extends ChunkOptions {
   /** The raw chain of thought, beside the summary. */
-  raw?: string
-  id?: string
+  raw?: string | undefined
+  id?: string | undefined
 }
 
 /** Reasoning; the value is the summary, a string for each of its parts. */
@@ -66,27 +66,27 @@ export interface ReasoningItem extends ReasoningOptions {
 /** Arguments of codex's own `exec_command` tool, with its names. A newer one can go through {@linkcode CallItem}. */
 export interface CommandArgs {
   /** Working directory. @default that of the turn */
-  workdir?: string
+  workdir?: string | undefined
   /** Run in a pseudo terminal. @default false */
-  tty?: boolean
+  tty?: boolean | undefined
   /** How long codex waits for output before it tells the model, in milliseconds (250 to 30000). @default 10000 */
   yield_time_ms?: number
   max_output_tokens?: number
   /** Shell to run it with. @default the user's */
-  shell?: string
+  shell?: string | undefined
   /** Run as a login shell. @default true */
-  login?: boolean
+  login?: boolean | undefined
   /** `require_escalated` makes codex ask for approval, where the approval policy lets it. @default "use_default" */
   sandbox_permissions?: 'use_default' | 'require_escalated'
   /** The reason shown with the request for approval. */
-  justification?: string
+  justification?: string | undefined
   /** Prefix to allow from now on, offered with the request for approval. */
   prefix_rule?: readonly string[]
 }
 
 export interface CallOptions {
   /** Names the call in codex's answer, see `RecordedRequest.toolOutputs`. @default a random one */
-  callId?: string
+  callId?: string | undefined
 }
 
 /** A shell command: a call of `exec_command`. */
@@ -96,7 +96,7 @@ export interface CommandItem extends CallOptions {
 
 export interface CustomOptions extends CallOptions {
   /** Into how many deltas the input is split. @default 0 */
-  chunks?: number
+  chunks?: number | undefined
 }
 
 /** A call of `apply_patch` with a patch text. codex offers the tool to models such as `gpt-5.5`, not to unknown ones. */
@@ -106,7 +106,7 @@ export interface PatchItem extends CustomOptions {
 
 /** Any function call. `args` that is no string is sent as JSON. A tool of an MCP server has the namespace `mcp__<server>`. */
 export interface CallItem extends CallOptions {
-  call: { name: string; args?: unknown; namespace?: string }
+  call: { name: string; args?: unknown; namespace?: string | undefined }
 }
 
 /** Any call of a custom (free text) tool. */
@@ -117,7 +117,7 @@ export interface CustomItem extends CustomOptions {
 /** A web search that the provider made itself. */
 export interface WebSearchItem {
   webSearch: string
-  id?: string
+  id?: string | undefined
 }
 
 /** An output item as it is, inside `response.output_item.done`. */
@@ -164,42 +164,42 @@ export type Item =
 
 /** Tokens; what is left out is 0. */
 export interface ModelUsage {
-  inputTokens?: number
+  inputTokens?: number | undefined
   /** Part of `inputTokens`. */
-  cachedInputTokens?: number
-  outputTokens?: number
+  cachedInputTokens?: number | undefined
+  outputTokens?: number | undefined
   /** Part of `outputTokens`. */
-  reasoningOutputTokens?: number
+  reasoningOutputTokens?: number | undefined
 }
 
 export interface ScriptStepOptions {
   /** Wait before the answer begins, in milliseconds. @default 0 */
-  delayMs?: number
+  delayMs?: number | undefined
   /** Wait before the answer begins. */
-  waitFor?: Waitable
+  waitFor?: Waitable | undefined
   /** Response headers, such as `retry-after` or `x-codex-primary-used-percent`. */
-  headers?: Readonly<Record<string, string>>
+  headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** How a streamed response goes on after its items. At most one of the endings; without one, `response.completed`. */
 export interface ResponseOptions extends ScriptStepOptions {
   /** Sent with `response.completed`; null sends null. @default 100 in (40 cached), 20 out (5 reasoning) */
-  usage?: ModelUsage | null
+  usage?: ModelUsage | null | undefined
   /** Destroy the connection. */
-  cut?: boolean
+  cut?: boolean | undefined
   /** End the stream well, but without `response.completed`. */
-  end?: boolean
+  end?: boolean | undefined
   /** Keep the stream open until the client leaves, `provider.release()`, or what is given here; then complete. */
-  hang?: boolean | Waitable
+  hang?: boolean | Waitable | undefined
   /** `response.failed`. Codes that codex knows: `context_length_exceeded`, `rate_limit_exceeded`, `insufficient_quota`. */
-  failed?: { code: string; message?: string }
+  failed?: { code: string; message?: string | undefined } | undefined
   /** `response.incomplete` with this reason, such as `max_output_tokens`. */
-  incomplete?: string
+  incomplete?: string | undefined
 }
 
 /** A response of several items. */
 export interface ResponseStep extends ResponseOptions {
-  items?: readonly Item[]
+  items?: readonly Item[] | undefined
 }
 
 /** An answer that is no stream: the way HTTP failures look. */
@@ -212,6 +212,3 @@ export interface HttpStep extends ScriptStepOptions {
 
 /** The answer to one HTTP request of codex. A string is an assistant message. */
 export type ScriptStep = string | (Exclude<Item, string> & ResponseOptions) | ResponseStep | HttpStep
-
-/** The same as {@linkcode ScriptStep}, by a name that the main entry has for something else. */
-export type Step = ScriptStep

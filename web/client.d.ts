@@ -17,42 +17,42 @@ export interface TurnEventsOptions {
    *
    * @default 0: from the first
    */
-  after?: number
+  after?: number | undefined
   /** Aborting rejects with an `AbortError` whose `cause` is the signal's reason; the turn goes on. */
-  signal?: AbortSignal | null
+  signal?: AbortSignal | null | undefined
   /** Headers of each request, or what gives them anew, as where a token must be fresh. */
-  headers?: HeadersLike | (() => HeadersLike | Promise<HeadersLike>)
-  credentials?: 'include' | 'omit' | 'same-origin'
+  headers?: HeadersLike | (() => HeadersLike | Promise<HeadersLike>) | undefined
+  credentials?: 'include' | 'omit' | 'same-origin' | undefined
   /** @default globalThis.fetch */
-  fetch?: typeof globalThis.fetch
+  fetch?: typeof globalThis.fetch | undefined
   /** Where the events of a turn go on whose response was given: that of a POST is not asked for again. */
-  resume?: (ids: { threadId: string; turnId: string }) => string | URL
+  resume?: ((ids: { threadId: string; turnId: string }) => string | URL) | undefined
   /**
    * How many times in a row it connects anew without getting an event.
    *
    * @default 10
    */
-  maxRetries?: number
+  maxRetries?: number | undefined
   /**
    * How long it waits before the first of these, in milliseconds; before each further one twice as long.
    *
    * @default what the server says
    */
-  initialDelayMs?: number
+  initialDelayMs?: number | undefined
   /**
    * The longest of these, in milliseconds.
    *
    * @default 10_000
    */
-  maxDelayMs?: number
+  maxDelayMs?: number | undefined
   /**
    * After so many milliseconds without a byte, not even a heartbeat, the line counts as dead. 0 never.
    *
    * @default 45_000
    */
-  silenceMs?: number
+  silenceMs?: number | undefined
   /** Told before it waits to connect anew. */
-  onReconnect?: (told: { attempt: number; delayMs: number; error: Error }) => void
+  onReconnect?: ((told: { attempt: number; delayMs: number; error: Error }) => void) | undefined
 }
 
 /** The events of a turn, each once and in order. */

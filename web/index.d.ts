@@ -11,33 +11,33 @@ export interface TurnResponseOptions {
    *
    * @default 15_000
    */
-  heartbeatMs?: number
+  heartbeatMs?: number | undefined
   /**
    * How many milliseconds the browser is to wait before it comes again.
    *
    * @default 1_000
    */
-  retryMs?: number
+  retryMs?: number | undefined
   /** Further headers of the response. */
-  headers?: HeadersLike
+  headers?: HeadersLike | undefined
   /**
    * What is sent of an event, as JSON; `undefined` or `null` leaves it out. The numbers of the others stay as they are.
    */
-  transform?: (event: TurnEvent) => unknown
+  transform?: ((event: TurnEvent) => unknown) | undefined
   /**
    * What is sent of the error where the turn ends with one, as the data of the frame `failed`: its messages may hold
    * paths and the last words of codex's stderr.
    *
    * @default `{ name, code, message, retryable }` of the error
    */
-  describeError?: (error: unknown) => object
+  describeError?: ((error: unknown) => object) | undefined
   /**
    * Whether the turn is interrupted when the last response to it is closed before its end; with `graceMs`, only where
    * none has been opened for so many milliseconds, so that a reload ends nothing.
    *
    * @default false: the turn goes on
    */
-  interruptOnClose?: boolean | { graceMs: number }
+  interruptOnClose?: boolean | { graceMs: number } | undefined
 }
 
 /**
@@ -69,13 +69,13 @@ export interface TurnRegistryOptions {
    *
    * @default 67_108_864 (64 MiB)
    */
-  maxBytes?: number
+  maxBytes?: number | undefined
   /**
    * For how many milliseconds a turn is kept after its end.
    *
    * @default 600_000 (ten minutes)
    */
-  keepMs?: number
+  keepMs?: number | undefined
 }
 
 /**
@@ -104,7 +104,7 @@ export interface NodeListenerOptions {
    *
    * @default console.error
    */
-  onError?: (error: unknown) => void
+  onError?: ((error: unknown) => void) | undefined
 }
 
 /** A listener of `node:http`, or a middleware of Express. */

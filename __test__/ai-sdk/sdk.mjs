@@ -83,7 +83,7 @@ function scripted(t, { codex, provider: model, home }, settings) {
     /**
      * A prompt that the model answers with these steps, and no other.
      *
-     * @param {...import('../../testing/index.js').Step} steps
+     * @param {...import('../../testing/index.js').ScriptStep} steps
      */
     prompt(...steps) {
       const text = unique()

@@ -33,7 +33,7 @@ describe('death', () => {
    * What the model says to a thread that goes on after somebody died.
    *
    * @param {string} prompt what the thread had been asked
-   * @param {...import('../../testing/index.js').Step} steps
+   * @param {...import('../../testing/index.js').ScriptStep} steps
    */
   function goesOn(prompt, ...steps) {
     it.provider.when(

@@ -50,7 +50,7 @@ describe('the script', { timeout: 10_000 }, () => {
     const own = await startScriptedProvider({
       respond: ({ userText }) => {
         if (userText === 'throw') throw broken
-        return /** @type {import('../../testing/index.mjs').Step} */ ({ sya: 'x' })
+        return /** @type {import('../../testing/index.mjs').ScriptStep} */ ({ sya: 'x' })
       },
     })
     const first = await ask(own, 'throw')

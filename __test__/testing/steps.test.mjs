@@ -91,7 +91,7 @@ describe('steps', { timeout: 10_000 }, () => {
   for (const [name, step, message] of WRONG) {
     test(`enqueue refuses ${name}`, () => {
       assert.throws(
-        () => provider.enqueue('good', /** @type {testing.Step} */ (step)),
+        () => provider.enqueue('good', /** @type {testing.ScriptStep} */ (step)),
         (error) => {
           assert(error instanceof TypeError)
           assert.match(error.message.replace('step 2', 'step 1'), message)

@@ -61,7 +61,17 @@ async function inferred() {
       { ...what, inputSchema: json, run: () => undefined },
       // What has a type of its own is JSON, too.
       { ...what, inputSchema: json, run: async (): Promise<Order> => ({ id: 1 }) },
-      { ...what, inputSchema: json, run: async () => (await fetch('https://example.com')).json() },
+      { ...what, inputSchema: json, run: async () => JSON.parse('{}') },
+      { ...what, inputSchema: json, run: () => [1, 'two', { three: [null] }] },
+      { ...what, inputSchema: json, run: (): readonly Order[] => [] },
+      { ...what, inputSchema: json, run: () => new Date() },
+      { ...what, inputSchema: json, run: (): void => console.log('done') },
+      { ...what, inputSchema: json, run: async (): Promise<void> => console.log('done') },
+      {
+        ...what,
+        inputSchema: json,
+        run: () => ({ content: [{ type: 'text', text: 'of MCP' }], isError: false }),
+      },
       {
         ...what,
         inputSchema: json,
@@ -110,6 +120,31 @@ async function wrongTools() {
   await codex.startThread({ tools: [{ ...what, inputSchema: 3, run: () => '' }] })
   // @ts-expect-error no such field
   defineTool({ ...what, inputSchema: place, run: () => '', timeout: 3 })
+  // What can't be sent is no result.
+  // @ts-expect-error a function
+  defineTool({ ...what, inputSchema: place, run: () => () => 'later' })
+  // @ts-expect-error a symbol
+  defineTool({ ...what, inputSchema: place, run: () => Symbol('a') })
+  // @ts-expect-error a bigint
+  defineTool({ ...what, inputSchema: place, run: () => 1n })
+  // @ts-expect-error bytes without a type
+  defineTool({ ...what, inputSchema: place, run: () => new Uint8Array() })
+  // @ts-expect-error bytes without a type
+  defineTool({ ...what, inputSchema: place, run: () => [{ type: 'image', data: new Uint8Array() }] })
+  // @ts-expect-error a Map
+  defineTool({ ...what, inputSchema: place, run: async () => new Map([['a', 1]]) })
+  // @ts-expect-error a Set in a list
+  defineTool({ ...what, inputSchema: place, run: () => ['a', new Set(['a'])] })
+  // @ts-expect-error a promise that is not awaited
+  defineTool({ ...what, inputSchema: place, run: () => [Promise.resolve('a')] })
+  // @ts-expect-error nobody knows whether it can be sent
+  defineTool({ ...what, inputSchema: place, run: (): unknown => 'a' })
+  // @ts-expect-error nor here
+  defineTool({ ...what, inputSchema: place, run: async (): Promise<unknown> => 'a' })
+  // @ts-expect-error nor among the tools of a thread
+  await codex.startThread({ tools: [{ ...what, inputSchema: place, run: () => new Map() }] })
+  // @ts-expect-error nor in onToolCall
+  await codex.startThread({ onToolCall: () => new Map() })
   // @ts-expect-error a turn takes no tools
   await thread.run('hi', { tools: [forecast] })
 }

@@ -52,7 +52,7 @@ const change = `*** Begin Patch
 *** End Patch
 `
 
-/** What it answers to a prompt, one model request after the other. @type {[RegExp, import('codex-node/testing').Step[]][]} */
+/** What it answers to a prompt, one model request after the other. @type {[RegExp, import('codex-node/testing').ScriptStep[]][]} */
 const answers = [
   [
     /\bfix\b/i,
