@@ -13,6 +13,7 @@ import {
   ClosedError,
   Codex,
   CodexError,
+  FileError,
   InvalidRequestError,
   ServerExitedError,
   TimeoutError,
@@ -608,8 +609,8 @@ describe('errors', { concurrency: true }, () => {
       ],
       [
         () => new Codex({ cwd: join(folder, 'nowhere'), codexPath: rigPath }).connect(),
-        TransportError,
-        { code: 'SPAWN_FAILED', retryable: false },
+        FileError,
+        { code: 'FILE_ERROR', retryable: false, path: join(folder, 'nowhere') },
       ],
     ])
     for (const [call, errorClass, fields] of cases) {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { Codex } from '../exec/index.mjs'
-import { BinaryNotFoundError, ServerExitedError, TransportError } from '../index.mjs'
+import { BinaryNotFoundError, FileError, ServerExitedError } from '../index.mjs'
 import { command, say } from '../testing/index.mjs'
 import { startHost } from './support/host.mjs'
 import { rejection } from './support/outcomes.mjs'
@@ -301,8 +301,8 @@ describe('the arguments of codex exec', { concurrency: true, timeout: 120_000 },
   test('a working directory that is none is named, and nothing is started', async (t) => {
     const { codex, starts } = scriptedExec(t, says.turn())
     const workingDirectory = join(temporaryFolder(t), 'missing')
-    const error = await rejection(codex.startThread({ workingDirectory }).run('Hi'), TransportError)
-    assert.equal(error.code, 'SPAWN_FAILED')
+    const error = await rejection(codex.startThread({ workingDirectory }).run('Hi'), FileError)
+    assert.deepEqual([error.code, error.path], ['FILE_ERROR', workingDirectory])
     assert.ok(error.message.includes(`options.workingDirectory: ${workingDirectory}`), error.message)
     assert.deepEqual(starts(), [])
   })

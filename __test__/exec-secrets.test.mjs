@@ -276,7 +276,7 @@ describe('secrets of codex exec, scripted', { concurrency: true, timeout: 120_00
       Object.entries(env).filter(([name]) => !['CODEX_HOME', 'HOME', 'USERPROFILE'].includes(name)),
     )
     const codex = new Codex({ codexPathOverride: rigPath, env: homeless, config })
-    const error = await rejection(codex.startThread().run('Hi'), TransportError)
+    const error = await rejection(codex.startThread().run('Hi'), TypeError)
     assert.match(error.message, /options\.env says no home; set CODEX_HOME or/)
   })
 

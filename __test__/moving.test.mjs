@@ -67,7 +67,7 @@ test('options that are wrong fail as docs/from-codex-sdk.md says', async (t) => 
   const there = join(home.workspace, 'nowhere')
   for (const [client, thread, theirs, ours] of /** @type {const} */ ([
     [{ codexPathOverride: there }, {}, { code: 'ENOENT' }, { code: 'BINARY_NOT_FOUND' }],
-    [{}, { workingDirectory: there }, { message: /exited with code 1/ }, { code: 'SPAWN_FAILED' }],
+    [{}, { workingDirectory: there }, { message: /exited with code 1/ }, { code: 'FILE_ERROR' }],
     [
       {},
       { skipGitRepoCheck: 'yes' },

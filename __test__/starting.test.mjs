@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
   BinaryNotFoundError,
   Codex,
+  FileError,
   ServerExitedError,
   TransportError,
   UnsupportedVersionError,
@@ -352,7 +353,7 @@ $basedir=Split-Path $MyInvocation.MyCommand.Definition -Parent
   test('P7: real: a CODEX_HOME that does not exist is named, and may be made', async (t) => {
     const missing = join(temporaryFolder(t), 'no home')
     const { codex } = await real(t, { env: { CODEX_HOME: missing } })
-    const error = await rejection(codex.connect(), TransportError)
+    const error = await rejection(codex.connect(), FileError)
     assert.match(error.message, /CODEX_HOME/)
     assert.ok(error.message.includes(missing), error.message)
     mkdirSync(missing)
@@ -430,7 +431,7 @@ $basedir=Split-Path $MyInvocation.MyCommand.Definition -Parent
       const cwd = join(temporaryFolder(t), 'kein Ordner')
       make(cwd)
       const { codex, log } = rig(t, {}, { cwd })
-      const error = await rejection(codex.connect(), TransportError)
+      const error = await rejection(codex.connect(), FileError)
       assert.match(error.message, /cwd/)
       assert.ok(error.message.includes(cwd), error.message)
       assert.deepEqual(log.entries(), [])

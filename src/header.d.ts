@@ -993,7 +993,10 @@ export declare class ProtocolError extends TransportError {
   readonly method: string | null
 }
 
-/** A file that this package needs could not be read or written. `code: 'FILE_ERROR'` */
+/**
+ * A file or folder that is needed is not there, is taken, or could not be read or written: a `cwd` or `CODEX_HOME` that is no
+ * folder, a socket at which another server listens, a rollout, a token file. `code: 'FILE_ERROR'`
+ */
 export declare class FileError extends CodexError {
   /** Its path, or that of the folder in which it was to be made. */
   readonly path: string

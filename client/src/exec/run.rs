@@ -269,7 +269,7 @@ impl Run {
             return Ok(None);
         }
         let Some(home) = environment.codex_home() else {
-            return Err(Error::Spawn(format!(
+            return Err(Error::InvalidArgument(format!(
                 "options.config: holds what is secret or long, which codex gets by a file in its home, and options.env \
                  says no home; set CODEX_HOME or {HOME} there"
             )));

@@ -24,12 +24,12 @@ impl Launch<'_> {
     /// Finds the executable, and refuses a folder that is none: codex would only exit. So does app-server where its
     /// home is none; `codex exec` says so by itself.
     pub(crate) fn locate(&self, needs_home: bool) -> Result<Executable, Error> {
-        if let Some((name, folder)) = self.folder
-            && !self.surroundings.absolute(Path::new(folder)).is_dir()
-        {
-            return Err(Error::Spawn(format!(
-                "options.{name}: {folder} is not a folder; create it or name another"
-            )));
+        if let Some((name, folder)) = self.folder {
+            let path = self.surroundings.absolute(Path::new(folder));
+            if !path.is_dir() {
+                let message = format!("options.{name}: {folder} is not a folder; create it or name another");
+                return Err(Error::file(&path, message));
+            }
         }
         if needs_home {
             self.check_home()?;
@@ -45,12 +45,14 @@ impl Launch<'_> {
     fn check_home(&self) -> Result<(), Error> {
         let Some(home) = self.environment.given("CODEX_HOME") else { return Ok(()) };
         let folder = self.surroundings.folder_of(self.folder.map(|(_, folder)| folder));
-        if folder.unwrap_or_default().join(home).is_dir() {
+        let path = folder.unwrap_or_default().join(home);
+        if path.is_dir() {
             return Ok(());
         }
-        Err(Error::Spawn(format!(
+        let message = format!(
             "CODEX_HOME is set to {}, which is not a folder; create it, or unset CODEX_HOME",
             home.to_string_lossy()
-        )))
+        );
+        Err(Error::file(&path, message))
     }
 }

@@ -56,10 +56,8 @@ impl AppServer {
         if let Some(socket) = &socket
             && is_taken(socket).await
         {
-            return Err(Error::Spawn(format!(
-                "options.socketPath: another server listens at {}",
-                socket.display()
-            )));
+            let message = format!("options.socketPath: another server listens at {}", socket.display());
+            return Err(Error::file(socket, message));
         }
         let token = random_token()?;
         let token_file = token_file(&token, &surroundings.temporary_folder())?;
