@@ -276,6 +276,7 @@ const turnOptions = {
   collaborationMode: [
     ...noData,
     ...wrong(/'plan', 'default' or \{mode, settings\}/, 'no-such-word', '', 5, true, {}, []),
+    ...wrong(/with both in full/, { mode: 'plan' }, { mode: 'plan', settings: 5 }),
   ],
   ...handlers,
   signal: noSignal,

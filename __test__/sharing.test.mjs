@@ -12,10 +12,10 @@ import {
   AbortError,
   BinaryNotFoundError,
   ClosedError,
+  FileError,
   ServerExitedError,
   serve,
   TimeoutError,
-  TransportError,
 } from '../index.mjs'
 import {
   command,
@@ -389,7 +389,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
     const socketPath = join(temporaryFolder(t), 'codex.sock')
     const server = await serve({ env: home.env, socketPath })
     t.after(() => server.close())
-    const error = await rejection(serve({ env: home.env, socketPath }), TransportError)
+    const error = await rejection(serve({ env: home.env, socketPath }), FileError)
     assert.match(error.message, /socketPath.*another server/)
     // The first is none the worse.
     await connect(t, { url: server.url, token: server.token }).codex.connect()
@@ -423,7 +423,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
     }
     const cwd = await rejection(serve({ codexPath: rigPath, cwd: missing }), Error)
     assert.ok(cwd.message.includes(missing), cwd.message)
-    const home = await rejection(serve({ env: { CODEX_HOME: missing } }), TransportError)
+    const home = await rejection(serve({ env: { CODEX_HOME: missing } }), FileError)
     assert.ok(home.message.includes(missing), home.message)
   })
 

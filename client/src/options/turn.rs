@@ -192,12 +192,12 @@ fn check_mode(mode: &Maybe<Value>) -> Result<(), Error> {
     let accepted = match mode {
         None | Some(None) => true,
         Some(Some(Value::String(word))) => matches!(word.as_str(), "plan" | "default"),
-        Some(Some(mode)) => mode["mode"].is_string(),
+        Some(Some(mode)) => mode["mode"].is_string() && mode["settings"].is_object(),
     };
     if accepted {
         return Ok(());
     }
-    let why = "options.collaborationMode: must be 'plan', 'default' or {mode, settings}";
+    let why = "options.collaborationMode: must be 'plan', 'default' or {mode, settings} with both in full";
     Err(Error::InvalidArgument(why.to_owned()))
 }
 

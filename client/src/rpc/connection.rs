@@ -55,12 +55,14 @@ pub struct CallOptions {
     pub indeterminate: bool,
     /// Whether it may take as long as it likes: it does not count among the requests in flight then.
     pub long: bool,
+    /// Whether it leaves over the line that there is, or never: what it was decided on may not hold over another.
+    pub of_line: bool,
 }
 
 impl CallOptions {
     /// A deadline, and nothing special.
     pub fn within(timeout: Duration) -> Self {
-        Self { timeout, indeterminate: false, long: false }
+        Self { timeout, indeterminate: false, long: false, of_line: false }
     }
 }
 
@@ -316,8 +318,9 @@ impl Connection {
         let mut pending = lock(&self.pending);
         let id = pending.next_id();
         let repeats = if self.reconnects && !first && is_repeatable(method) { MOST_REPEATS } else { 0 };
+        let CallOptions { long, of_line, .. } = options;
         let waiting =
-            Waiting { method: method.to_owned(), answer: sender, long: options.long, repeats, line: None };
+            Waiting { method: method.to_owned(), answer: sender, long, of_line, repeats, line: None };
         let line = pending.submit(id, message(Some(id), method, params), waiting, first);
         self.send(line);
         drop(pending);
@@ -413,14 +416,20 @@ impl Inbound for Arc<Connection> {
 
 impl Call {
     /// Waits for the answer, the deadline or the end of the connection.
-    pub async fn answer(mut self) -> RawAnswer {
+    pub async fn answer(self) -> RawAnswer {
+        self.answer_of_line()
+            .await
+            .unwrap_or_else(|| Err(Error::Closed("the connection was dropped".to_owned())))
+    }
+
+    /// The same. None for one that was to leave over the line of its time, and has not.
+    pub async fn answer_of_line(mut self) -> Option<RawAnswer> {
         let timeout_ms = u64::try_from(self.options.timeout.as_millis()).unwrap_or(u64::MAX);
         match tokio::time::timeout_at(self.deadline, &mut self.answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Error::Closed("the connection was dropped".to_owned())),
+            Ok(answer) => answer.ok(),
             Err(_) => {
                 let method = self.method.clone();
-                match self.forget() {
+                Some(match self.forget() {
                     Forgotten::Sent if self.options.indeterminate => Err(Error::Indeterminate {
                         message: format!(
                             "{method} was sent but not answered within {timeout_ms} ms; it may have taken effect"
@@ -433,7 +442,7 @@ impl Call {
                         timeout_ms,
                         path: None,
                     }),
-                }
+                })
             }
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<RawAnswer>,
     /// It may take as long as it likes, so it does not count in the cap once it is sent.
     pub(super) long: bool,
+    /// It leaves over the line that there is, or never.
+    pub(super) of_line: bool,
     /// How many more times it is sent again after the line was lost.
     pub(super) repeats: u8,
     /// The message, while it is on its way and may be sent again.
@@ -91,6 +93,9 @@ impl Pending {
             waiting.line = (waiting.repeats > 0).then(|| line.clone());
             self.sent(id, waiting);
             return Some(line);
+        }
+        if waiting.of_line && (!self.open || self.waits_for_thread(&line)) {
+            return None;
         }
         self.queue.push_back(Queued { line, request: Some((id, waiting)) });
         None
@@ -186,6 +191,7 @@ impl Pending {
         self.open = false;
         self.held.clear();
         self.long = 0;
+        self.queue.retain(|queued| !queued.request.as_ref().is_some_and(|(_, waiting)| waiting.of_line));
         let mut in_flight: Vec<_> = self.in_flight.drain().collect();
         in_flight.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
         for (id, mut waiting) in in_flight {
@@ -293,7 +299,7 @@ mod tests {
     fn submit_one(pending: &mut Pending, long: bool) -> (i64, Option<String>, oneshot::Receiver<RawAnswer>) {
         let (answer, receiver) = oneshot::channel();
         let id = pending.next_id();
-        let waiting = Waiting { method: "m".into(), answer, long, repeats: 0, line: None };
+        let waiting = Waiting { method: "m".into(), answer, long, of_line: false, repeats: 0, line: None };
         let sent = pending.submit(id, id.to_string(), waiting, false);
         (id, sent, receiver)
     }
@@ -301,7 +307,8 @@ mod tests {
     fn submit_repeating(pending: &mut Pending) -> oneshot::Receiver<RawAnswer> {
         let (answer, receiver) = oneshot::channel();
         let id = pending.next_id();
-        let waiting = Waiting { method: "m".into(), answer, long: false, repeats: 2, line: None };
+        let waiting =
+            Waiting { method: "m".into(), answer, long: false, of_line: false, repeats: 2, line: None };
         pending.submit(id, id.to_string(), waiting, false);
         receiver
     }
@@ -349,7 +356,8 @@ mod tests {
         let ask = |pending: &mut Pending, thread: &str| {
             let (answer, _) = oneshot::channel();
             let id = pending.next_id();
-            let waiting = Waiting { method: "m".into(), answer, long: false, repeats: 0, line: None };
+            let waiting =
+                Waiting { method: "m".into(), answer, long: false, of_line: false, repeats: 0, line: None };
             let line = format!(r#"{{"id":{id},"method":"m","params":{{"threadId":"{thread}"}}}}"#);
             (id, pending.submit(id, line, waiting, false).is_some())
         };
@@ -386,6 +394,32 @@ mod tests {
         assert_eq!(pending.open(), ["1", "a", "2", "b"]);
         assert_eq!(pending.notify("c".to_owned()).as_deref(), Some("c"));
         assert_eq!(pending.settle(first.0).1, ["3"]);
+    }
+
+    #[test]
+    fn what_is_of_a_line_leaves_over_that_or_never() {
+        let mut pending = Pending::new(1);
+        let ask = |pending: &mut Pending| {
+            let (answer, receiver) = oneshot::channel();
+            let id = pending.next_id();
+            let waiting =
+                Waiting { method: "m".into(), answer, long: false, of_line: true, repeats: 0, line: None };
+            (pending.submit(id, id.to_string(), waiting, false), receiver)
+        };
+        let is_withdrawn = |receiver: &mut oneshot::Receiver<RawAnswer>| {
+            matches!(receiver.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+        };
+        let (sent, mut early) = ask(&mut pending);
+        assert!(sent.is_none() && is_withdrawn(&mut early), "there is no line");
+        pending.open();
+        let (sent, mut first) = ask(&mut pending);
+        let (queued, mut second) = ask(&mut pending);
+        assert!(sent.is_some() && queued.is_none());
+        assert!(!is_withdrawn(&mut second), "it waits for its turn");
+        pending.lose();
+        assert!(is_withdrawn(&mut second));
+        assert!(matches!(first.try_recv(), Ok(Err(Error::Indeterminate { .. }))));
+        assert!(pending.open().is_empty());
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Trouble {
     pub faults: bool,
     pub overload: bool,
     pub refused: bool,
+    /// Few of its requests may be on the wire, and one is not answered: all wait for the deadline of that.
+    pub behind: bool,
 }
 
 impl Trouble {
@@ -44,6 +46,7 @@ impl Trouble {
                 _ => {}
             }
         }
+        trouble.behind = trouble.faults && plan.clients[client].in_flight.is_some();
         trouble
     }
 }
@@ -155,7 +158,8 @@ pub fn turn_of<'a>(state: &'a State, number: usize, run: &Run) -> Option<&'a Tur
 fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, number: usize) {
     let run = &stage.runs[number];
     // What is asked for at the end has no excuse.
-    let trouble = if run.is_probe { Trouble::default() } else { Trouble::of(plan, run.client) };
+    let all = Trouble::of(plan, run.client);
+    let trouble = if run.is_probe { Trouble { behind: all.behind, ..Trouble::default() } } else { all };
     let Some((outcome, _)) = &run.outcome else {
         // It may wait for another turn for as long as the server works on that; of one whose start was not answered
         // nobody here knows.
@@ -274,8 +278,8 @@ fn is_allowed(
     match error {
         Error::Aborted { .. } => run.cancel.is_cancelled(),
         Error::TurnFailed(_) => status == Some("failed"),
-        Error::Indeterminate { .. } => trouble.gap || trouble.faults,
-        Error::Timeout { .. } => trouble.faults || trouble.gap || was_hit,
+        Error::Indeterminate { .. } => trouble.gap || trouble.faults || trouble.behind,
+        Error::Timeout { .. } => trouble.faults || trouble.gap || trouble.behind || was_hit,
         Error::TurnLost { .. } => trouble.killed || was_hit,
         Error::Protocol { .. } => was_hit,
         Error::Lost(_) | Error::ServerExited { .. } => match plan.world {

@@ -70,8 +70,9 @@ impl Stage {
                 transport: Some(Arc::clone(&way) as _),
                 token: None,
             };
+            let settings = ClientSettings { max_in_flight: client.in_flight, ..ClientSettings::default() };
             let handler = Handler::make(number, Whose::Client, client.handler, &calls);
-            let codex = Codex::new(ClientSettings::default(), handler, host, tracing::Span::none())?;
+            let codex = Codex::new(settings, handler, host, tracing::Span::none())?;
             clients.push(Client { codex, way });
         }
         let threads = Arc::default();

@@ -30,6 +30,8 @@ pub enum World {
 pub struct ClientPlan {
     /// What answers what the server asks, if anything does.
     pub handler: Option<Answer>,
+    /// How many of its requests may be on the wire; many if none.
+    pub in_flight: Option<u32>,
 }
 
 /// How a handler answers.
@@ -384,7 +386,9 @@ pub fn plans() -> impl Strategy<Value = Plan> {
             starts_after_ms,
             stores_after_ms,
         });
-    let clients = vec(answer().prop_map(|handler| ClientPlan { handler }), 1..3);
+    let in_flight = prop_oneof![3 => Just(None), 1 => (1..3u32).prop_map(Some)];
+    let client = (answer(), in_flight).prop_map(|(handler, in_flight)| ClientPlan { handler, in_flight });
+    let clients = vec(client, 1..3);
     let step = (ms(), action()).prop_map(|(after_ms, action)| Step { after_ms, action });
     (world, clients, server, vec(step, 1..10)).prop_map(|(world, mut clients, mut server, steps)| {
         match world {

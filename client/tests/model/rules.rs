@@ -102,7 +102,8 @@ pub fn check_followers(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &
                 .any(|slot| slot.handles.get(&leg.client).is_some_and(|handle| handle.id() == thread.id));
             let runs = stage.runs.iter().any(|run| run.task.is_some() && run.client == leg.client);
             // Of a thread that was made for it, and by an answer that can't be read, a client knows nothing.
-            let was_hit = state.hit.iter().any(|(client, of)| *client == leg.client && of.is_empty());
+            let was_hit = state.hit.iter().any(|(client, of)| *client == leg.client && of.is_empty())
+                || Trouble::of(plan, leg.client).behind;
             let is_unknown = was_hit
                 && thread.turns.is_empty()
                 && !lock(&stage.threads).iter().any(|slot| slot.id == thread.id);

@@ -72,16 +72,16 @@ impl Work {
         })
     }
 
-    fn params(self, thread: &Thread) -> Value {
+    fn params(&self, thread: &Thread) -> Value {
         let mut params = match self {
             Self::Input(input, settings) => {
                 let mut params = thread.shared.in_force(InForce::owed);
                 params.extend(settings.wire(&thread.shared.options()));
                 thread.shared.in_force(|in_force| in_force.spell_mode(&mut params));
-                params.extend(input.start_fields());
+                params.extend(input.clone().start_fields());
                 Value::Object(params)
             }
-            Self::Review(params, _) => params,
+            Self::Review(params, _) => params.clone(),
             Self::Compact(_) => json!({}),
         };
         params["threadId"] = thread.id().into();
@@ -176,32 +176,7 @@ impl Thread {
         let Beginning { work, handlers, keep_log, permit, observer } = beginning;
         let session = self.core.session()?;
         session.ready().await?;
-        // Over a line that is lost nothing is known: a turn may run whose start was not answered.
-        self.carried(&session, work.method()).await?;
-        let mut tries = 0;
-        loop {
-            let is_loaded = self.shared.session() == session.number;
-            // A turn that the server still works on, one that was given up here or another client's, comes first. It
-            // is followed, if that can be: it may wait for an answer from here.
-            if is_loaded || tries == 0 || tries > MOST_TRIES {
-                self.idle(&session).await?;
-            }
-            if is_loaded {
-                // It may have been unloaded while it was waited for.
-                if self.shared.session() == session.number {
-                    break;
-                }
-                continue;
-            }
-            if !self.ensure_loaded(&session).await? {
-                if session.router.active(self.id()).borrow().is_none() {
-                    break;
-                }
-                // The first turn of the thread runs, and is not written down yet.
-                tries += 1;
-                tokio::time::sleep(AGAIN).await;
-            }
-        }
+        self.prepared(&session, work.method()).await?;
 
         let (sender, receiver) = oneshot::channel();
         let thread = self.clone();
@@ -211,7 +186,7 @@ impl Thread {
         let send = async move {
             let claim = Claim { handlers, thread_handlers: thread.shared.handlers(), begun_here: true };
             let log = (keep_log, observer);
-            let begun = thread.send_start(&session, work, claim, log).await;
+            let begun = thread.sent(&session, work, claim, log, &cancel).await;
             let turn = match begun {
                 // The place is free before anybody hears of the end: who waits for that finds no turn running.
                 Ok(state) => {
@@ -249,6 +224,59 @@ impl Thread {
         receiver.await.unwrap_or_else(|_| Err(Error::client_closed()))
     }
 
+    /// Waits until the thread is loaded over a line that carries it, and the server works on no turn of it.
+    async fn prepared(&self, session: &Session, method: &str) -> Result<(), Error> {
+        // Over a line that is lost nothing is known: a turn may run whose start was not answered.
+        self.carried(session, method).await?;
+        let mut tries = 0;
+        loop {
+            let is_loaded = self.shared.session() == session.number;
+            // A turn that the server still works on, one that was given up here or another client's, comes first. It
+            // is followed, if that can be: it may wait for an answer from here.
+            if is_loaded || tries == 0 || tries > MOST_TRIES {
+                self.idle(session).await?;
+            }
+            if is_loaded {
+                // It may have been unloaded while it was waited for.
+                if self.shared.session() == session.number {
+                    break;
+                }
+                continue;
+            }
+            if !self.ensure_loaded(session).await? {
+                if session.router.active(self.id()).borrow().is_none() {
+                    break;
+                }
+                // The first turn of the thread runs, and is not written down yet.
+                tries += 1;
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what begins a turn. Where its line is lost before it has left, what was known of the thread may not hold: it is
+    /// prepared again.
+    async fn sent(
+        &self,
+        session: &Session,
+        work: Work,
+        claim: Claim,
+        log: (bool, Option<Arc<dyn Observer>>),
+        cancel: &CancellationToken,
+    ) -> Result<Arc<TurnState>, Error> {
+        loop {
+            if let Some(state) = self.send_start(session, &work, claim.clone(), log.clone()).await? {
+                return Ok(state);
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Error::Aborted { result: None }),
+                prepared = self.prepared(session, work.method()) => prepared?,
+            }
+        }
+    }
+
     /// Waits for a line that carries what is about the thread.
     async fn carried(&self, session: &Session, method: &str) -> Result<(), Error> {
         let within = self.call_options().timeout;
@@ -264,10 +292,10 @@ impl Thread {
     async fn send_start(
         &self,
         session: &Session,
-        work: Work,
+        work: &Work,
         claim: Claim,
         (keep_log, observer): (bool, Option<Arc<dyn Observer>>),
-    ) -> Result<Arc<TurnState>, Error> {
+    ) -> Result<Option<Arc<TurnState>>, Error> {
         #[derive(Deserialize)]
         struct Started {
             turn: Identified,
@@ -280,11 +308,11 @@ impl Thread {
         let is_named = !matches!(work, Work::Compact(_));
         let expected = session.router.expect(self.id(), claim);
         let mut started = session.router.started(self.id());
-        let options = CallOptions { indeterminate: true, ..self.call_options() };
+        let options = CallOptions { indeterminate: true, of_line: true, ..self.call_options() };
         let params = work.params(self);
         let heard = self.shared.heard();
         let call = session.connection.request(method, Some(&params.to_string()), options);
-        let answer = call.answer().await;
+        let Some(answer) = call.answer_of_line().await else { return Ok(None) };
         if let Value::Object(given) = &params {
             match &answer {
                 Ok(_) => self.shared.in_force(|in_force| in_force.accepted(given, heard)),
@@ -329,7 +357,7 @@ impl Thread {
                 return Err(error);
             }
         }
-        Ok(state)
+        Ok(Some(state))
     }
 
     /// The id of the turn that the server starts next: not every method names the turn that it begins.
