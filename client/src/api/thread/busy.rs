@@ -7,13 +7,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
+use tokio::time::Instant;
 
 use super::found::Found;
 use super::thread::Thread;
-use crate::Error;
 use crate::routing::TurnSink;
 use crate::rpc::{Call, read_answer};
-use crate::session::Session;
+use crate::session::{Session, retry_overload};
+use crate::{Error, RpcErrorKind};
 
 /// A place in the queue of a thread's turns.
 pub(crate) type Place = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
@@ -89,9 +90,9 @@ impl Thread {
         let ask =
             |method, params: String| session.connection.request(method, Some(&params), self.call_options());
         match self.look(ask).await {
-            Ok(found) if found.is_active() => {}
+            Ok(Some(found)) if found.is_active() => {}
             // What it has stored is asked for by who watches the turn.
-            Ok(_) | Err(Error::Rpc(_)) => state.thread_idle(),
+            Ok(_) => state.thread_idle(),
             Err(error) => {
                 tracing::debug!(thread = self.id(), %error, "what a silent thread is at is not known")
             }
@@ -118,22 +119,28 @@ impl Thread {
     async fn is_active(&self, session: &Session, turn: &str) -> Result<bool, Error> {
         let ask =
             |method, params: String| session.connection.request(method, Some(&params), self.call_options());
-        let active = match self.look(ask).await {
-            Ok(found) => found.is_active(),
-            // It does not even have it loaded.
-            Err(Error::Rpc(_)) => false,
-            Err(error) => return Err(error),
-        };
+        // It may not even have it loaded.
+        let active = self.look(ask).await?.is_some_and(|found| found.is_active());
         if !active {
             session.router.found_idle(self.id(), &Some(turn.to_owned()));
         }
         Ok(active)
     }
 
-    /// What the server says of the thread, without its turns. Wire: `thread/read`.
-    pub(crate) async fn look(&self, ask: impl Fn(&'static str, String) -> Call) -> Result<Found, Error> {
-        let answer = ask("thread/read", json!({ "threadId": self.id() }).to_string()).answer().await?;
-        read_answer("thread/read", &answer)
+    /// What the server says of the thread, without its turns; nothing if it does not have it. Wire: `thread/read`.
+    pub(crate) async fn look(
+        &self,
+        ask: impl Fn(&'static str, String) -> Call,
+    ) -> Result<Option<Found>, Error> {
+        let deadline = Instant::now() + self.call_options().timeout;
+        let read = || ask("thread/read", json!({ "threadId": self.id() }).to_string()).answer();
+        match retry_overload(deadline, read).await {
+            Ok(answer) => read_answer("thread/read", &answer).map(Some),
+            // It says nothing of the thread.
+            Err(Error::Rpc(error)) if error.kind == RpcErrorKind::ServerBusy => Err(Error::Rpc(error)),
+            Err(Error::Rpc(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The turn that the server works on, by what it has stored: the last one, if that runs. Wire: `thread/turns/list`.

@@ -127,16 +127,15 @@ impl Thread {
         // A server that was started for this client has ended with its line; another may go on, whether or not the
         // client connects to it again by itself.
         let is_there = !self.core.has_process()
-            && match self.look(ask).await {
-                Ok(found) => {
+            && match self.look(ask).await? {
+                Some(found) => {
                     if found.is_active() {
                         // Its first turn runs, and is not written down yet.
                         session.router.found_busy(self.id(), None, known);
                     }
                     true
                 }
-                Err(Error::Rpc(_)) => false,
-                Err(error) => return Err(error),
+                None => false,
             };
         if self.shared.is_ephemeral() {
             return Err(error.of_lost_thread(self.id()));

@@ -55,12 +55,10 @@ impl Thread {
                     let ask = |method, params: String| {
                         session.connection.request(method, Some(&params), self.call_options())
                     };
-                    match self.look(ask).await {
-                        Ok(seen) if !seen.is_active() => return Ok(None),
-                        Ok(_) => tokio::time::sleep(AGAIN).await,
-                        // The server does not have it at all: with its first turn it is started anew.
-                        Err(Error::Rpc(_)) => return Ok(None),
-                        Err(error) => return Err(error),
+                    match self.look(ask).await? {
+                        Some(seen) if seen.is_active() => tokio::time::sleep(AGAIN).await,
+                        // Where the server does not have it at all it is started anew with its first turn.
+                        _ => return Ok(None),
                     }
                     continue;
                 }
