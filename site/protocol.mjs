@@ -128,6 +128,7 @@ export async function protocol(out) {
   const said = ({ type }, page) => {
     const members =
       type !== undefined && ts.isTypeLiteralNode(type) ? type.members.filter(ts.isPropertySignature) : []
+    /** @type {[string, ts.TypeNode | undefined][]} */
     const parts =
       members.length > 0 ? members.map((member) => [member.name.getText(), member.type]) : [['params', type]]
     return parts.map(([name, value]) => {

@@ -8,7 +8,8 @@ import { entries, root, site } from './places.mjs'
 /** @param {string} out the folder for it */
 export async function reference(out) {
   const app = await Application.bootstrapWithPlugins(
-    {
+    // Its types have no options of plugins.
+    /** @type {Record<string, unknown>} */ ({
       plugin: ['typedoc-plugin-markdown'],
       entryPoints: Object.keys(entries).map((file) => join(root, file)),
       tsconfig: join(site, 'tsconfig.json'),
@@ -36,7 +37,7 @@ export async function reference(out) {
       interfacePropertiesFormat: 'table',
       typeAliasPropertiesFormat: 'table',
       out,
-    },
+    }),
     [new TSConfigReader()],
   )
   const project = await app.convert()
