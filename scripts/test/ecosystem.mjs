@@ -30,7 +30,7 @@ export async function prepare(project, manifest = {}) {
   const packed = mkdtempSync(join(tmpdir(), 'codex-node-packed-'))
   try {
     console.log(`Installing into ${project} ...`)
-    installPackages(project, await packPackages(packed))
+    installPackages(project, await packPackages(packed), '--prefer-offline')
   } finally {
     rmSync(packed, { recursive: true, force: true, maxRetries: 10 })
   }

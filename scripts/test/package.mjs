@@ -55,20 +55,22 @@ export async function packPackages(folder) {
 }
 
 /**
- * Installs both into a folder as `npm install` does, and nothing else: no codex, which is an optional peer.
+ * Installs both into a folder as `npm install` does, and what else its package.json asks for; no codex, which is an
+ * optional peer.
  *
  * @param {string} folder a project; made if it is not there
  * @param {Awaited<ReturnType<typeof packPackages>>} packages
+ * @param {'--offline' | '--prefer-offline'} [network] what else there is has to be fetched, or nothing
  * @returns {string} what npm said on stderr
  */
-export function installPackages(folder, packages) {
+export function installPackages(folder, packages, network = '--offline') {
   mkdirSync(folder, { recursive: true })
   if (!existsSync(join(folder, 'package.json')))
     writeFileSync(join(folder, 'package.json'), '{"private":true}')
   const tarballs = [packages.platform.tarball, packages.self.tarball].map((path) =>
     path.replaceAll('\\', '/'),
   )
-  return npm(folder, 'install', '--prefer-offline', '--no-audit', '--no-fund', ...tarballs).stderr
+  return npm(folder, 'install', network, '--no-audit', '--no-fund', ...tarballs).stderr
 }
 
 /**
