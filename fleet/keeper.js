@@ -57,9 +57,8 @@ class Keeper {
       const [count, found] = await this.session.run('stale', age, this.#from, SWEPT)
       this.#from = count < SWEPT ? 0 : this.#from + SWEPT
       const have = found.length === 0 ? [] : await this.queues.have(found)
-      for (const [index, [id, , place]] of found.entries()) {
-        if (!have[index]) await this.queues.requeue(id, place)
-      }
+      const without = found.filter((/** @type {string[]} */ _, /** @type {number} */ index) => !have[index])
+      await this.queues.requeue(...without.map((/** @type {string[]} */ [id, , place]) => [id, place]))
       await this.#clean()
     } catch (error) {
       this.session.emit('trouble', error)

@@ -58,47 +58,51 @@ class Queues {
    * @param {Record<string, any>} [job] options of BullMQ
    */
   async put(name, id, place, job = {}) {
-    const { delay, ...rest } = job
-    const isEntry = name === ENTRY
-    await this.get(name).add(
-      'turn',
-      { id },
-      {
-        ...rest,
-        ...(isEntry && delay ? { delay } : {}),
-        ...(isEntry ? { attempts: 1, removeOnComplete: true, removeOnFail: true } : {}),
-        jobId: `${id}.${place}`,
-      },
-    )
+    await this.get(name).add('turn', { id }, placed(name, id, place, job))
   }
 
   /**
-   * The same for what a script has moved.
+   * The same for what a script has moved: as few round trips as there are queues, since whoever moves them may die, too.
    *
-   * @param {string[][]} moved ids, queues and places
+   * @param {string[][]} moved ids, queues, places, and what is left of a delay
    */
   async putAll(moved) {
-    for (const [id = '', queue = '', place = ''] of moved) {
-      await this.put(queue, id, place, await this.jobOptions(id))
+    if (moved.length === 0) return
+    const options = this.redis.pipeline()
+    for (const [id = ''] of moved) options.hget(this.names.job(id), 'opts')
+    const texts = (await options.exec()) ?? []
+    /** @type {Map<string, { name: string, data: { id: string }, opts: object }[]>} */
+    const ofQueue = new Map()
+    for (const [index, [id = '', queue = '', place = '', delay]] of moved.entries()) {
+      const [error, text] = texts[index] ?? []
+      if (error) throw error
+      const opts = placed(queue, id, place, { ...withoutDelay(text), delay: Number(delay ?? 0) })
+      const job = { name: 'turn', data: { id }, opts }
+      const jobs = ofQueue.get(queue)
+      if (jobs === undefined) ofQueue.set(queue, [job])
+      else jobs.push(job)
     }
+    await Promise.all([...ofQueue].map(([queue, jobs]) => this.get(queue).addBulk(jobs)))
   }
 
   /** @param {string} id @returns {Promise<Record<string, any>>} */
   async jobOptions(id) {
-    const text = await this.redis.hget(this.names.job(id), 'opts')
-    const { delay: _, ...rest } = JSON.parse(text ?? '{}')
-    return rest
+    return withoutDelay(await this.redis.hget(this.names.job(id), 'opts'))
   }
 
   /**
-   * Gives a job another place, if it has had none since.
+   * Gives jobs another place, if they have had none since.
    *
-   * @param {string} id
-   * @param {string} seen its place
+   * @param {string[][]} seen ids and places
    */
-  async requeue(id, seen) {
-    const [queue, place] = await run(this.redis, this.names.root, 'requeue', id, seen)
-    if (queue !== undefined) await this.put(queue, id, place, await this.jobOptions(id))
+  async requeue(...seen) {
+    const places = await Promise.all(
+      seen.map(async ([id = '', place = '']) => {
+        const [queue, next, delay] = await run(this.redis, this.names.root, 'requeue', id, place)
+        return queue === undefined ? [] : [[id, queue, next, delay]]
+      }),
+    )
+    await this.putAll(places.flat())
   }
 
   /**
@@ -132,6 +136,28 @@ class Queues {
     this.#queues.clear()
     await Promise.all(queues.map((queue) => queue.close().catch(() => {})))
   }
+}
+
+/**
+ * @param {string} queue
+ * @param {string} id
+ * @param {string} place
+ * @param {Record<string, any>} job options of BullMQ
+ */
+function placed(queue, id, place, { delay, ...rest }) {
+  const isEntry = queue === ENTRY
+  return {
+    ...rest,
+    ...(isEntry && delay ? { delay } : {}),
+    ...(isEntry ? { attempts: 1, removeOnComplete: true, removeOnFail: true } : {}),
+    jobId: `${id}.${place}`,
+  }
+}
+
+/** @param {unknown} text options of BullMQ; a job that was due once is not made to wait again @returns {Record<string, any>} */
+function withoutDelay(text) {
+  const { delay: _, ...rest } = JSON.parse(typeof text === 'string' ? text : '{}')
+  return rest
 }
 
 module.exports.Queues = Queues

@@ -99,7 +99,7 @@ class TurnQueue {
     if (outcome.kind === 'elsewhere') {
       const place = await this.session.redis.hget(this.session.names.job(id), 'd')
       // Where it was moved already, its place is another.
-      if (place !== null && `${id}.${place}` === job.id) await this.queues.requeue(id, place)
+      if (place !== null && `${id}.${place}` === job.id) await this.queues.requeue([id, place])
     }
     return {}
   }
@@ -243,7 +243,7 @@ class TurnQueue {
     if (this.session.signal.aborted || this.#lines.has(key)) return
     try {
       const [id, place] = await this.session.run('head', key)
-      if (id !== undefined && !this.has(id)) await this.queues.requeue(id, place)
+      if (id !== undefined && !this.has(id)) await this.queues.requeue([id, place])
     } catch (error) {
       this.session.emit('trouble', error)
     }

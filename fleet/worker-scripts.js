@@ -97,15 +97,16 @@ for _, id in ipairs(ids) do
 end
 return {#ids, found}`,
 
-  // Gives a job another place in the queues, if it has had none since.
+  // Gives a job another place in the queues, if it has had none since; with what is left of its delay.
   requeue: `
 local id, seen = ARGV[1], ARGV[2]
 local J = P .. 'j:' .. id
-local key, d, state, deferred = unpack(redis.call('HMGET', J, 'key', 'd', 'state', 'deferred'))
+local key, d, state, deferred, at, opts = unpack(redis.call('HMGET', J, 'key', 'd', 'state', 'deferred', 'at', 'opts'))
 if not key or state == 'ended' or d ~= seen then return {} end
 if deferred then
   redis.call('HSET', J, 'qat', now)
-  return {'entry', tostring(redis.call('HINCRBY', J, 'd', 1)), '1'}
+  local delay = cjson.decode(opts or '{}').delay or 0
+  return {'entry', tostring(redis.call('HINCRBY', J, 'd', 1)), tostring(math.max(0, math.ceil(at + delay - now)))}
 end
 local queue, next = enqueue(id, key)
 return {queue, tostring(next), '0'}`,

@@ -14,6 +14,8 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '4' },
     'kill-every': { type: 'string', default: '1000' },
     lease: { type: 'string', default: '2000' },
+    // No job ends for this long: it stands still.
+    stall: { type: 'string', default: '120000' },
   },
 })
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
@@ -52,6 +54,11 @@ try {
   for (const clean of cleanups) await clean()
 }
 process.exit(exitCode)
+
+/** @param {import('../support/fleet.mjs').Machine} machine whether it has a session, as far as it has said */
+function isReady({ said }) {
+  return said.findLast(({ event }) => event === 'ready' || event === 'lost')?.event === 'ready'
+}
 
 async function main() {
   // What the model does for job N: a command with an effect of its own, sometimes slowly.
@@ -92,15 +99,19 @@ async function main() {
     const job = await it.fleet.submit(`job ${n} ${kind}`, { key, idempotencyKey: `job ${n}` })
     jobs.push({ n, key, kind, job, cancelled: random() < 0.05 })
   }
-  const faults = { SIGKILL: 0, SIGSTOP: 0, codex: 0 }
+  const faults = { SIGKILL: 0, SIGSTOP: 0, codex: 0, spared: 0 }
   let over = false
   const breaking = (async () => {
     while (!over) {
       await new Promise((resolve) => setTimeout(resolve, killEveryMs))
       if (over) break
-      // One that has not begun to work has nothing to lose.
-      const ready = machines.filter(({ said }) => said.some(({ event }) => event === 'ready'))
-      if (ready.length === 0) continue
+      // One that has not begun to work has nothing to lose. One is spared, so that a slow computer, on which a machine
+      // takes longer to start than to be killed, gets to an end.
+      const ready = machines.filter(isReady)
+      if (ready.length < 2) {
+        faults.spared++
+        continue
+      }
       const machine = pick(ready)
       const dice = random()
       if (dice < 0.75) {
@@ -126,7 +137,25 @@ async function main() {
       }
     }
   })()
-  const outcomes = await Promise.all(
+  let ended = 0
+  let endedAt = Date.now()
+  /** @type {(error: Error) => void} */
+  let stands
+  const stalled = new Promise((_, reject) => {
+    stands = reject
+  })
+  const watching = setInterval(async () => {
+    const seconds = Math.round((Date.now() - began) / 1000)
+    console.log(
+      `${seconds} s: ${ended} of ${jobCount} ended, ${machines.filter(isReady).length} ready, ${made} made`,
+    )
+    if (Date.now() - endedAt < Number(values.stall)) return
+    clearInterval(watching)
+    console.log(JSON.stringify(await it.fleet.stats(), null, 1))
+    console.log(machines.map(({ name, said }) => `${name} ${JSON.stringify(said.slice(-5))}`).join('\n'))
+    stands(new Error(`no job ended for ${values.stall} ms`))
+  }, 10_000)
+  const all = Promise.all(
     jobs.map(async ({ n, kind, job, cancelled }) => {
       if (cancelled) void job.cancel('at random').catch(() => {})
       const result = await job.result().then(
@@ -141,10 +170,15 @@ async function main() {
         if (method === 'fleet/ended') ends++
       }
       assert.equal(ends, 1, `job ${n} ended ${ends} times`)
+      ended++
+      endedAt = Date.now()
       return { n, kind, cancelled, result }
     }),
   )
-  over = true
+  const outcomes = await Promise.race([all, stalled.then(() => [])]).finally(() => {
+    clearInterval(watching)
+    over = true
+  })
   await breaking
   const seconds = (Date.now() - began) / 1000
   /** @type {Record<string, number>} */

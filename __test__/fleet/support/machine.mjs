@@ -22,6 +22,8 @@ const worker = new FleetWorker({
   profiles: { yes: { approvalPolicy: 'untrusted', onApproval: () => 'accept' } },
   ...(store === undefined ? {} : { store: store === null ? null : new FolderStore(store) }),
 })
+// Nobody would end it where its test was killed.
+process.once('disconnect', () => process.exit(1))
 const tell = (/** @type {object} */ message) => process.connected && process.send?.(message)
 for (const event of /** @type {const} */ (['ready', 'lost', 'limited', 'closed'])) {
   worker.on(event, (/** @type {unknown[]} */ ...[what]) => tell({ event, what }))
