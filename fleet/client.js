@@ -1,7 +1,7 @@
 'use strict'
 
 const { randomUUID } = require('node:crypto')
-const { ENTRY, Names, queueOf } = require('./names.js')
+const { ENTRY, FORMAT, Names, queueOf } = require('./names.js')
 const { IdempotencyConflictError, FleetError } = require('./errors.js').classes
 const { Job } = require('./job.js')
 const { Queues } = require('./queues.js')
@@ -116,6 +116,7 @@ class Fleet {
       JSON.stringify(job),
       deferred,
       this.maxPending,
+      FORMAT,
     ]
     const [how, queue, place] = await this.#inside.call('submit', ...args)
     if (how === 'conflict') {

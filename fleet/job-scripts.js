@@ -8,7 +8,7 @@ const jobScripts = {
   // The point from which a job is one: its payload, its place in the line of its key. Putting it into a queue of BullMQ
   // comes after, and is done again by the sweep where it was missed.
   submit: `
-local id, key, digest, data, opts, deferred, maxPending = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
+local id, key, digest, data, opts, deferred, maxPending, format = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8]
 local J = P .. 'j:' .. id
 if redis.call('EXISTS', J) == 1 then
   if redis.call('HGET', J, 'digest') ~= digest then return {'conflict'} end
@@ -17,7 +17,7 @@ end
 if maxPending > 0 and redis.call('ZCARD', P .. 'pend') >= maxPending then return {'full'} end
 if redis.call('EXISTS', P .. 'k:' .. key) == 0 then redis.call('INCR', P .. 'keys') end
 redis.call('HSET', P .. 'k:' .. key, 'u', now)
-redis.call('HSET', J, 'key', key, 'state', 'queued', 'at', now, 'digest', digest, 'opts', opts)
+redis.call('HSET', J, 'key', key, 'state', 'queued', 'at', now, 'digest', digest, 'opts', opts, 'v', format)
 -- Apart: a hash whose values are short takes a fraction of the memory.
 redis.call('SET', P .. 'jd:' .. id, data)
 redis.call('ZADD', P .. 'pend', now, id)
@@ -46,7 +46,8 @@ if o and not takes(o) then
   return {'wait'}
 end
 if not o then
-  if can ~= '1' or not takes(s) then return {'wait'} end
+  local format = tonumber(redis.call('HGET', J, 'v') or '1')
+  if can ~= '1' or not takes(s) or (not reads(s, format) and isRead(format)) then return {'wait'} end
   redis.call('HSET', K, 'o', s, 't', redis.call('INCR', P .. 'token'))
   redis.call('SADD', P .. 'sk:' .. s, key)
 end

@@ -2,7 +2,7 @@
 
 // What the fleet's keys in Redis are called. All lie in one hash slot, so that a script may touch several of them.
 
-/** What this version writes into jobs; a worker that reads a higher one leaves the job to others. */
+/** What this version writes into jobs; a worker that knows only lower ones passes the job on to one that knows it. */
 const FORMAT = 1
 
 const DEFAULT_NAME = 'codex-fleet'

@@ -171,6 +171,8 @@ class Channels {
 async function disconnect(redis) {
   if (redis.status === 'end') return
   const ended = new Promise((resolve) => redis.once('end', resolve))
+  // Between two attempts ioredis tells nobody that it has ended, neither this nor what waits for answers.
+  if (redis.status === 'reconnecting') redis.status = 'wait'
   redis.disconnect()
   await ended
 }

@@ -12,8 +12,10 @@ const { diedUnder, keptAnswer, limitOf } = require('./endings.js')
  * @typedef {import('./session.js').Session} Session
  * @typedef {import('./options.js').OnLost} OnLost
  *
- * How a run of a job ended for its queue: it is over, it is tried again as BullMQ does, later, or elsewhere.
- * @typedef {{ kind: 'over' } | { kind: 'retry', error: Error } | { kind: 'later', until: number } | { kind: 'elsewhere' }} Outcome
+ * How a run of a job ended for its queue: it is over, it is tried again as BullMQ does, later, or elsewhere, where it has
+ * been moved to already or not.
+ * @typedef {{ kind: 'over' } | { kind: 'retry', error: Error } | { kind: 'later', until: number } | { kind: 'elsewhere' } |
+ *   { kind: 'passed', moved: string[][] }} Outcome
  *
  * What a worker has for its turns.
  * @typedef {object} Means
@@ -89,7 +91,7 @@ class Run {
   async run() {
     if (this.cancelled !== null) return this.#end({ error: cancelled(this.id, this.cancelled) })
     const payload = decode(this.data ?? '')
-    if (typeof payload === 'string') return this.#end({ error: unsupported(this.id, payload) })
+    if (typeof payload === 'string') return this.#unreadable(payload)
     const { profile: name, tools: names = [] } = payload
     const profile = name === undefined ? {} : this.means.profiles[name]
     if (profile === undefined) return this.#end({ error: unsupported(this.id, `no profile "${name}" here`) })
@@ -116,6 +118,15 @@ class Run {
         this.turn = undefined
       }
     }
+  }
+
+  /** @param {string} why @returns {Promise<Outcome>} */
+  async #unreadable(why) {
+    const [how, moved] = await this.#call('pass')
+    if (how === 0) throw this.#fence()
+    if (how === 1) return this.#end({ error: unsupported(this.id, why) })
+    this.means.threads.drop(this.key)
+    return { kind: 'passed', moved }
   }
 
   turnAsked = false

@@ -22,7 +22,7 @@ const idOf = (idempotencyKey) => `i${digest(idempotencyKey).slice(0, 32)}`
 async function submitScheduled({ redis, names, queues }, job) {
   const { key, payload, opts } = job.data
   const id = idOf(`${job.id}`)
-  const args = [id, key, digest(payload), payload, JSON.stringify(opts), 0, 0]
+  const args = [id, key, digest(payload), payload, JSON.stringify(opts), 0, 0, JSON.parse(payload).v]
   const [how, queue, place] = await run(redis, names.root, 'submit', ...args)
   if (how === 'new' || how === 'known') await queues.put(queue, id, place, opts)
 }

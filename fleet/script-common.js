@@ -20,6 +20,16 @@ end
 local function owns(key, s, token)
   return lives(s) and redis.call('HGET', P .. 'k:' .. key, 'o') == s and redis.call('HGET', P .. 'k:' .. key, 't') == token
 end
+-- Whether a worker can read jobs of a format, and whether any that takes some can.
+local function reads(s, format)
+  return tonumber(redis.call('HGET', P .. 's:' .. s, 'format') or '1') >= format
+end
+local function isRead(format)
+  for _, s in ipairs(redis.call('ZRANGEBYSCORE', P .. 'alive', '(' .. now, '+inf')) do
+    if takes(s) and reads(s, format) then return true end
+  end
+  return false
+end
 local function enqueue(id, key)
   local o = redis.call('HGET', P .. 'k:' .. key, 'o')
   local queue = 'entry'
@@ -39,6 +49,20 @@ end
 local function withdraw(id)
   for _, r in ipairs(redis.call('SMEMBERS', P .. 'jq:' .. id)) do redis.call('HDEL', P .. 'q', r) end
   if redis.call('DEL', P .. 'jq:' .. id) == 1 then redis.call('PUBLISH', P .. 'q', id) end
+end
+-- A worker lets go of a key. What this gives back has to be put into the queues named.
+local function release(key, s)
+  local K = P .. 'k:' .. key
+  redis.call('SREM', P .. 'sk:' .. s, key)
+  if redis.call('HGET', K, 'o') ~= s then return {} end
+  redis.call('HDEL', K, 'o')
+  local moved = {}
+  for _, id in ipairs(redis.call('ZRANGE', P .. 'l:' .. key, 0, -1)) do
+    withdraw(id)
+    local queue, d = enqueue(id, key)
+    table.insert(moved, {id, queue, tostring(d)})
+  end
+  return moved
 end
 local function finish(id, key, text, keep)
   local J, E = P .. 'j:' .. id, P .. 'e:' .. id

@@ -43,7 +43,7 @@ class Session extends EventEmitter {
   async register() {
     const { leaseMs, info } = this.options
     const asked = performance.now()
-    await this.run('register', this.id, leaseMs, JSON.stringify(info))
+    await this.run('register', this.id, leaseMs, JSON.stringify(info), /** @type {number} */ (info.format))
     this.#lastBeat = asked
     this.#timer = setInterval(() => this.beat(), leaseMs / 4)
   }

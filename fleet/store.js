@@ -76,10 +76,15 @@ class FolderStore {
       await rm(unfinished, { force: true }).catch(() => {})
       throw error
     }
-    const tokens = await this.#tokens(id)
-    // Only what is older goes: of two writers the one with the larger token stays.
-    for (const held of tokens) if (held < token) await rm(join(folder, `${held}.jsonl`), { force: true })
-    if (tokens.some((held) => held > token)) throw fenced(`thread ${id}`)
+    let isLate = false
+    // Only what is older goes: of two writers the one with the larger token stays. What a writer that died has begun goes
+    // with it.
+    for (const name of await readdir(folder)) {
+      const held = Number(/^\.?(\d+)[.-]/.exec(name)?.[1] ?? token)
+      if (held < token) await rm(join(folder, name), { force: true })
+      else if (held > token) isLate = true
+    }
+    if (isLate) throw fenced(`thread ${id}`)
   }
 
   /** @param {string} threadId */

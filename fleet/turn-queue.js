@@ -96,6 +96,7 @@ class TurnQueue {
     }
     if (outcome.kind === 'retry') throw outcome.error
     if (outcome.kind === 'later') await later(outcome.until)
+    if (outcome.kind === 'passed') await this.queues.putAll(outcome.moved)
     if (outcome.kind === 'elsewhere') {
       const place = await this.session.redis.hget(this.session.names.job(id), 'd')
       // Where it was moved already, its place is another.

@@ -6,7 +6,7 @@
 const workerScripts = {
   register: `
 local s, lease = ARGV[1], tonumber(ARGV[2])
-redis.call('HSET', P .. 's:' .. s, 'since', now, 'info', ARGV[3])
+redis.call('HSET', P .. 's:' .. s, 'since', now, 'info', ARGV[3], 'format', ARGV[4])
 redis.call('ZADD', P .. 'alive', now + lease, s)
 return now`,
 
@@ -57,20 +57,16 @@ if redis.call('EXISTS', P .. 's:' .. ARGV[1]) == 0 then return 0 end
 redis.call('HSET', P .. 's:' .. ARGV[1], 'draining', 1)
 return 1`,
 
-  // A worker lets go of a key.
   release: `
-local key, s = ARGV[1], ARGV[2]
-local K = P .. 'k:' .. key
-redis.call('SREM', P .. 'sk:' .. s, key)
-if redis.call('HGET', K, 'o') ~= s then return {} end
-redis.call('HDEL', K, 'o')
-local moved = {}
-for _, id in ipairs(redis.call('ZRANGE', P .. 'l:' .. key, 0, -1)) do
-  withdraw(id)
-  local queue, d = enqueue(id, key)
-  table.insert(moved, {id, queue, tostring(d)})
-end
-return moved`,
+return release(ARGV[1], ARGV[2])`,
+
+  // A job of a newer version goes to a worker that can read it, and with it its key; where none can it stays.
+  pass: `
+local id, key, s, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if not owns(key, s, token) then return {0, {}} end
+local format = tonumber(redis.call('HGET', P .. 'j:' .. id, 'v') or '1')
+if reads(s, format) or not isRead(format) then return {1, {}} end
+return {2, release(key, s)}`,
 
   leave: `
 local s = ARGV[1]

@@ -1,6 +1,8 @@
 // Machines that die, stand still, or lose their codex: every job ends once, and no command runs twice.
 
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { JobLostError } from '../../fleet/index.mjs'
 import { command, createGate, reply, say, waitFor } from '../../testing/index.mjs'
@@ -99,6 +101,28 @@ describe('death', () => {
     if (living().length === 0) await started()
     for (const job of jobs) assert.equal(typeof (await job.result()).finalResponse, 'string')
     assert.ok(ofEffect('counted') <= 12)
+  })
+
+  test('SIGKILL while a thread is kept: another goes on with what was kept before, and half a file is nowhere left', async () => {
+    const machine = await started({ hangs: 'Exported.' })
+    for (const other of living()) if (other !== machine) await other.kill()
+    it.provider.when(/^export$/, command(it.effect('exported')), say('Exported.'))
+    goesOn('export', say('Kept.'))
+    const job = await it.fleet.submit('export', { key: 'export' })
+    const threadId = await machine.heard('putting')
+    assert.equal((await job.status()).state, 'running')
+    await machine.kill()
+    await started()
+    const result = await job.result()
+    assert.equal(result.finalResponse, 'Kept.')
+    assert.equal(result.threadId, threadId)
+    assert.equal(ofEffect('exported'), 1)
+    const files = await readdir(join(it.folder, 'threads', threadId))
+    assert.deepEqual(
+      files.map((file) => /^\d+\.jsonl$/.test(file)),
+      [true],
+      `${files}`,
+    )
   })
 
   for (const [onLost, wanted] of /** @type {const} */ ([

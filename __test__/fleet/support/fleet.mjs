@@ -93,20 +93,23 @@ function parentsOf(pid) {
 
 /**
  * @param {{ after: (f: () => Promise<void>) => void }} t
- * @param {{ store?: 'folder' | 'redis', redisArgs?: string[] }} [options]
+ * @param {{ store?: 'folder' | 'redis', user?: { username: string, password: string, acl: string } }} [options] `user`
+ *   as whom the fleet comes to a Redis with TLS
  */
-export async function startFleet(t, { store = 'folder', redisArgs } = {}) {
+export async function startFleet(t, { store = 'folder', user } = {}) {
   const cleanups = /** @type {(() => Promise<unknown>)[]} */ ([])
   t.after(async () => {
     for (const clean of cleanups.reverse()) await clean()
   })
   const inside = { after: (/** @type {() => Promise<void>} */ f) => void cleanups.push(f) }
-  const redis = await startRedis(inside, redisArgs)
+  const redis = await startRedis(inside, [], user === undefined ? {} : { acl: [user.acl] })
+  const connection =
+    user === undefined ? redis.url : { ...redis.at, username: user.username, password: user.password }
   const provider = await startScriptedProvider()
   cleanups.push(() => provider.close())
   const folder = await mkdtemp(join(tmpdir(), 'codex-node-fleet-'))
   cleanups.push(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }))
-  const fleet = new Fleet({ connection: redis.url })
+  const fleet = new Fleet({ connection })
   cleanups.push(() => fleet.close())
   /** @type {Machine[]} */
   const machines = []
@@ -121,7 +124,7 @@ export async function startFleet(t, { store = 'folder', redisArgs } = {}) {
     const own = home ?? (await createCodexHome(provider, { sandboxMode: 'danger-full-access' }))
     if (home === undefined) cleanups.push(() => own.remove())
     const all = {
-      connection: redis.url,
+      connection,
       name,
       codex: { env: own.env },
       leaseMs: 2_000,
@@ -146,6 +149,7 @@ export async function startFleet(t, { store = 'folder', redisArgs } = {}) {
   const effects = join(folder, 'effects')
   return {
     codexOf,
+    connection,
     redis,
     provider,
     folder,

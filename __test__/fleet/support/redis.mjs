@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -58,21 +58,54 @@ function freePort() {
 }
 
 /**
- * A Redis that ends with the test. It keeps what it has over a restart, as one with AOF does.
+ * A certificate for 127.0.0.1 of an authority made for it, by openssl.
+ *
+ * @param {string} folder
+ */
+async function certify(folder) {
+  const openssl = (/** @type {string[]} */ ...args) => run('openssl', args, { cwd: folder })
+  const key = (/** @type {string} */ name) => {
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+    return [...kind, '-keyout', `${name}.key`, '-subj', `/CN=${name}`]
+  }
+  await openssl('req', '-x509', ...key('authority'), '-days', '2', '-out', 'authority.crt')
+  await openssl('req', ...key('redis'), '-out', 'redis.csr')
+  await writeFile(join(folder, 'names'), 'subjectAltName=IP:127.0.0.1\n')
+  const by = ['-CA', 'authority.crt', '-CAkey', 'authority.key', '-CAcreateserial', '-days', '2']
+  await openssl('x509', '-req', '-in', 'redis.csr', ...by, '-extfile', 'names', '-out', 'redis.crt')
+  const inside = (/** @type {string} */ name) => join(folder, name)
+  const files = ['--tls-cert-file', inside('redis.crt'), '--tls-key-file', inside('redis.key')]
+  return {
+    ca: await readFile(inside('authority.crt'), 'utf8'),
+    args: [...files, '--tls-ca-cert-file', inside('authority.crt'), '--tls-auth-clients', 'no'],
+  }
+}
+
+/**
+ * A Redis that ends with the test. It keeps what it has over a restart, as one with AOF does. With `acl` it takes TLS
+ * alone, and users of these lines beside its own.
  *
  * @param {import('node:test').TestContext | { after: (f: () => Promise<void>) => void }} t
  * @param {string[]} [args]
+ * @param {{ acl?: string[] }} [options]
  */
-export async function startRedis(t, args = []) {
+export async function startRedis(t, args = [], { acl } = {}) {
   const program = await server()
   const folder = await mkdtemp(join(tmpdir(), 'codex-node-redis-'))
   const port = await freePort()
+  const tls = acl === undefined ? undefined : await certify(folder)
+  const users = join(folder, 'users.acl')
+  const admin = ['user admin on >admin ~* &* +@all', 'user default off']
+  if (acl !== undefined) await writeFile(users, [...admin, ...acl, ''].join('\n'))
+  /** Where it is, as a connection of ioredis. */
+  const at = { host: '127.0.0.1', port, ...(tls === undefined ? {} : { tls: { ca: tls.ca } }) }
+  const connection = { ...at, ...(tls === undefined ? {} : { username: 'admin', password: 'admin' }) }
   /** @type {import('node:child_process').ChildProcess} */
   let child
   const start = async () => {
     const options = [
-      '--port',
-      `${port}`,
+      ...(tls === undefined ? ['--port', `${port}`] : ['--port', '0', '--tls-port', `${port}`]),
+      ...(tls === undefined ? [] : [...tls.args, '--aclfile', users]),
       '--bind',
       '127.0.0.1',
       '--dir',
@@ -83,7 +116,7 @@ export async function startRedis(t, args = []) {
       'yes',
     ]
     child = spawn(program, [...options, '--appendfsync', 'everysec', ...args], { stdio: 'ignore' })
-    const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: null })
+    const client = new Redis({ ...connection, retryStrategy: () => 20, maxRetriesPerRequest: null })
     client.on('error', () => {})
     // It answers with LOADING until it has read its file.
     while ((await client.ping().catch(() => '')) !== 'PONG') await new Promise((r) => setTimeout(r, 20))
@@ -97,7 +130,7 @@ export async function startRedis(t, args = []) {
   }
   await start()
   const url = `redis://127.0.0.1:${port}`
-  const redis = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: null })
+  const redis = new Redis({ ...connection, retryStrategy: () => 50, maxRetriesPerRequest: null })
   redis.on('error', () => {})
   t.after(async () => {
     redis.disconnect()
@@ -106,6 +139,7 @@ export async function startRedis(t, args = []) {
   })
   return {
     url,
+    at,
     redis,
     start,
     stop,
