@@ -113,7 +113,7 @@ class Fleet {
       key,
       digest(`${key}\n${payload}`),
       payload,
-      JSON.stringify(job),
+      JSON.stringify({ ...job, ...this.queues.trace() }),
       deferred,
       this.maxPending,
       FORMAT,

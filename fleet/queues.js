@@ -28,6 +28,13 @@ class Queues {
     return { connection: redis, prefix: names.queues, ...(telemetry === undefined ? {} : { telemetry }) }
   }
 
+  /** Where in a trace a job is submitted, for when it has to be put into a queue by somebody outside of the trace. */
+  trace() {
+    const contexts = this.telemetry?.contextManager
+    const metadata = contexts?.getMetadata(contexts.active())
+    return metadata ? { telemetry: { metadata } } : {}
+  }
+
   /** @param {string} name */
   get(name) {
     const known = this.#queues.get(name)
@@ -57,7 +64,7 @@ class Queues {
    * @param {string} place how often it was queued
    * @param {Record<string, any>} [job] options of BullMQ
    */
-  async put(name, id, place, job = {}) {
+  async put(name, id, place, { telemetry: _, ...job } = {}) {
     await this.get(name).add('turn', { id }, placed(name, id, place, job))
   }
 

@@ -1,0 +1,99 @@
+// One trace from submit() to what codex does, over Redis.
+
+import '../support/environment.mjs'
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { test } from 'node:test'
+import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { BullMQOtel } from 'bullmq-otel'
+import { Fleet, FleetWorker } from '../../fleet/index.mjs'
+import { instrument } from '../../otel/index.mjs'
+import {
+  createCodexHome,
+  createGate,
+  reply,
+  say,
+  startScriptedProvider,
+  waitFor,
+} from '../../testing/index.mjs'
+import { collector, telemetry } from '../support/telemetry.mjs'
+import { startRedis } from './support/redis.mjs'
+
+// What the SDK brings.
+const sdk = createRequire(createRequire(import.meta.url).resolve('@opentelemetry/sdk-trace-base'))
+const { W3CTraceContextPropagator } = sdk('@opentelemetry/core')
+
+test('one trace from submit to codex, also where another worker took the job over', async (t) => {
+  const { tracerProvider, meterProvider, tracer, spans } = telemetry()
+  // As an SDK of OpenTelemetry sets them.
+  trace.setGlobalTracerProvider(tracerProvider)
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+  const instrumentation = instrument({ tracerProvider, meterProvider })
+  t.after(() => instrumentation.disable())
+  const redis = await startRedis(t)
+  const provider = await startScriptedProvider()
+  const home = await createCodexHome(provider)
+  const sink = await collector(t)
+  const exporter = { 'otlp-http': { endpoint: sink.endpoint, protocol: 'json', headers: {} } }
+  // Each client has its own, as each process would.
+  const start = (/** @type {string} */ name) =>
+    new FleetWorker({
+      connection: redis.url,
+      name,
+      signals: [],
+      codex: { env: home.env, config: { otel: { trace_exporter: exporter } } },
+      telemetry: new BullMQOtel('codex'),
+    })
+  const workers = [start('a')]
+  const fleet = new Fleet({ connection: redis.url, telemetry: new BullMQOtel('codex') })
+  t.after(async () => {
+    await fleet.close()
+    for (const worker of workers) await worker.close({ drainMs: 0 })
+    await provider.close()
+    await home.remove()
+  })
+  await workers[0]?.ready()
+  const gate = createGate()
+  provider.when(/^first$/, reply([say('One. '), waitFor(gate)]))
+  /** @param {string} name */
+  const submitIn = async (name) => {
+    const span = tracer.startSpan(name, {}, ROOT_CONTEXT)
+    const within = trace.setSpan(ROOT_CONTEXT, span)
+    const job = await context.with(within, () => fleet.submit(name, { key: 'traced' }))
+    span.end()
+    return { job, traceId: span.spanContext().traceId }
+  }
+  const first = await submitIn('first')
+  await gate.reached
+  const second = await submitIn('second')
+  const leaving = workers[0]?.close()
+  workers.push(start('b'))
+  await workers[1]?.ready()
+  gate.open()
+  const results = [await first.job.result(), await second.job.result()]
+  await leaving
+  await workers[1]?.close()
+  const all = spans()
+  for (const [index, { traceId }] of [first, second].entries()) {
+    const turnId = results[index]?.turnId
+    const turn = all.find(({ attributes }) => attributes['codex_node.turn.id'] === turnId)
+    assert.equal(turn?.spanContext().traceId, traceId)
+    // Each step from the turn upwards was recorded, to the span in which it was submitted.
+    const names = []
+    for (let span = turn; span !== undefined; ) {
+      names.push(span.name)
+      const above = span.parentSpanContext?.spanId
+      span = all.find((one) => one.spanContext().spanId === above)
+    }
+    assert.equal(names[0], 'invoke_agent codex')
+    assert.equal(names.at(-1), ['first', 'second'][index], names.join(' < '))
+    assert.ok(names.length >= 3, names.join(' < '))
+    const ofCodex = sink.spans.filter((span) => span.traceId === traceId)
+    assert.ok(
+      ofCodex.some(({ parentSpanId }) => parentSpanId === turn?.spanContext().spanId),
+      `${ofCodex.length} spans of codex in the trace`,
+    )
+    const request = provider.requests.find(({ userText }) => userText === ['first', 'second'][index])
+    assert.ok(String(request?.headers.traceparent).includes(traceId))
+  }
+})
