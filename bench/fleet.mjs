@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { startFleet } from '../__test__/fleet/support/fleet.mjs'
 import { rigEnvironment, rigPath } from '../__test__/support/rig.mjs'
 import { EventLog, readEvents } from '../fleet/event-log.js'
-import { Names } from '../fleet/names.js'
+import { FORMAT, Names } from '../fleet/names.js'
 import { Channels, connect, disconnect, run } from '../fleet/redis.js'
 import { Codex } from '../index.mjs'
 import { createCodexHome, say } from '../testing/index.mjs'
@@ -132,8 +132,8 @@ async function begun(redis, names, id) {
   const key = `key of ${id}`
   const call = (/** @type {string} */ script, /** @type {(string | number)[]} */ ...args) =>
     run(redis, names.root, script, ...args)
-  await call('register', 'bench', 600_000, '{}')
-  await call('submit', id, key, 'digest', '{"v":1,"input":"Hi","options":{}}', '{}', 0, 0)
+  await call('register', 'bench', 600_000, '{}', FORMAT)
+  await call('submit', id, key, 'digest', '{"v":1,"input":"Hi","options":{}}', '{}', 0, 0, FORMAT)
   await call('route', id, 'bench', 1)
   const token = (await call('begin', id, 'bench'))[2]
   await call('sent', id, key, 'bench', token, '01a2273f-29e7-7971-87ba-b5e447b64224', '{}')
