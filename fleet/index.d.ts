@@ -46,7 +46,7 @@ export interface FleetOptions {
   keepMs?: number | undefined
   /** Where the workers keep threads, so that `forget` deletes there. @default their own default, Redis */
   store?: ThreadStore | undefined
-  /** Telemetry of BullMQ, such as `new BullMQOtel('codex')` of `bullmq-otel`. */
+  /** Telemetry of BullMQ, such as `new BullMQOtel({ tracerName: 'codex' })` of `bullmq-otel`. */
   telemetry?: Telemetry | undefined
 }
 

@@ -42,10 +42,10 @@ test('one trace from submit to codex, also where another worker took the job ove
       name,
       signals: [],
       codex: { env: home.env, config: { otel: { trace_exporter: exporter } } },
-      telemetry: new BullMQOtel('codex'),
+      telemetry: new BullMQOtel({ tracerName: 'codex' }),
     })
   const workers = [start('a')]
-  const fleet = new Fleet({ connection: redis.url, telemetry: new BullMQOtel('codex') })
+  const fleet = new Fleet({ connection: redis.url, telemetry: new BullMQOtel({ tracerName: 'codex' }) })
   t.after(async () => {
     await fleet.close()
     for (const worker of workers) await worker.close({ drainMs: 0 })
@@ -80,10 +80,10 @@ test('one trace from submit to codex, also where another worker took the job ove
     assert.equal(turn?.spanContext().traceId, traceId)
     // Each step from the turn upwards was recorded, to the span in which it was submitted.
     const names = []
-    for (let span = turn; span !== undefined; ) {
+    const above = (/** @type {string | undefined} */ id) => all.find((one) => one.spanContext().spanId === id)
+    for (let span = above(turn?.spanContext().spanId); span !== undefined; ) {
       names.push(span.name)
-      const above = span.parentSpanContext?.spanId
-      span = all.find((one) => one.spanContext().spanId === above)
+      span = above(span.parentSpanContext?.spanId)
     }
     assert.equal(names[0], 'invoke_agent codex')
     assert.equal(names.at(-1), ['first', 'second'][index], names.join(' < '))
