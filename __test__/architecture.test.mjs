@@ -169,7 +169,7 @@ describe('addresses', () => {
   })
 
   test('each file that the pages for developers name is there', () => {
-    const folders = [...ENTRIES, 'client', 'rig', 'src', 'site', '__test__', '.github']
+    const folders = [...ENTRIES, 'client', 'rig', 'src', 'site', 'types', '__test__', '.github']
     const files = folders
       .flatMap((folder) => filesOf(folder, ''))
       .map((file) => `/${file.replaceAll(sep, '/')}`)

@@ -2,7 +2,7 @@
 // sent.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { Codex, CodexError, retryOnOverload, serve, signedBearerToken } from '../index.mjs'
 import { rejection } from './support/outcomes.mjs'
@@ -849,7 +849,10 @@ test('what looks odd but is right is taken', async (t) => {
 })
 
 test('every option of the types has its wrong values here', () => {
-  const types = readFileSync(new URL('../index.d.ts', import.meta.url), 'utf8')
+  const folder = new URL('../types/', import.meta.url)
+  const types = readdirSync(folder)
+    .map((file) => readFileSync(new URL(file, folder), 'utf8'))
+    .join('\n')
   /** The names in an interface. */
   const names = (/** @type {string} */ name) => {
     const body = new RegExp(`export interface ${name} [^]*?\\n}`).exec(types)?.[0] ?? assert.fail(name)
@@ -858,7 +861,7 @@ test('every option of the types has its wrong values here', () => {
   for (const [table, interfaces] of /** @type {[Record<string, Wrong[]>, string[]][]} */ ([
     [{ ...clientOptions, ...remoteOptions, url: noUrl }, ['ClientSettings', 'CodexOptions', 'Handlers']],
     [serveOptions, ['ServeSettings', 'Abortable']],
-    [tokenOptions, ['SignedTokenSettings']],
+    [tokenOptions, ['SignedTokenOptions']],
     [threadOptions, ['ThreadSettings', 'Handlers', 'Abortable']],
     [turnOptions, ['TurnSettings', 'Handlers', 'Abortable']],
   ])) {

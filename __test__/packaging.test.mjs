@@ -131,7 +131,11 @@ describe('packaging', { concurrency: true }, () => {
       'codex-node/otel': 'otel/index.d.ts',
       'codex-node/policy': 'policy/index.d.ts',
     })) {
-      const types = readFileSync(join(folder, 'node_modules/codex-node', file), 'utf8')
+      const installed = join(folder, 'node_modules/codex-node')
+      const passed = entry === 'codex-node' ? readdirSync(join(installed, 'types')) : []
+      const types = [file, ...passed.map((name) => join('types', name))]
+        .map((name) => readFileSync(join(installed, name), 'utf8'))
+        .join('\n')
       const declared = [...types.matchAll(/^export declare (?:class|function|const) (\w+)/gm)].map(
         (match) => match[1],
       )
@@ -226,7 +230,7 @@ for await (const { seq } of turnEvents(turnResponse(turn, new Request('http://lo
   test('the packages hold what a user needs and nothing else', () => {
     const { files } = packages.self
     const code = files.filter((path) =>
-      /^(ai-sdk|bin|doctor|exec|fleet|glue|otel|policy|testing|web)\//.test(path),
+      /^(ai-sdk|bin|doctor|exec|fleet|glue|otel|policy|testing|types|web)\//.test(path),
     )
     const guide = files.filter((path) => /^(docs|examples|bench)\//.test(path))
     assert.deepEqual(files.filter((path) => ![...code, ...guide].includes(path)).sort(), [

@@ -4,7 +4,7 @@
 import './support/environment.mjs'
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -20,6 +20,10 @@ import { real } from './support/real.mjs'
 
 const run = promisify(execFile)
 const guide = ['README.md', ...pages.map((page) => `docs/${page}`)].map(read).join('\n')
+
+/** The types of the entry `codex-node`. */
+const allTypes = () =>
+  ['index.d.ts', ...readdirSync(join(root, 'types')).map((file) => `types/${file}`)].map(read).join('\n')
 
 /** What README's code takes for granted: a block is not a program each time. */
 const given = `
@@ -90,7 +94,7 @@ test('docs/exec.md names every export, method, option and field of codex-node/ex
 })
 
 test('the guide names every export, method, error code and option', () => {
-  const types = read('index.d.ts')
+  const types = allTypes()
   const fields = (/** @type {string} */ name) => {
     const body = types.match(new RegExp(`^export interface ${name} .*?\\{\\n(.*?)^\\}`, 'ms'))?.[1] ?? ''
     return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field ?? '')
@@ -132,7 +136,7 @@ test('the guide names every export, method, error code and option', () => {
 
 test('the error table has the class, the code and the fields of each error', () => {
   const errors = read('docs/errors.md')
-  const types = read('index.d.ts')
+  const types = allTypes()
   const declared = [
     ...types.matchAll(/`code: '([A-Z_]+)'.*?export declare class (\w+) extends \w+ (\{.*?\n?\})/gs),
   ]

@@ -527,7 +527,7 @@ describe('defaults', { concurrency: true, timeout: 60_000 }, () => {
   test('each option is on the wire as it was given', async (t) => {
     const { codex, log } = rig(t, { on: { 'thread/settings/update': { reply: {} } } })
     const thread = await codex.startThread()
-    /** @type {[import('../index.js').DefaultSettings, object][]} */
+    /** @type {[import('../index.js').UpdateDefaultsOptions, object][]} */
     const cases = [
       [
         {

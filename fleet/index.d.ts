@@ -12,14 +12,13 @@ import type {
   PermissionsRequest,
   Schema,
   StartThreadOptions,
-  ThreadSettings,
   Tool,
   Turn,
   TurnEvent,
   TurnResult,
-  TurnSettings,
   UserInputRequest,
 } from '../index.js'
+import type { ThreadSettings, TurnSettings } from '../types/options.js'
 
 /** Where Redis (6.2 or later, or Valkey) is: a `redis://` or `rediss://` URL, options of ioredis, or a client to copy. */
 export type FleetConnection = string | RedisOptions | Redis
@@ -51,11 +50,11 @@ export interface FleetOptions {
 }
 
 /** Options of a thread that are data. Tools and handlers are functions, and live in the workers. */
-export type FleetThreadSettings = Omit<ThreadSettings, 'ephemeral' | 'includeTurns' | 'lastTurnId'>
+export type FleetThreadOptions = Omit<ThreadSettings, 'ephemeral' | 'includeTurns' | 'lastTurnId'>
 
 export interface SubmitOptions<S extends Schema | undefined = undefined>
-  extends FleetThreadSettings,
-    Omit<TurnSettings, keyof FleetThreadSettings | 'outputSchema'> {
+  extends FleetThreadOptions,
+    Omit<TurnSettings, keyof FleetThreadOptions | 'outputSchema'> {
   /**
    * Names the thread, which is made with the first job of the key. Jobs of one key run in the order in which they were
    * submitted, one at a time; keys know nothing of each other.

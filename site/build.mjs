@@ -20,7 +20,7 @@ import { protocol } from './protocol.mjs'
 import { reference } from './reference.mjs'
 
 /** What the site is made of. */
-const sources = ['*.md', '*.d.ts', 'docs', 'bench', 'examples', 'site', 'package-lock.json']
+const sources = ['*.md', '*.d.ts', 'types', 'docs', 'bench', 'examples', 'site', 'package-lock.json']
 const mark = join(root, 'target/site/made-of')
 
 /**

@@ -36,7 +36,7 @@ impl Account {
     ///
     /// Wire: `account/read`.
     #[napi(
-        ts_args_type = "options?: AccountSettings",
+        ts_args_type = "options?: AccountOptions",
         ts_return_type = "Promise<Protocol.GetAccountResponse>"
     )]
     pub fn read<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
@@ -147,7 +147,7 @@ impl Login {
     /// @throws {TimeoutError} it was not finished within `timeoutMs`; it goes on
     /// @throws {ServerExitedError} codex ended, and the login with it
     #[napi(
-        ts_args_type = "options?: LoginWaitSettings & Abortable",
+        ts_args_type = "options?: LoginWaitOptions & Abortable",
         ts_return_type = "Promise<Protocol.AccountLoginCompletedNotification>"
     )]
     pub fn wait<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {

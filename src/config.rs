@@ -33,7 +33,7 @@ impl Config {
     ///
     /// Wire: `config/read`.
     #[napi(
-        ts_args_type = "options?: ConfigReadSettings",
+        ts_args_type = "options?: ConfigReadOptions",
         ts_return_type = "Promise<Protocol.ConfigReadResponse>"
     )]
     pub fn read<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
@@ -52,7 +52,7 @@ impl Config {
     ///
     /// @throws {ConfigWriteError} the file has changed, the value is not valid, or the file may not be written
     #[napi(
-        ts_args_type = "keyPath: string, value: ConfigValue | null, options?: ConfigWriteSettings",
+        ts_args_type = "keyPath: string, value: ConfigValue | null, options?: ConfigWriteOptions",
         ts_return_type = "Promise<Protocol.ConfigWriteResponse>"
     )]
     pub fn write<'env>(
@@ -83,7 +83,7 @@ impl Config {
     ///
     /// @throws {ConfigWriteError} the file has changed, a value is not valid, or the file may not be written
     #[napi(
-        ts_args_type = "edits: ConfigEdit[], options?: ConfigBatchSettings",
+        ts_args_type = "edits: ConfigEdit[], options?: ConfigBatchOptions",
         ts_return_type = "Promise<Protocol.ConfigWriteResponse>"
     )]
     pub fn batch_write<'env>(

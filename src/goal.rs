@@ -35,7 +35,7 @@ impl Goal {
     /// Wire: `thread/goal/set`.
     ///
     /// @throws {InvalidRequestError} there is no goal to change
-    #[napi(ts_args_type = "options: GoalSettings", ts_return_type = "Promise<Protocol.ThreadGoal>")]
+    #[napi(ts_args_type = "options: GoalOptions", ts_return_type = "Promise<Protocol.ThreadGoal>")]
     pub fn set<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let set = || {
             let settings: GoalSettings = Hooks::of(env)?.settings(env, options)?;

@@ -97,7 +97,7 @@ pub(crate) fn serve<'env>(env: &'env Env, options: Unknown<'env>) -> Result<Unkn
 /// A bearer token for a server that was started with `--ws-auth signed-bearer-token`: a JWT signed with HS256.
 ///
 /// @throws {TypeError} an option is not what is accepted; the message names it
-#[napi(ts_args_type = "options: SignedTokenSettings")]
+#[napi(ts_args_type = "options: SignedTokenOptions")]
 pub(crate) fn signed_bearer_token(env: Env, options: Unknown<'_>) -> Result<String> {
     let settings: SignedTokenSettings = Hooks::of(&env)?.settings(&env, options)?;
     codex_client::signed_bearer_token(&settings).map_err(|error| to_js(&env, &error))

@@ -6,19 +6,19 @@ import type {
   CommandOutput,
   CommandProcess,
   Config,
-  DefaultSettings,
   DeviceCodeLogin,
   ExecCommandOptions,
   ForkThreadOptions,
   Goal,
+  ListThreadsOptions,
   Login,
   Protocol,
   ReviewTarget,
   Thread,
   ThreadDefaults,
-  ThreadQuery,
   Turn,
   TurnResult,
+  UpdateDefaultsOptions,
 } from '../../index.js'
 import {
   type Codex,
@@ -74,7 +74,7 @@ is<Equal<Entry<CommandProcess>, CommandOutput>>()
 is<Equal<CommandProcess['exit'], Promise<{ exitCode: number }>>>()
 
 // What is asked is precise: a typo, a wrong word and an option of another call are errors.
-const query: ThreadQuery = {
+const query: ListThreadsOptions = {
   sortKey: 'updated_at',
   cwd: ['/a', '/b'],
   sourceKinds: ['cli', 'exec'],
@@ -95,7 +95,12 @@ const target: ReviewTarget[] = [
 ]
 // @ts-expect-error a branch needs its name
 target.push({ type: 'baseBranch' })
-const defaults: DefaultSettings = { model: 'm', effort: 'high', sandbox: 'read-only', serviceTier: null }
+const defaults: UpdateDefaultsOptions = {
+  model: 'm',
+  effort: 'high',
+  sandbox: 'read-only',
+  serviceTier: null,
+}
 // @ts-expect-error not a setting of a thread
 defaults.tools = []
 

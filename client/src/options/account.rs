@@ -10,7 +10,7 @@ use crate::Error;
 /// How the account is read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "AccountOptions"))]
 pub struct AccountSettings {
     /// Whether codex renews its token first.
     ///
@@ -22,7 +22,7 @@ pub struct AccountSettings {
 /// How the end of a login is waited for.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "LoginWaitOptions"))]
 pub struct LoginWaitSettings {
     /// How long, in milliseconds. The login itself goes on.
     ///

@@ -39,7 +39,7 @@ impl RequestSettings {
 /// How a stored thread is read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "ReadThreadOptions"))]
 pub struct ReadSettings {
     /// Whether its turns come along.
     ///
@@ -51,7 +51,7 @@ pub struct ReadSettings {
 /// How a turn is read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "StreamOptions"))]
 pub struct ReaderSettings {
     /// Whether adjacent text deltas of one item may be joined while the reader is behind.
     ///
@@ -74,7 +74,7 @@ pub struct ReaderSettings {
 /// How the text of a turn is read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "TextOptions"))]
 pub struct TextSettings {
     /// Whether the turn goes on when the reader leaves before its end and nobody else follows it.
     ///
@@ -152,7 +152,7 @@ impl SteerSettings {
 /// How a client is closed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "CloseOptions"))]
 pub struct CloseSettings {
     /// How long the turns that run may take to end, in milliseconds. None begins meanwhile: calls that would begin one reject
     /// with `ClosedError`, as do turns that wait for their place. Answers to codex, `steer()` and `interrupt()` go on.
@@ -172,7 +172,7 @@ pub struct CloseSettings {
 /// How a turn is interrupted.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "InterruptOptions"))]
 pub struct InterruptSettings {
     /// Whether commands that the agent left running in the background, of this turn or an earlier one of its
     /// thread, are ended too. Wire: `thread/backgroundTerminals/clean`.

@@ -11,7 +11,7 @@ use crate::Error;
 /// How the configuration is read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "ConfigReadOptions"))]
 pub struct ConfigReadSettings {
     /// The folder whose configuration counts too.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -26,7 +26,7 @@ pub struct ConfigReadSettings {
 /// How one value of the configuration is written.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "ConfigWriteOptions"))]
 pub struct ConfigWriteSettings {
     /// What becomes of a table that is there: the new one is put over it, or in its place.
     ///
@@ -48,7 +48,7 @@ pub struct ConfigWriteSettings {
 /// How several values of the configuration are written.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "ConfigBatchOptions"))]
 pub struct ConfigBatchSettings {
     /// The version that was read or written last: the write fails with `ConfigWriteError` if the file has changed
     /// since.

@@ -11,7 +11,7 @@ use crate::Error;
 /// What a thread is to reach. What is left out stays as it is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "GoalOptions"))]
 pub struct GoalSettings {
     /// The goal in words.
     #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ use crate::Error;
 /// Which stored threads are listed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "ListThreadsSettings"))]
 pub struct ThreadQuery {
     /// Whether the archived threads are listed instead of the others.
     ///

@@ -84,7 +84,7 @@ impl ServeSettings {
 /// What a signed bearer token says.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "SignedTokenOptions"))]
 pub struct SignedTokenSettings {
     /// The secret that the server was started with (`--ws-shared-secret-file`), at least 32 bytes.
     #[cfg_attr(test, ts(type = "string"))]

@@ -1,11 +1,19 @@
-//! The TypeScript types of the options, written from the Rust types to `src/options.d.ts`.
+//! The TypeScript types of the options, written from the Rust types to `types/options.d.ts`.
 
 use ts_rs::{Config, TS};
 
 use super::*;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/options.d.ts");
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../types/options.d.ts");
 const LINE_WIDTH: usize = 110;
+const HEADER: &str = "\
+// The options as the Rust types have them. Written by a test: `UPDATE_TYPES=1 cargo test -p codex-client options_d_ts`.
+
+import type * as Protocol from '../protocol.js'
+import type { ConfigValue } from './calls.js'
+import type { TokenSource } from './connection.js'
+import type { JsonSchema } from './schemas.js'
+";
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test is a process of its own")]
@@ -23,17 +31,20 @@ fn options_d_ts_is_what_the_rust_types_say() {
         .find(|(_, (is, should))| is != should)
     {
         panic!(
-            "src/options.d.ts is stale; write it anew with `UPDATE_TYPES=1 cargo test -p codex-client options_d_ts`\n\
+            "types/options.d.ts is stale; write it anew with `UPDATE_TYPES=1 cargo test -p codex-client options_d_ts`\n\
              line {}:\n- {is}\n+ {should}",
             number + 1
         );
     }
-    assert_eq!(written.len(), types.len(), "src/options.d.ts is stale at its end: UPDATE_TYPES=1 renews it");
+    assert_eq!(
+        written.len(),
+        types.len(),
+        "types/options.d.ts is stale at its end: UPDATE_TYPES=1 renews it"
+    );
 }
 
 fn render() -> String {
-    let mut file = "// The options as the Rust types have them. Written by a test: `UPDATE_TYPES=1 cargo test -p codex-client`.\n"
-        .to_owned();
+    let mut file = HEADER.to_owned();
     add::<ClientSettings>(&mut file);
     add::<ClientInfo>(&mut file);
     add::<LogLevel>(&mut file);

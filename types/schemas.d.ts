@@ -1,3 +1,25 @@
+// Schemas of any library, and tools that have one.
+
+import type { ToolResult } from './handlers.js'
+
+/**
+ * A JSON Schema: an object literal, or what libraries have a type of their own for, such as `JSONSchema7` and TypeBox.
+ */
+export type JsonSchema =
+  | { readonly [keyword: string]: unknown }
+  | {
+      readonly $ref?: unknown
+      readonly type?: unknown
+      readonly enum?: unknown
+      readonly const?: unknown
+      readonly properties?: unknown
+      readonly items?: unknown
+      readonly anyOf?: unknown
+      readonly oneOf?: unknown
+      readonly allOf?: unknown
+      readonly description?: unknown
+    }
+
 /**
  * A schema of any library that follows https://standardschema.dev, such as Zod, Valibot and ArkType. It must be able to
  * give JSON Schema: Zod from 4.2 and ArkType from 2.1.28 on do, a Valibot schema does inside `toStandardJsonSchema()` of

@@ -1,4 +1,9 @@
-// The options as the Rust types have them. Written by a test: `UPDATE_TYPES=1 cargo test -p codex-client`.
+// The options as the Rust types have them. Written by a test: `UPDATE_TYPES=1 cargo test -p codex-client options_d_ts`.
+
+import type * as Protocol from '../protocol.js'
+import type { ConfigValue } from './calls.js'
+import type { TokenSource } from './connection.js'
+import type { JsonSchema } from './schemas.js'
 
 /** How a client finds, starts and speaks to codex. */
 export interface ClientSettings {
@@ -425,7 +430,7 @@ export interface RequestSettings {
 }
 
 /** How a stored thread is read. */
-export interface ReadSettings {
+export interface ReadThreadOptions {
   /**
    * Whether its turns come along.
    *
@@ -435,7 +440,7 @@ export interface ReadSettings {
 }
 
 /** How a turn is read. */
-export interface ReaderSettings {
+export interface StreamOptions {
   /**
    * Whether adjacent text deltas of one item may be joined while the reader is behind.
    *
@@ -457,7 +462,7 @@ export interface ReaderSettings {
 }
 
 /** Which stored threads are listed. */
-export interface ThreadQuery {
+export interface ListThreadsSettings {
   /**
    * Whether the archived threads are listed instead of the others.
    *
@@ -646,7 +651,7 @@ export interface DefaultSettings {
 }
 
 /** What a thread is to reach. What is left out stays as it is. */
-export interface GoalSettings {
+export interface GoalOptions {
   /** The goal in words. */
   objective?: string | null | undefined
   /**
@@ -660,7 +665,7 @@ export interface GoalSettings {
 }
 
 /** How the account is read. */
-export interface AccountSettings {
+export interface AccountOptions {
   /**
    * Whether codex renews its token first.
    *
@@ -670,7 +675,7 @@ export interface AccountSettings {
 }
 
 /** How the end of a login is waited for. */
-export interface LoginWaitSettings {
+export interface LoginWaitOptions {
   /**
    * How long, in milliseconds. The login itself goes on.
    *
@@ -680,7 +685,7 @@ export interface LoginWaitSettings {
 }
 
 /** How the configuration is read. */
-export interface ConfigReadSettings {
+export interface ConfigReadOptions {
   /** The folder whose configuration counts too. */
   cwd?: string | null | undefined
   /**
@@ -692,7 +697,7 @@ export interface ConfigReadSettings {
 }
 
 /** How one value of the configuration is written. */
-export interface ConfigWriteSettings {
+export interface ConfigWriteOptions {
   /**
    * What becomes of a table that is there: the new one is put over it, or in its place.
    *
@@ -713,7 +718,7 @@ export interface ConfigWriteSettings {
 }
 
 /** How several values of the configuration are written. */
-export interface ConfigBatchSettings {
+export interface ConfigBatchOptions {
   /**
    * The version that was read or written last: the write fails with `ConfigWriteError` if the file has changed
    * since.
@@ -800,7 +805,7 @@ export interface TerminalSize {
 }
 
 /** How a turn is interrupted. */
-export interface InterruptSettings {
+export interface InterruptOptions {
   /**
    * Whether commands that the agent left running in the background, of this turn or an earlier one of its
    * thread, are ended too. Wire: `thread/backgroundTerminals/clean`.
@@ -811,7 +816,7 @@ export interface InterruptSettings {
 }
 
 /** How the text of a turn is read. */
-export interface TextSettings {
+export interface TextOptions {
   /**
    * Whether the turn goes on when the reader leaves before its end and nobody else follows it.
    *
@@ -840,7 +845,7 @@ export interface SteerSettings {
 }
 
 /** How a client is closed. */
-export interface CloseSettings {
+export interface CloseOptions {
   /**
    * How long the turns that run may take to end, in milliseconds. None begins meanwhile: calls that would begin one reject
    * with `ClosedError`, as do turns that wait for their place. Answers to codex, `steer()` and `interrupt()` go on.
@@ -902,7 +907,7 @@ export interface ServeSettings {
 }
 
 /** What a signed bearer token says. */
-export interface SignedTokenSettings {
+export interface SignedTokenOptions {
   /** The secret that the server was started with (`--ws-shared-secret-file`), at least 32 bytes. */
   secret: string
   /**
