@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, test } from 'node:test'
-import { AbortError, BudgetExceededError, CodexError, TurnFailedError } from '../index.mjs'
+import { z } from 'zod'
+import { AbortError, BudgetExceededError, CodexError, retryOnOverload, TurnFailedError } from '../index.mjs'
 import {
   command,
   createCodexHome,
   createGate,
   failed,
   functionCall,
+  httpError,
   reply,
   say,
   startScriptedProvider,
@@ -97,6 +99,60 @@ describe('budgets', { concurrency: true, timeout: 60_000 }, () => {
     ])
     for (const error of [result, again, events]) assert.equal(error.kind, 'tokens')
     assert.equal(result.result?.turnId, turn.id)
+  })
+
+  test('what asks again for an answer that does not fit is under the same budget', async (t) => {
+    const { codex, provider, home } = await real(t)
+    const outputSchema = z.object({ n: z.number().min(3) })
+    const asked = { outputSchema, outputRetries: 2 }
+    const budget = { tokens: 200 }
+    provider.when(/^Count|does not fit/, say('{"n":1}'))
+    const thread = await codex.startThread()
+    const turn = await thread.turn('Count', { ...asked, budget })
+    const ofTurn = await exceeds(turn.result())
+    assert.deepEqual([ofTurn.used, ofTurn.scope], [240, 'turn'])
+    assert.notEqual(ofTurn.result?.turnId, turn.id)
+    assert.equal((await exceeds(thread.run('Count', { ...asked, budget }))).used, 240)
+    const alone = { ...asked, budget, cwd: home.workspace }
+    assert.equal((await exceeds(codex.run('Count', alone))).used, 240)
+    const limited = await codex.startThread({ budget })
+    const ofThread = await exceeds((await limited.turn('Count', asked)).result())
+    assert.deepEqual([ofThread.used, ofThread.scope], [240, 'thread'])
+  })
+
+  test('what goes on with a turn that broke off is under the same budget', async (t) => {
+    const { codex, provider, home } = await real(t)
+    const overloaded = httpError(503, { body: { error: { code: 'server_is_overloaded', message: 'busy' } } })
+    const soon = { initialDelayMs: 1 }
+    provider.enqueue(command('echo one'), overloaded, say('Done.'))
+    const thread = await codex.startThread({ cwd: home.workspace })
+    /** @type {string[]} */
+    const models = []
+    const cost = (/** @type {unknown} */ _usage, /** @type {string} */ model) => models.push(model)
+    const turn = await thread.turn('go', { budget: { tokens: 200 }, cost, model: 'gpt-5.5' })
+    const error = await exceeds(retryOnOverload(turn, soon))
+    assert.deepEqual([error.used, error.result?.finalResponse], [240, 'Done.'])
+    assert.deepEqual(models, ['gpt-5.5', 'gpt-5.5'])
+    // Without one of its own it is under that of the thread.
+    provider.enqueue(command('echo one'), overloaded, say('Done.'))
+    const limited = await codex.startThread({ cwd: home.workspace, budget: { tokens: 200 } })
+    assert.equal((await exceeds(retryOnOverload(() => limited.turn('go'), soon))).scope, 'thread')
+  })
+
+  test('the signal of a turn ends what asks again for its answer, too', async (t) => {
+    const { codex, provider } = await real(t)
+    const outputSchema = z.object({ n: z.number().min(3) })
+    const gate = createGate()
+    provider.enqueue(say('{"n":1}'), reply([waitFor(gate)]))
+    const thread = await codex.startThread()
+    const controller = new AbortController()
+    const { signal } = controller
+    const budget = { tokens: 10_000 }
+    const turn = await thread.turn('Count', { outputSchema, outputRetries: 2, budget, signal })
+    const result = turn.result()
+    await gate.reached
+    controller.abort(new Error('enough'))
+    await assert.rejects(result, AbortError)
   })
 
   test('commands are counted when they begin', async (t) => {

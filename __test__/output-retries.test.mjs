@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
 import { OutputValidationError } from '../index.mjs'
-import { say } from '../testing/index.mjs'
+import { command, functionCall, say } from '../testing/index.mjs'
 import { rejection } from './support/outcomes.mjs'
 import { real } from './support/real.mjs'
 
@@ -57,6 +57,32 @@ describe('outputRetries', { concurrency: 4 }, () => {
     const result = await codex.run('Count', { cwd: home.workspace, outputSchema, outputRetries: 3 })
     assert.deepEqual(result.parsed, { n: 5 })
     assert.match(asked(), /does not fit/)
+  })
+
+  test('codex.run() keeps its tools and handlers where it asks again', async (t) => {
+    const { codex, provider, home } = await open(t)
+    provider.enqueue(wrong, functionCall('count'), command('touch made'), right)
+    /** @type {string[]} */
+    const called = []
+    const result = await codex.run('Count', {
+      cwd: home.workspace,
+      approvalPolicy: 'untrusted',
+      outputSchema,
+      outputRetries: 1,
+      tools: [
+        {
+          name: 'count',
+          description: 'Counts',
+          inputSchema: { type: 'object' },
+          run: () => called.push('tool'),
+        },
+      ],
+      onApproval: ({ kind }) => {
+        called.push(kind)
+        return 'accept'
+      },
+    })
+    assert.deepEqual([result.parsed, called], [{ n: 5 }, ['tool', 'command']])
   })
 
   test('is a number, and for a schema', async (t) => {

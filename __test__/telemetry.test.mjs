@@ -5,9 +5,20 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 import { after, describe, test } from 'node:test'
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { retryOnOverload } from '../index.mjs'
 import { instrument } from '../otel/index.mjs'
 import { allowCommands, policy } from '../policy/index.mjs'
-import { command, createGate, failed, functionCall, reply, say, waitFor } from '../testing/index.mjs'
+import {
+  addFile,
+  command,
+  createGate,
+  failed,
+  functionCall,
+  httpError,
+  reply,
+  say,
+  waitFor,
+} from '../testing/index.mjs'
 import { real } from './support/real.mjs'
 import { connect, listening, startProxy } from './support/remote.mjs'
 import { rig } from './support/rig.mjs'
@@ -36,6 +47,77 @@ async function inSpan(name, call) {
 }
 
 describe('spans', { concurrency: true, timeout: 60_000 }, () => {
+  test('what goes on after a turn by itself has spans of its own', async (t) => {
+    const { codex, provider, home } = await real(t)
+    const thread = await codex.startThread({ cwd: home.workspace, model: 'gpt-5.5' })
+    const outputSchema = { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] }
+    provider.enqueue(say('no JSON'), say('{"n":1}'))
+    const turn = await thread.turn('Count', { outputSchema, outputRetries: 1 })
+    const result = await turn.result()
+    const busy = httpError(503, { body: { error: { code: 'server_is_overloaded', message: 'busy' } } })
+    provider.enqueue(command('true'), busy, say('Done.'))
+    const done = await retryOnOverload(() => thread.turn('go'), { initialDelayMs: 1 })
+    const spans = named('invoke_agent codex', thread.id).map(({ attributes }) => attributes)
+    assert.deepEqual(
+      spans.map((attributes) => attributes['codex_node.call']),
+      ['Thread.turn', 'Thread.turn', 'Thread.turn', 'Thread.proceed'],
+    )
+    const ids = spans.map((attributes) => attributes['codex_node.turn.id'])
+    assert.deepEqual([ids[0], ids[1], ids[3]], [turn.id, result.turnId, done.turnId])
+    assert.equal(new Set(ids).size, 4)
+    for (const attributes of spans.slice(0, 2)) {
+      assert.equal(attributes['gen_ai.request.model'], 'gpt-5.5')
+      assert.equal(attributes['gen_ai.output.type'], 'json')
+    }
+    assert.equal(spans[3]?.['gen_ai.request.model'], 'gpt-5.5')
+  })
+
+  test('a patch has its span, with the approval that it waited for', async (t) => {
+    const { codex, provider, home } = await real(t, {
+      onApproval: (request) =>
+        request.kind === 'fileChange' && request.changes?.[0]?.path.endsWith('yes.txt')
+          ? 'accept'
+          : 'decline',
+    })
+    provider.enqueue(
+      addFile('yes.txt', 'yes', { callId: 'allowed' }),
+      addFile('no.txt', 'no', { callId: 'refused' }),
+      say('Done.'),
+    )
+    const thread = await codex.startThread({
+      cwd: home.workspace,
+      approvalPolicy: 'untrusted',
+      model: 'gpt-5.5',
+    })
+    await thread.run('go')
+    const [turn] = named('invoke_agent codex', thread.id)
+    const patches = named('execute_tool edit', thread.id)
+    assert.deepEqual(
+      patches.map(({ attributes, parentSpanContext, status }) => [
+        attributes['gen_ai.tool.call.id'],
+        attributes['codex_node.item.type'],
+        attributes['error.type'],
+        status.code,
+        parentSpanContext?.spanId === idOf(turn),
+      ]),
+      [
+        ['allowed', 'fileChange', undefined, SpanStatusCode.UNSET, true],
+        ['refused', 'fileChange', 'declined', SpanStatusCode.ERROR, true],
+      ],
+    )
+    const approvals = named('codex approval', thread.id)
+    assert.deepEqual(
+      approvals.map(({ attributes, parentSpanContext }) => [
+        patches.findIndex((span) => idOf(span) === parentSpanContext?.spanId),
+        attributes['codex_node.approval.decision'],
+      ]),
+      [
+        [0, 'accept'],
+        [1, 'decline'],
+      ],
+    )
+  })
+
   test('a turn has its span, with its tools, approvals and what they decided below it', async (t) => {
     const { codex, provider, home } = await real(t, { onApproval: policy(allowCommands('touch *', 'false')) })
     provider.enqueue(

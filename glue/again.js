@@ -3,7 +3,9 @@
 // A structured answer that does not fit is asked for again, with what is wrong with it.
 
 const { beginningOf } = require('./beginning.js')
+const { METERS } = require('./budget.js')
 const { classes } = require('./errors.js')
+const { KINDS } = require('./handlers.js')
 const { argumentError } = require('./json.js')
 const native = require('./native.js')
 const { isRecord, issueText } = require('./schema.js')
@@ -77,9 +79,10 @@ const beginning = (at) => (original) =>
 
 /**
  * A method that gives the result of a turn.
- * @param {(...args: any[]) => any} original
+ * @param {(turn: object, words: string, options: object) => Promise<any>} askTurn
+ * @returns {(original: (...args: any[]) => any) => () => any}
  */
-const resulting = (original) =>
+const resulting = (askTurn) => (original) =>
   /** @this {any} */
   function () {
     const own = () => Reflect.apply(original, this, [])
@@ -87,7 +90,7 @@ const resulting = (original) =>
     if (outputRetries === undefined) return own()
     const known = outcomes.get(this)
     if (known !== undefined) return known
-    const again = async (/** @type {string} */ words) => (await native.askTurn(this, words, options)).result()
+    const again = async (/** @type {string} */ words) => (await askTurn(this, words, options)).result()
     const outcome = untilItFits(own, again, Number(outputRetries))
     outcomes.set(this, outcome)
     return outcome
@@ -117,12 +120,13 @@ const runningAlone = (original) =>
     const { rest, retries } = takeRetries(options)
     const first = () => Reflect.apply(original, this, [input, rest])
     if (retries === 0) return first()
-    const { outputSchema, signal, inactivityTimeoutMs } = rest
+    const { outputSchema, signal, inactivityTimeoutMs, tools, [METERS]: meters } = rest
+    const handlers = Object.fromEntries(KINDS.map((kind) => [kind, rest[kind]]))
     return untilItFits(
       first,
       async (words, { result }) => {
-        const thread = await this.resumeThread(result.threadId, { signal })
-        return thread.run(words, { outputSchema, signal, inactivityTimeoutMs })
+        const thread = await this.resumeThread(result.threadId, { signal, tools, ...handlers })
+        return thread.run(words, { outputSchema, signal, inactivityTimeoutMs, [METERS]: meters })
       },
       retries,
     )
@@ -132,11 +136,18 @@ const runningAlone = (original) =>
 
 /**
  * What stands around methods of the addon.
- * @type {Map<object, Wraps>}
+ *
+ * @param {<F extends Function>(original: F) => F} called makes a function of the addon one of this evaluation
+ * @returns {Map<object, Wraps>}
  */
-const around = new Map()
-around.set(native.Thread.prototype, { turn: beginning(1), proceed: beginning(0), run: running })
-around.set(native.Turn.prototype, { result: resulting, run: resulting })
-around.set(native.Codex.prototype, { run: runningAlone })
+function aroundOf(called) {
+  const result = resulting(called(native.askTurn))
+  /** @type {Map<object, Wraps>} */
+  const around = new Map()
+  around.set(native.Thread.prototype, { turn: beginning(1), proceed: beginning(0), run: running })
+  around.set(native.Turn.prototype, { result, run: result })
+  around.set(native.Codex.prototype, { run: runningAlone })
+  return around
+}
 
-module.exports = { around }
+module.exports = { aroundOf }

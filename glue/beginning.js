@@ -58,6 +58,17 @@ function beginningOf(turn) {
   return beginnings.get(turn) ?? {}
 }
 
+/**
+ * The signal that a turn was given, where it runs with another in its place.
+ *
+ * @param {object} turn
+ * @param {unknown} signal
+ */
+function keepSignal(turn, signal) {
+  const { signal: _, ...own } = beginningOf(turn)
+  beginnings.set(turn, signal === undefined ? own : { ...own, signal })
+}
+
 /** @param {object} turn */
 function hold(turn) {
   const key = native.turnKey(turn)
@@ -80,4 +91,4 @@ function same(turn) {
   return turn
 }
 
-module.exports = { begun, beginningOf, same }
+module.exports = { begun, beginningOf, keepSignal, same }

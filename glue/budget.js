@@ -5,6 +5,8 @@
 const { AsyncResource } = require('node:async_hooks')
 const { setImmediate } = require('node:timers')
 const { onAbort } = require('./abort.js')
+const { beginningCall } = require('./beginners.js')
+const { keepSignal } = require('./beginning.js')
 const { clientOf } = require('./clients.js')
 const { classes } = require('./errors.js')
 const { argumentError } = require('./json.js')
@@ -22,14 +24,15 @@ const { isRecord } = require('./schema.js')
 
 const FIELDS = [...KINDS, 'onThreshold']
 
-/** The place of the options among the arguments: of what makes threads, and of what begins turns. */
+/** The place of the options among the arguments of what makes threads. */
 const MAKERS = new Map(Object.entries({ startThread: 0, resumeThread: 1, forkThread: 1, fork: 0 }))
-const BEGINNERS = new Map(Object.entries({ run: 1, turn: 1, proceed: 0, review: 1, compact: 0 }))
 
 /** The budgets of the threads of a client, by id. @type {WeakMap<object, Map<string, InstanceType<typeof import('./meter.js').Meter>>>} */
 const budgets = new WeakMap()
 /** The turns that are under a budget. @type {WeakMap<object, InstanceType<typeof import('./meter.js').Metered>>} */
 const turns = new WeakMap()
+/** The budgets of turns that have one of their own: what goes on after them is under it, too. @type {WeakMap<object, InstanceType<typeof import('./meter.js').Meter>>} */
+const owns = new WeakMap()
 /** What a call that asks again for its answer hands on to the next turn: its budget. */
 const METERS = Symbol('meters')
 
@@ -51,12 +54,12 @@ function watchCall(object, name, args) {
   // Of a turn that runs under a budget.
   const running = any && (name === 'run' || name === 'result') ? turns.get(object) : undefined
   if (running !== undefined) return { args, after: (promise) => settled(promise, running) }
-  const beginner = BEGINNERS.get(name)
-  if (beginner === undefined) return undefined
-  const asked = args[beginner]
-  if (!any && !(isRecord(asked) && (asked.budget !== undefined || asked.cost !== undefined))) return undefined
-  // A turn has no options.
-  return typeof object.steer === 'function' ? undefined : beginning(object, args, beginner)
+  const begins = beginningCall(object, name, args)
+  if (begins === undefined) return undefined
+  const { options } = begins
+  if (!any && !(isRecord(options) && (options.budget !== undefined || options.cost !== undefined)))
+    return undefined
+  return beginning(begins, args)
 }
 
 /**
@@ -86,17 +89,17 @@ function making(object, args, at) {
 /**
  * A turn begins.
  *
- * @param {any} object the thread, or the client that runs one turn
+ * @param {import('./beginners.js').Beginning} begins
  * @param {unknown[]} args
- * @param {number} at
  * @returns {Watch | undefined}
  */
-function beginning(object, args, at) {
-  const { rest, limits } = takeBudget(args[at], 'turn')
+function beginning({ by, threadId, at, options, after }, args) {
+  const { rest, limits } = takeBudget(options, 'turn')
   // No options: the call refuses them.
   if (!isRecord(rest)) return undefined
-  const ofThread = typeof object.id === 'string' ? budgets.get(clientOf(object))?.get(object.id) : undefined
-  const handed = /** @type {any} */ (args[at])?.[METERS]
+  const client = clientOf(by)
+  const ofThread = threadId === undefined ? undefined : budgets.get(client)?.get(threadId)
+  const handed = after === undefined ? options?.[METERS] : owns.get(after)
   const own = limits === undefined ? handed : new Meter(limits)
   const meters = [own, ofThread].filter((meter) => meter !== undefined)
   if (meters.length === 0) return undefined
@@ -105,8 +108,8 @@ function beginning(object, args, at) {
   const controller = new AbortController()
   const { signal } = rest
   const off = isSignal(signal) ? onAbort(signal, () => controller.abort(signal.reason)) : () => {}
-  const client = clientOf(object)
-  const metered = new Metered(meters, modelOf(object, rest), (meter, agents) => {
+  const model = (after && turns.get(after)?.model) ?? modelOf(by, rest)
+  const metered = new Metered(meters, model, (meter, agents) => {
     controller.abort(exceeded(meter, null))
     void interruptAgents(client, agents)
   })
@@ -120,6 +123,9 @@ function beginning(object, args, at) {
         const value = await promise
         if (typeof value?.steer === 'function') {
           turns.set(value, metered)
+          if (own !== undefined) owns.set(value, own)
+          // That of the budget is of this turn alone.
+          keepSignal(value, signal)
           void metered.ended.then(off)
           return value
         }
@@ -284,4 +290,4 @@ function replaced(args, at, options) {
   return given
 }
 
-module.exports = { exceeded, takeBudget, watchCall }
+module.exports = { METERS, exceeded, takeBudget, watchCall }

@@ -3,6 +3,7 @@
 // What this package does, told by node:diagnostics_channel to whoever subscribes. Nothing is made where nobody does.
 
 const { channel, tracingChannel } = require('node:diagnostics_channel')
+const { beginningCall } = require('./beginners.js')
 const { TurnTelling } = require('./channels-turn.js')
 const { clientOf, urlOf } = require('./clients.js')
 const native = require('./native.js')
@@ -32,8 +33,8 @@ const connections = channel('codex-node:connection')
 /** The clients whose connections are told of. */
 const connected = new WeakSet()
 
-/** The calls by which turns begin, and the place of their options. */
-const BEGINNERS = new Map(Object.entries({ run: 1, turn: 1, proceed: 0, review: 1, compact: 0 }))
+/** The models of turns, as far as they are known, for those that go on after them. @type {WeakMap<object, string>} */
+const models = new WeakMap()
 
 /** What asks nothing of codex, or not at once. */
 const QUIET = new Set([
@@ -68,11 +69,12 @@ function isHeard({ start, end, asyncStart, asyncEnd, error }) {
  * @returns {Told | undefined}
  */
 function tellCall(object, name, args) {
-  if (object === undefined || QUIET.has(name) || object instanceof native.ExecThread) return undefined
-  if (connections.hasSubscribers) tellConnection(clientOf(object))
-  const isTurn = BEGINNERS.has(name) && typeof object.steer !== 'function'
-  if (isTurn ? !(isHeard(turns) || tools.hasSubscribers) : !isHeard(requests)) return undefined
-  return isTurn ? tellTurn(object, name, args) : tellRequest(object, name, args)
+  if (QUIET.has(name) || object instanceof native.ExecThread) return undefined
+  const begins = beginningCall(object, name, args)
+  if (object === undefined && begins === undefined) return undefined
+  if (connections.hasSubscribers) tellConnection(clientOf(begins?.by ?? object))
+  if (begins !== undefined) return isHeard(turns) || tools.hasSubscribers ? tellTurn(begins) : undefined
+  return isHeard(requests) ? tellRequest(object, name, args) : undefined
 }
 
 /** @param {any} codex */
@@ -122,22 +124,14 @@ function tellRequest(object, name, args) {
 }
 
 /**
- * @param {any} object
- * @param {string} name
- * @param {unknown[]} args
+ * @param {import('./beginners.js').Beginning} begins
  * @returns {Told}
  */
-function tellTurn(object, name, args) {
-  const at = BEGINNERS.get(name) ?? 0
-  const options = /** @type {any} */ (args[at] ?? {})
+function tellTurn({ by, of, call, threadId, input, options, after }) {
   const about = {
-    of: object.constructor.name,
-    call: name,
-    input: at === 0 ? undefined : args[0],
-    threadId: typeof object.id === 'string' ? object.id : undefined,
-    url: urlOf(object),
-    model: options.model ?? modelOf(object),
-    isStructured: options.outputSchema !== undefined,
+    ...{ of, call, input, threadId, url: urlOf(by) },
+    model: options?.model ?? (after === undefined ? modelOf(by) : models.get(after)),
+    isStructured: options?.outputSchema !== undefined,
   }
   const telling = new TurnTelling(about, turns, tools)
   const { message } = telling
@@ -152,9 +146,11 @@ function tellTurn(object, name, args) {
       turns.error.publish(message)
       turns.end.publish(message)
     },
-    after(promise) {
+    async after(promise) {
       turns.end.publish(message)
-      return telling.after(promise)
+      const value = await telling.after(promise)
+      if (value instanceof native.Turn && message.model !== undefined) models.set(value, message.model)
+      return value
     },
   }
 }

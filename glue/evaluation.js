@@ -25,16 +25,18 @@ const SHARED = Symbol.for('codex-node.evaluations')
  * they work for and who called them.
  *
  * @param {object} hooks
- * @param {Map<object, Record<string, (original: (...args: any[]) => any) => Function>>} around what stands around methods
+ * @param {(called: <F extends Function>(original: F) => F) => Map<object, Record<string, (original: (...args: any[]) => any) => Function>>} aroundOf
+ *   what stands around methods
  * @param {[object, Record<string, PropertyDescriptor>][]} added further methods
  */
-function evaluate(hooks, around, added) {
+function evaluate(hooks, aroundOf, added) {
   native[SHARED] ??= begin()
   /** @type {Shared} */
   const shared = native[SHARED]
   shared.evaluations++
   /** @type {Evaluation} */
   const evaluation = { id: native.initialize(hooks), hooks }
+  const around = aroundOf(called)
   // Those of an evaluation before would go on in a world that may be gone.
   for (const [prototype, name, descriptor] of shared.methods) {
     const wrap = around.get(prototype)?.[String(name)]
@@ -129,7 +131,7 @@ function attend(original, shared, ownerOf, called = original.name, made = around
     } catch (error) {
       throw withCaller(error, callerOf(attending))
     }
-    if (types.isPromise(outcome)) return settle(outcome, owner, this, shared, callerOf(attending))
+    if (types.isPromise(outcome)) return settle(outcome, owner, this ?? args[0], shared, callerOf(attending))
     if (typeof outcome === 'object' && outcome !== null) {
       belongs(outcome, owner, shared)
       outcome[CALLED]?.(callerOf(attending))
@@ -164,7 +166,7 @@ function within(owner, shared, call) {
 /**
  * @param {Promise<any>} promise
  * @param {Evaluation | undefined} owner
- * @param {any} object whose call it is, if it is that of one
+ * @param {any} object whose call it is, or what a function was called with
  * @param {Shared} shared
  * @param {import('./caller.js').Caller} caller
  */
@@ -172,7 +174,7 @@ async function settle(promise, owner, object, shared, caller) {
   try {
     const value = await promise
     if (typeof value === 'object' && value !== null) belongs(value, owner, shared)
-    if (value instanceof native.Thread) belongsTo(value, object)
+    if (value instanceof native.Thread || value instanceof native.Turn) belongsTo(value, object)
     return value
   } catch (error) {
     throw withCaller(error, caller)

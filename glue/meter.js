@@ -184,6 +184,10 @@ class Metered {
     for (const meter of meters) meter.turns.add(this)
   }
 
+  get model() {
+    return this.#model
+  }
+
   /** The budget that it went over. */
   get over() {
     return this.#meters.find(({ over }) => over !== undefined)

@@ -2,7 +2,7 @@
 
 // What only JavaScript can do, made known to the native side: error classes, the iterator protocol, abort signals.
 const { isMainThread } = require('node:worker_threads')
-const { around } = require('./again.js')
+const { aroundOf } = require('./again.js')
 const { abortable, ofTurn, ties } = require('./abort.js')
 const { evaluate } = require('./evaluation.js')
 const { begun } = require('./beginning.js')
@@ -48,7 +48,7 @@ const hooks = {
   iterate,
   surroundings,
 }
-const { called, evaluation, own } = evaluate(hooks, around, added)
+const { called, evaluation, own } = evaluate(hooks, aroundOf, added)
 
 // process.exit() and uncaught exceptions run no destructors; a codex that ignores the end of its input would
 // stay. A worker's end runs them, and its clients are its own. One listener, however often this is evaluated.
