@@ -241,6 +241,7 @@ class Call {
   /** @param {Open} turn */
   #attach(turn) {
     this.#turn = turn
+    turn.parts.onData = this.own.onData
     turn.attach()
     const signal = this.#signal
     if (signal === undefined) return
@@ -270,7 +271,9 @@ class Call {
     }
     parts.words.close()
     const failed = result === undefined
-    parts.calls.close(failed ? `the turn failed: ${error?.message}` : 'the turn was interrupted')
+    const isComplete = result?.status === 'completed'
+    const how = isComplete ? 'has ended without the outcome' : 'was interrupted'
+    parts.calls.close(failed ? `the turn failed: ${error?.message}` : `the turn ${how}`)
     const out = parts.taken()
     const status = result?.status ?? 'failed'
     if (failed)

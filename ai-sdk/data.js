@@ -86,4 +86,12 @@ class Data {
   }
 }
 
-module.exports = { Data }
+/** What of an agent there is something to tell of. */
+const OF_AGENT = new Set(['turn/started', 'turn/completed', 'item/started', 'item/completed'])
+
+/** @param {{ method: string }} event */
+function isOfAgent({ method }) {
+  return OF_AGENT.has(method)
+}
+
+module.exports = { Data, isOfAgent }

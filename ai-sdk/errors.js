@@ -23,9 +23,9 @@ const HARMLESS = new Set(['userMessage', 'reasoning', 'agentMessage', 'hookPromp
 class CodexAPICallError extends Error {
   /**
    * @param {string} message
-   * @param {{ cause?: unknown, isRetryable?: boolean, statusCode?: number | undefined, data?: Record<string, unknown> }} [fields]
+   * @param {{ cause?: unknown, isRetryable?: boolean, statusCode?: number | undefined, retryAfterMs?: number | undefined, data?: Record<string, unknown> }} [fields]
    */
-  constructor(message, { cause, isRetryable = false, statusCode, data = {} } = {}) {
+  constructor(message, { cause, isRetryable = false, statusCode, retryAfterMs, data = {} } = {}) {
     super(message, cause === undefined ? undefined : { cause })
     this.name = 'AI_APICallError'
     this.url = 'codex:app-server'
@@ -34,6 +34,8 @@ class CodexAPICallError extends Error {
     this.data = data
     this.statusCode = statusCode
     this.isRetryable = isRetryable
+    /** Where the AI SDK looks for how long to wait. @type {Record<string, string> | undefined} */
+    this.responseHeaders = retryAfterMs === undefined ? undefined : { 'retry-after-ms': String(retryAfterMs) }
   }
 
   get [ANY]() {
@@ -61,6 +63,7 @@ function asCallError(error, data = {}) {
     cause: error,
     isRetryable: isRetryableError(error) && !hadEffect(result),
     statusCode: statusOf(error),
+    retryAfterMs: error.retryAfterMs,
     data: Object.fromEntries(known),
   })
 }

@@ -4,6 +4,7 @@
 const { clearTimeout, setTimeout } = require('node:timers')
 const { Position } = require('./position.js')
 const { toolResult } = require('./prompt.js')
+const { isOfAgent } = require('./data.js')
 const { Questions } = require('./questions.js')
 
 /**
@@ -32,6 +33,10 @@ class OpenTurn {
   /** @type {Promise<void> | undefined} */
   #pumping
   #position = new Position()
+  /** Who tells of its agents. @type {import('../index.js').Reader<any> | undefined} */
+  #agents
+  /** How much of that was told. */
+  #told = 0
   #wake = () => {}
   /** @type {Promise<undefined> | undefined} */
   #pause
@@ -141,6 +146,7 @@ class OpenTurn {
   /** Begins to read, or goes on. */
   read() {
     this.#pumping ??= this.#pump()
+    if (this.#agents === undefined) void this.#pumpAgents()
   }
 
   /** It could not be started. @param {unknown} error */
@@ -299,10 +305,36 @@ class OpenTurn {
     this.#finish('its turn has ended')
   }
 
+  /** Tells of what agents do, for as long as the turn is read. */
+  async #pumpAgents() {
+    const reader = /** @type {import('../index.js').Turn} */ (this.turn).subAgents()
+    this.#agents = reader
+    let at = 0
+    try {
+      for await (const event of reader) {
+        if (this.#agents !== reader) return
+        // Deltas may be joined another time: they don't count.
+        if (!isOfAgent(event) || ++at <= this.#told) continue
+        this.#told = at
+        this.parts.ofAgent(event)
+        if (this.parts.out.length > 0) this.#wake()
+      }
+    } catch {
+      // The turn says how it ended.
+    }
+  }
+
+  #leaveAgents() {
+    const reader = this.#agents
+    this.#agents = undefined
+    void reader?.return().catch(() => {})
+  }
+
   /** @param {string} why */
   #finish(why) {
     if (this.#isOver) return
     this.#isOver = true
+    this.#leaveAgents()
     clearTimeout(this.#answerTimer)
     clearTimeout(this.#heldTimer)
     this.questions.declineAll(why)
@@ -326,6 +358,7 @@ class OpenTurn {
     this.#reader = undefined
     this.#pumping = undefined
     void reader?.return().catch(() => {})
+    this.#leaveAgents()
     this.questions.unref()
   }
 

@@ -32,6 +32,8 @@ class Parts {
   /** Where images that were generated go: AI SDK 7 has another form of them. @type {'v3' | 'v4'} */
   version = 'v3'
   turnId = ''
+  /** Where data goes: each call has a place of its own for it. @type {Format['onData']} */
+  onData
   #threadId
 
   /** @param {Format} format */
@@ -43,7 +45,8 @@ class Parts {
       this.metadata({ itemId, ...more })
     this.words = new Words(() => this.out, metadata, { isJson, holds })
     this.calls = new Calls(emit, metadata, { isCallers, outputIntervalMs })
-    this.data = onData && new Data(onData)
+    this.onData = onData
+    this.data = new Data((part) => this.onData?.(part))
   }
 
   /** What was made since it was asked last. */
@@ -66,6 +69,14 @@ class Parts {
     if (this.raw) this.out.push({ type: 'raw', rawValue: event })
   }
 
+  /** @param {any} event of an agent that works for the turn */
+  ofAgent(event) {
+    this.data.subAgent(event)
+    const { item } = event.params
+    // Of its calls those are parts that it had to ask for.
+    if (event.method === 'item/completed' && this.calls.get(item.id) !== undefined) this.calls.completed(item)
+  }
+
   /** @param {any} item an image */
   image(item) {
     const data = typeof item.result === 'string' ? item.result : ''
@@ -84,12 +95,12 @@ const TAKERS = {
   'item/started'(parts, { item, turnId }) {
     if (WORDS.has(item.type)) parts.words.started(item)
     else parts.calls.started(item)
-    parts.data?.item(item, turnId)
+    parts.data.item(item, turnId)
   },
   'item/completed'(parts, { item, turnId }) {
     if (WORDS.has(item.type)) parts.words.completed(item)
     else parts.calls.completed(item)
-    parts.data?.item(item, turnId)
+    parts.data.item(item, turnId)
     if (item.type === 'imageGeneration') parts.image(item)
   },
   'item/reasoning/summaryTextDelta'(parts, { itemId, delta, summaryIndex }) {
@@ -108,10 +119,10 @@ const TAKERS = {
     parts.calls.progress(itemId, message)
   },
   'turn/plan/updated'(parts, params) {
-    parts.data?.plan(params)
+    parts.data.plan(params)
   },
   'turn/diff/updated'(parts, params) {
-    parts.data?.diff(params)
+    parts.data.diff(params)
   },
   'thread/tokenUsage/updated'(parts, { tokenUsage }) {
     parts.usage.add(tokenUsage)

@@ -113,7 +113,7 @@ class Questions {
         kind,
         reason: params.reason ?? params.message ?? null,
       }
-      this.turn.parts.data?.approval({ ...about, availableDecisions: params.availableDecisions ?? null })
+      this.turn.parts.data.approval({ ...about, availableDecisions: params.availableDecisions ?? null })
       const providerMetadata = this.turn.parts.metadata({
         itemId: call.toolCallId,
         kind,
