@@ -2,16 +2,36 @@
 
 import '../support/environment.mjs'
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { createCodexHome, startScriptedProvider } from '../../testing/index.mjs'
+import {
+  createCodexHome,
+  createGate,
+  reply,
+  say,
+  startScriptedProvider,
+  waitFor,
+} from '../../testing/index.mjs'
 import { startRedis } from './support/redis.mjs'
 
 const file = fileURLToPath(new URL('../../examples/fleet/start.mjs', import.meta.url))
 
-test('examples/fleet: two workers and a program that submits, by one command', async (t) => {
+/** Whether what the page needs is installed; the example does without, and says what is missing. */
+function hasBoard() {
+  try {
+    createRequire(file).resolve('@bull-board/express')
+    return true
+  } catch {
+    return false
+  }
+}
+
+test('examples/fleet: two workers, a page of the queues and a program that submits, by one command', {
+  timeout: 90_000,
+}, async (t) => {
   // Installs a server where none is; the example starts one of its own.
   await startRedis(t)
   const provider = await startScriptedProvider()
@@ -20,14 +40,37 @@ test('examples/fleet: two workers and a program that submits, by one command', a
     await provider.close()
     await home.remove()
   })
-  provider.enqueue('A shop.', 'The till.')
+  const gate = createGate()
+  provider.enqueue('A shop.', reply([say('The till.'), waitFor(gate)]))
   const env = { ...process.env, ...home.env }
-  const options = { cwd: home.workspace, env, timeout: 90_000 }
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [file, 'What is it?', 'And what first?'],
-    options,
-  )
+  const child = spawn(process.execPath, [file, 'What is it?', 'And what first?'], {
+    cwd: home.workspace,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let stdout = ''
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  const exited = once(child, 'exit')
+  try {
+    await gate.reached
+    if (hasBoard()) {
+      const url = /^the queues: (http:\S+)$/m.exec(stdout)?.[1]
+      assert.match(await (await fetch(`${url}`)).text(), /<title>Bull Dashboard/)
+      // It looks who is there every two seconds.
+      /** @type {string[]} */
+      let names = []
+      while (!['turns-one', 'turns-two'].every((name) => names.some((one) => one.startsWith(name)))) {
+        const { queues } = /** @type {any} */ (await (await fetch(`${url}api/queues`)).json())
+        names = queues.map((/** @type {{ name: string }} */ { name }) => name)
+      }
+      assert.ok(names.includes('entry'))
+    } else assert.match(stdout, /^no page of the queues without: npm install express/m)
+  } finally {
+    gate.open()
+  }
+  assert.deepEqual(await exited, [0, null])
   assert.match(stdout, /> What is it\?\n[\s\S]*A shop\.[\s\S]*> And what first\?\n[\s\S]*The till\./)
   assert.match(stdout, /(one|two): ready as/)
 })
