@@ -58,7 +58,7 @@ return {'to', queue, tostring(d)}`,
   begin: `
 local id, s = ARGV[1], ARGV[2]
 local J = P .. 'j:' .. id
-local f = redis.call('HMGET', J, 'key', 'state', 'cancel', 'th', 'cp', 'next')
+local f = redis.call('HMGET', J, 'key', 'state', 'cancel', 'failed', 'cp', 'next')
 local key, state = f[1], f[2]
 if not key or state == 'ended' then return {'ended'} end
 local K = P .. 'k:' .. key
@@ -67,7 +67,7 @@ if o ~= s or not lives(s) then return {'elsewhere', key} end
 line(id, key)
 local head = redis.call('ZRANGE', P .. 'l:' .. key, 0, 0)[1]
 if head ~= id then return {'later', key, redis.call('HGET', J, 'seq')} end
-return {'go', key, t, state, f[3] or false, redis.call('GET', P .. 'jd:' .. id), thread or false, kopts or '{}', f[5] or '0', f[6] or '1'}`,
+return {'go', key, t, state, f[3] or false, redis.call('GET', P .. 'jd:' .. id), thread or false, kopts or '{}', f[5] or '0', f[6] or '1', f[4] or '0'}`,
 
   // The first in the line of a key, and how often it was queued.
   head: `

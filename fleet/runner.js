@@ -59,8 +59,9 @@ class Run {
     this.session = session
     this.means = means
     this.id = id
-    this.tries = tries
-    const [, key, token, state, cancel, data, threadId, keyOptions, stored, next] = begun
+    const [, key, token, state, cancel, data, threadId, keyOptions, stored, next, failed] = begun
+    // BullMQ counts those of one of its jobs; where the sweep made another of it the count goes on.
+    this.tries = { ...tries, attempt: Math.max(tries.attempt, Number(failed) + 1) }
     this.key = key
     this.token = token
     this.state = state

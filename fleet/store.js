@@ -74,6 +74,8 @@ class FolderStore {
       await rename(unfinished, join(folder, `${token}.jsonl`))
     } catch (error) {
       await rm(unfinished, { force: true }).catch(() => {})
+      // Its successor has taken the file away.
+      if ((await this.#tokens(id)).some((held) => held > token)) throw fenced(`thread ${id}`)
       throw error
     }
     let isLate = false

@@ -1,7 +1,9 @@
 'use strict'
 
+const { open } = require('node:fs/promises')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { ThreadNotFoundError } = require('../index.js')
+const { exportFrom } = require('../glue/rollout.js')
 const { messageOf } = require('./errors.js')
 const { resumeOptions } = require('./options.js')
 
@@ -18,6 +20,8 @@ const WRITTEN_MS = 2_000
 class Threads {
   /** Least recently used first. @type {Map<string, Held>} */
   #open = new Map()
+  /** @type {WeakMap<Thread, string>} */
+  #paths = new WeakMap()
 
   /**
    * @param {import('../index.js').Codex} codex
@@ -93,22 +97,31 @@ class Threads {
    */
   async keep(thread, token, turnId) {
     if (this.store === undefined) return
-    const bytes = await this.#written(thread, turnId)
-    await this.store.put(thread.id, bytes, { token: Number(token) })
+    const path = await this.#pathOf(thread)
+    // Codex tells before it has written.
+    const deadline = performance.now() + WRITTEN_MS
+    while (turnId !== undefined && !endsTurn(await endOf(path), turnId) && performance.now() < deadline) {
+      await sleep(2)
+    }
+    await this.store.put(thread.id, await this.#export(thread, path), { token: Number(token) })
   }
 
-  /**
-   * Codex tells before it has written.
-   *
-   * @param {Thread} thread
-   * @param {string} [turnId]
-   */
-  async #written(thread, turnId) {
-    const { maxBytes } = this.limits
-    for (const deadline = performance.now() + WRITTEN_MS; ; await sleep(5)) {
-      const bytes = Buffer.from(await thread.export({ maxBytes }))
-      if (turnId === undefined || endsTurn(bytes, turnId)) return bytes
-      if (performance.now() > deadline) return bytes
+  /** Where codex keeps a thread. It is asked once: of a thread that is open it does not change. @param {Thread} thread */
+  async #pathOf(thread) {
+    const path = this.#paths.get(thread) ?? (await thread.read()).thread.path ?? ''
+    this.#paths.set(thread, path)
+    return path
+  }
+
+  /** @param {Thread} thread @param {string} path */
+  async #export(thread, path) {
+    try {
+      return await exportFrom(path, thread.id, { maxBytes: this.limits.maxBytes })
+    } catch (error) {
+      if (!(error instanceof ThreadNotFoundError)) throw error
+      // It was archived meanwhile, by whoever else uses this codex.
+      this.#paths.delete(thread)
+      return await thread.export({ maxBytes: this.limits.maxBytes })
     }
   }
 
@@ -154,10 +167,37 @@ class Threads {
   }
 }
 
-/** @param {Buffer} bytes @param {string} turnId whether its end is among the last lines */
-function endsTurn(bytes, turnId) {
-  const tail = bytes.toString('latin1', Math.max(0, bytes.length - 64 * 1024))
-  return tail
+/**
+ * The end of a file, with the whole of its last line.
+ *
+ * @param {string} path
+ * @returns {Promise<Buffer>}
+ */
+async function endOf(path) {
+  try {
+    const file = await open(path)
+    try {
+      const { size } = await file.stat()
+      for (let length = 64 * 1024; ; length *= 4) {
+        const from = Math.max(0, size - length)
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
+        const bytes = buffer.subarray(0, bytesRead)
+        if (from === 0 || bytes.lastIndexOf(10, -2) !== -1) return bytes
+      }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    // There is none before the first turn.
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error
+    return Buffer.alloc(0)
+  }
+}
+
+/** @param {Buffer} end of a rollout @param {string} turnId whether its end is among the last lines */
+function endsTurn(end, turnId) {
+  return end
+    .toString('latin1')
     .split('\n')
     .some(
       (line) =>

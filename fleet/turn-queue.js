@@ -84,12 +84,8 @@ class TurnQueue {
     const { DelayedError, UnrecoverableError } = bullmq()
     const id = job.data?.id
     if (typeof id !== 'string') throw new UnrecoverableError('no job of this package')
-    // BullMQ counts those of one of its jobs; where the sweep made another of it the count goes on.
-    const failed = Number(await this.session.redis.hget(this.session.names.job(id), 'failed'))
-    const outcome = await this.#once(id, {
-      attempt: Math.max(job.attemptsMade, failed) + 1,
-      attempts: job.opts.attempts ?? 1,
-    })
+    const tries = { attempt: job.attemptsMade + 1, attempts: job.opts.attempts ?? 1 }
+    const outcome = await this.#once(id, tries)
     const later = async (/** @type {number} */ at) => {
       await job.moveToDelayed(at, lock)
       throw new DelayedError()

@@ -72,17 +72,28 @@ function tooLarge(size, most) {
  * @returns {Promise<Uint8Array>}
  */
 async function exportThread(options) {
-  const { maxBytes, signal } = taken(options, 'options', ['maxBytes', 'signal'])
+  const limits = taken(options, 'options', ['maxBytes', 'signal'])
   const { thread } = await this.read()
-  const { path } = thread
-  if (!path) throw notStored(`thread ${this.id} is not kept on disk`, this.id)
+  if (!thread.path) throw notStored(`thread ${this.id} is not kept on disk`, this.id)
+  return exportFrom(thread.path, this.id, limits)
+}
+
+/**
+ * The same for those who know where codex keeps the thread.
+ *
+ * @param {string} path
+ * @param {string} threadId
+ * @param {{ maxBytes: number, signal?: AbortSignal }} limits
+ * @returns {Promise<Buffer>}
+ */
+async function exportFrom(path, threadId, { maxBytes, signal }) {
   const bytes = await readRollout(path, maxBytes).catch((error) => {
     if (error?.code === 'ENOENT')
-      throw notStored(`thread ${this.id} has no turn yet, so nothing is kept of it`, this.id)
+      throw notStored(`thread ${threadId} has no turn yet, so nothing is kept of it`, threadId)
     throw error instanceof TypeError ? error : fileError(path, error)
   })
   const { id } = await checked(bytes, signal)
-  if (id !== this.id) throw fileError(path, new Error(`it is of thread ${id}`))
+  if (id !== threadId) throw fileError(path, new Error(`it is of thread ${id}`))
   return bytes
 }
 
@@ -210,4 +221,4 @@ async function checked(bytes, signal) {
   return { id, at: time.toISOString().slice(0, 19).replaceAll(':', '-') }
 }
 
-module.exports = { exportThread, importThread }
+module.exports = { exportFrom, exportThread, importThread }
