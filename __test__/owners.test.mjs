@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TurnInactiveError, TurnLostError } from '../index.mjs'
-import { command, createGate, functionCall, reply, say, waitFor } from '../testing/index.mjs'
+import { command, createGate, functionCall, reply, say, spawnAgent, waitFor } from '../testing/index.mjs'
 import { collect, rejection } from './support/outcomes.mjs'
 import { real } from './support/real.mjs'
 import { connect, listening, startPeer } from './support/remote.mjs'
@@ -26,8 +26,7 @@ for (const { model, namespace } of forms) {
   /** @param {string} name @param {object} args */
   const call = (name, args) => functionCall(name, args, { namespace })
   /** @param {string} task */
-  const spawn = (task) =>
-    call('spawn_agent', isNew ? { task_name: task, message: task, fork_turns: 'none' } : { message: task })
+  const spawn = (task) => spawnAgent(task, isNew ? { name: task } : {})
   const run = (/** @type {string} */ cmd) =>
     isNew
       ? {

@@ -15,7 +15,7 @@ try {
   for await (const step of review.steps()) {
     if (step.stepType === 'exec') console.log(`$ ${step.text}`)
   }
-  const { finalResponse } = await review.run()
+  const { finalResponse } = await review.result()
   console.log(finalResponse ?? 'The review ended without a word.')
 } catch (error) {
   console.error(String(error))

@@ -18,7 +18,7 @@ try {
       process.stdout.write('\n--- steered ---\n')
     }
   }
-  console.log(`\n--- ${(await poem.run()).status} ---`)
+  console.log(`\n--- ${(await poem.result()).status} ---`)
 
   // An interrupted turn is no failure: its result holds what was there.
   const story = await thread.turn('Now tell a very long story.')
@@ -28,7 +28,7 @@ try {
     length += text.length
     if (length > 200) await story.interrupt()
   }
-  console.log(`\n--- ${(await story.run()).status} ---`)
+  console.log(`\n--- ${(await story.result()).status} ---`)
 
   // The thread goes on. A deadline of your own is a signal.
   const title = await thread.run('Give the story a title.', { signal: AbortSignal.timeout(120_000) })

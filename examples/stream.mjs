@@ -28,7 +28,7 @@ try {
   show('')
 
   // The turn is over: its result is there at once. It rejects if the turn failed.
-  const result = await turn.run()
+  const result = await turn.result()
   console.log(result.finalResponse)
 } catch (error) {
   console.error(String(error))

@@ -25,7 +25,7 @@ try {
   } else {
     if (input) await turn.steer(input)
     for await (const text of turn.text()) process.stdout.write(text)
-    const { status } = await turn.run()
+    const { status } = await turn.result()
     console.log(`\n${status}`)
   }
 } catch (error) {

@@ -137,6 +137,8 @@ describe('the script', { timeout: 10_000 }, () => {
       message('<b>look</b>', 'and think'),
       { type: 'function_call_output', call_id: 'call_1', output: 'plain' },
       { type: 'custom_tool_call_output', call_id: 'call_2', output: [{ type: 'input_text', text: 'part' }] },
+      { type: 'function_call_output', call_id: 'call_3', output: [text('look'), image(1), image(2)] },
+      { type: 'function_call_output', call_id: 'call_4', output: [image(3)] },
       message(context),
     ]
     const body = gzipSync(JSON.stringify({ input, prompt_cache_key: 'other' }))
@@ -147,11 +149,18 @@ describe('the script', { timeout: 10_000 }, () => {
     assert.deepEqual(request?.toolOutputs, [
       { callId: 'call_1', output: 'plain' },
       { callId: 'call_2', output: 'part' },
+      { callId: 'call_3', output: 'look', images: [image(1).image_url, image(2).image_url] },
+      { callId: 'call_4', output: '', images: [image(3).image_url] },
     ])
     stop()
     await answer(provider)
     assert.deepEqual(heard, ['/v1/responses'])
   })
+
+  /** @param {string} words */
+  const text = (words) => ({ type: 'input_text', text: words })
+  /** @param {number} n */
+  const image = (n) => ({ type: 'input_image', image_url: `data:image/png;base64,${n}` })
 
   /** @param {...string} texts */
   function message(...texts) {

@@ -156,7 +156,7 @@ class Agent {
       this.#running.delete(id)
       this.changed()
     }
-    turn.run().then(ended, ended)
+    turn.result().then(ended, ended)
     return turn.id
   }
 

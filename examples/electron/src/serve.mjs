@@ -55,7 +55,7 @@ export function serve({ folder, send, listen }) {
           send({ type: 'command', command: params.item.command, status: params.item.status })
         }
       }
-      const { status, usage } = await turn.run()
+      const { status, usage } = await turn.result()
       send({ type: 'ended', status, tokens: usage?.total.totalTokens ?? 0 })
     } finally {
       running = undefined

@@ -103,7 +103,7 @@ export class Chats {
       if (this.#running.get(thread.id) === running) this.#running.delete(thread.id)
       this.#parts.usage.show(this.#running.size > 0)
     }
-    turn.run().then(over, over)
+    turn.result().then(over, over)
     return running
   }
 
@@ -123,7 +123,7 @@ export class Chats {
         if (next.done) break
         this.#show(next.value, stream)
       }
-      const { items } = await turn.run()
+      const { items } = await turn.result()
       // At the end: what stands before it VS Code folds.
       const changed = items.flatMap((item) =>
         item.type === 'fileChange' && item.status === 'completed' ? item.changes : [],
