@@ -1,5 +1,5 @@
 // npm test                                          everything
-// npm test -- __test__/turns.test.mjs               these JavaScript tests alone, files or folders
+// npm test -- __test__/turn/turns.test.mjs               these JavaScript tests alone, files or folders
 // npm test -- --codex 0.165.0 [files]               the JavaScript tests on another codex from npm; `oldest` is the oldest
 //                                                   supported one, `latest` the newest
 //

@@ -1,0 +1,78 @@
+// The programs of examples/ with a tool and with structured output, as a user runs them.
+
+import '../support/environment.mjs'
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { createCodexHome, functionCall, say, startScriptedProvider } from '../../testing/index.mjs'
+
+/** @param {import('node:test').TestContext} t */
+async function stage(t) {
+  const provider = await startScriptedProvider()
+  const home = await createCodexHome(provider)
+  t.after(async () => {
+    await provider.close()
+    await home.remove()
+    assert.deepEqual(provider.errors, [])
+  })
+  /** @param {string} name @param {string[]} args */
+  const run = async (name, ...args) => {
+    const file = fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url))
+    const child = spawn(process.execPath, [file, ...args], {
+      cwd: home.workspace,
+      env: { ...process.env, ...home.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
+    })
+    const [stdout, stderr, [code]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'exit'),
+    ])
+    return { code, stdout, stderr }
+  }
+  return { provider, run }
+}
+
+test('tool: the agent calls the function and answers from what it gave', async (t) => {
+  const { provider, run } = await stage(t)
+  provider.enqueue(functionCall('list_orders', { item: 'bicycle' }), say('A-17 is three days late.'))
+  const outcome = await run('tool', 'Is my bicycle late?')
+  assert.deepEqual(outcome, {
+    code: 0,
+    stdout: 'A-17 is three days late.\n',
+    stderr: 'looking up bicycle\n',
+  })
+  const [output] = provider.requests[1]?.toolOutputs ?? []
+  assert.deepEqual(JSON.parse(output?.output ?? ''), [{ id: 'A-17', item: 'bicycle', due: '2026-03-02' }])
+})
+
+test('structured-output: the answer is printed from its data', async (t) => {
+  const { provider, run } = await stage(t)
+  const risks = [
+    { title: 'No tests', severity: 'high', file: null },
+    { title: 'A leak', severity: 'low', file: 'src/a.js' },
+  ]
+  provider.enqueue(say(JSON.stringify({ summary: 'Fair.', risks })))
+  const outcome = await run('structured-output')
+  assert.deepEqual(outcome, {
+    code: 0,
+    stdout: 'Fair.\nhigh   No tests\nlow    A leak (src/a.js)\n',
+    stderr: '',
+  })
+})
+
+test('structured-output: an answer that does not fit is shown with what is wrong', async (t) => {
+  const { provider, run } = await stage(t)
+  provider.enqueue(say('{"summary":"Fair."}'))
+  const { code, stdout, stderr } = await run('structured-output')
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
+  assert.match(
+    stderr,
+    /^OutputValidationError: the final message does not fit outputSchema: risks: .*\n\{"summary":"Fair\."\}\n$/,
+  )
+})
