@@ -26,7 +26,7 @@ for (const [major, ai] of majors) {
       const file = join(home.workspace, `yes-${unique()}`)
       const { say: tell } = conversation(ai, { model: provider('gpt-5.5') })
       const first = await tell(
-        prompt(reply([say('I look'), command(`touch ${file}; echo made`)]), say('Done.')),
+        prompt(reply([say('I look'), command(`touch '${file}'; echo made`)]), say('Done.')),
       )
       assert.equal(first.finishReason, 'tool-calls')
       assert.equal(first.text, 'I look')
@@ -50,7 +50,7 @@ for (const [major, ai] of majors) {
       const { provider, prompt, requests, home } = rig(t, asks)
       const file = join(home.workspace, `no-${unique()}`)
       const { say: tell } = conversation(ai, { model: provider('gpt-5.5') })
-      const first = await tell(prompt(command(`touch ${file}`), say('not this')))
+      const first = await tell(prompt(command(`touch '${file}'`), say('not this')))
       const reason = prompt('As you wish.')
       const second = await tell(answered(approvalsOf(first)[0], false, reason))
       assert.equal(second.text, 'As you wish.')
@@ -81,7 +81,7 @@ for (const [major, ai] of majors) {
       const { provider, prompt } = rig(t, asks)
       const [one, two] = [unique(), unique()]
       const text = prompt(
-        reply([command(`touch ${one}; echo 1`), command(`touch ${two}; echo 2`)]),
+        reply([command(`touch '${one}'; echo 1`), command(`touch '${two}'; echo 2`)]),
         say('Done.'),
       )
       const first = ai.streamText({ model: provider('gpt-5.5'), prompt: text })

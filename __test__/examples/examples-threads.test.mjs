@@ -57,7 +57,7 @@ test('approvals: what the person says is what happens', async (t) => {
   const file = join(home.workspace, 'asked')
   provider.when(
     'touch',
-    command(`touch ${file}`, { sandbox_permissions: 'require_escalated', justification: 'it is due' }),
+    command(`touch '${file}'`, { sandbox_permissions: 'require_escalated', justification: 'it is due' }),
     say('Done.'),
   )
   const no = await run(['approvals', 'touch'], {}, 'n\n')
@@ -72,7 +72,7 @@ test('approvals: two questions at once are asked one after the other; without an
   const { provider, home, run } = await stage(t, { sandboxMode: 'read-only' })
   const files = ['one', 'two'].map((name) => join(home.workspace, name))
   const both = files.map((file) =>
-    command(`touch ${file}`, { sandbox_permissions: 'require_escalated', justification: 'it is due' }),
+    command(`touch '${file}'`, { sandbox_permissions: 'require_escalated', justification: 'it is due' }),
   )
   provider.when('touch', reply(both), say('Done.'))
   const asked = await run(['approvals', 'touch'], {}, 'n\ny\n')

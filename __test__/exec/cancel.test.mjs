@@ -203,7 +203,7 @@ describe('leaving codex exec', { concurrency: 3, timeout: 120_000 }, () => {
       const [server, file] = [join(home.workspace, 'server'), join(home.workspace, 'command')]
       const probe = { command: process.execPath, args: [mcpServer, server] }
       const codex = new Codex({ env, config: { mcp_servers: { probe } } })
-      provider.enqueue(command(`sleep 600 & echo $! > ${file}; wait`))
+      provider.enqueue(command(`sleep 600 & echo $! > '${file}'; wait`))
       const controller = new AbortController()
       const running = codex.startThread(inWorkspace).run('Hi', { signal: controller.signal })
       const { pid, ppid } = JSON.parse(await appears(server))

@@ -100,7 +100,7 @@ describe('what keeps Node alive', { concurrency: 3, timeout: 60_000 }, () => {
     }, async (t) => {
       const { provider, env, home, inWorkspace } = await realExec(t)
       const [server, file] = [join(home.workspace, 'server'), join(home.workspace, 'command')]
-      provider.enqueue(command(`sleep 600 & echo $! > ${file}; wait`))
+      provider.enqueue(command(`sleep 600 & echo $! > '${file}'; wait`))
       const { child, exited, told } = startHost(
         t,
         `const { Codex: Exec } = await import(data.entry)

@@ -312,7 +312,7 @@ describe('against the real codex', { concurrency: true, timeout: 90_000 }, () =>
     const { codex, provider, home } = await real(t, {}, { sandboxMode: 'read-only' })
     const file = join(home.workspace, 'made')
     const ask = { sandbox_permissions: /** @type {const} */ ('require_escalated'), justification: 'to see' }
-    provider.when('make', command(`echo made > ${file}`, { ...ask, callId: 'c1' }), say('Done.'))
+    provider.when('make', command(`echo made > '${file}'`, { ...ask, callId: 'c1' }), say('Done.'))
     /** @type {any[]} */
     const seen = []
     const thread = await codex.startThread({

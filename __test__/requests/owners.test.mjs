@@ -271,7 +271,7 @@ describe('a server with other clients', { concurrency: 3, timeout: 120_000 }, ()
       const inTool = createGate()
       const { thread, same, records } = await watched(
         t,
-        [functionCall('ours', {}), command(`touch ${file}`), say('done')],
+        [functionCall('ours', {}), command(`touch '${file}'`), say('done')],
         {
           approvalPolicy: 'untrusted',
           tools: [
@@ -321,7 +321,7 @@ describe('a server with other clients', { concurrency: 3, timeout: 120_000 }, ()
     const { thread, records } = await watched(
       t,
       [
-        command(`touch ${file}`),
+        command(`touch '${file}'`),
         functionCall(
           'spawn_agent',
           { message: 'the agent of a watched turn' },
@@ -337,7 +337,7 @@ describe('a server with other clients', { concurrency: 3, timeout: 120_000 }, ()
         },
       },
     )
-    shared.provider.when('the agent of a watched turn', command(`touch ${agents}`), say('agent done'))
+    shared.provider.when('the agent of a watched turn', command(`touch '${agents}'`), say('agent done'))
     const turn = await thread.turn('go')
     await collect(turn.subAgents())
     assert.ok(!existsSync(file), 'the owner declined it')

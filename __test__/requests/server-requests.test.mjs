@@ -196,7 +196,7 @@ describe('the real codex', { concurrency: true, timeout: 60_000 }, () => {
   test('a command that needs approval is declined, and the turn goes on', async (t) => {
     const { codex, provider, home } = await real(t)
     const file = join(home.workspace, 'made')
-    provider.enqueue(command(`touch ${file}`, { callId: 'c' }), say('I was not allowed to.'))
+    provider.enqueue(command(`touch '${file}'`, { callId: 'c' }), say('I was not allowed to.'))
     const thread = await codex.startThread({ cwd: home.workspace, approvalPolicy: 'untrusted' })
     const { status, items, finalResponse } = await thread.run('make a file')
 

@@ -130,7 +130,7 @@ describe('the repository', { timeout: 60_000 }, () => {
     const { codex, provider, home } = await real(t)
     const marker = join(home.home, 'ran')
     const code = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')`
-    const program = `#!/bin/sh\ntouch ${marker}\n`
+    const program = `#!/bin/sh\ntouch '${marker}'\n`
     for (const folder of ['node_modules/codex-node', 'node_modules/@openai/codex', '.codex-node', 'bin']) {
       mkdirSync(join(home.workspace, folder), { recursive: true })
     }
@@ -143,7 +143,7 @@ describe('the repository', { timeout: 60_000 }, () => {
       'node_modules/@openai/codex/package.json':
         '{"name":"@openai/codex","bin":"codex.js","main":"codex.js"}',
       'node_modules/@openai/codex/codex.js': code,
-      'package.json': `{"scripts":{"preinstall":"touch ${marker}"},"main":"index.js"}`,
+      'package.json': `{"scripts":{"preinstall":"touch '${marker}'"},"main":"index.js"}`,
       '.env': 'CODEX_PATH=./codex\nCODEX_HOME=.\n',
       '.npmrc': 'node-options=--require=./index.js\n',
     }

@@ -83,7 +83,7 @@ describe('execCommand', { concurrency: true, timeout: 60_000, skip: windows }, (
 
   test('sandboxPolicy holds, and without it codex’s configuration', async (t) => {
     const { codex, home } = await real(t, {}, { sandboxMode: 'read-only' })
-    const touch = (/** @type {string} */ name) => ['sh', '-c', `echo x > ${name}`]
+    const touch = (/** @type {string} */ name) => ['sh', '-c', `echo x > '${name}'`]
     const cwd = home.workspace
     const refused = await codex.execCommand(touch('one'), { cwd })
     assert.notEqual(refused.exitCode, 0)
@@ -106,7 +106,7 @@ describe('execCommand', { concurrency: true, timeout: 60_000, skip: windows }, (
   test('an abort ends the command, with the reason as the cause', async (t) => {
     const { codex, home } = await real(t)
     const file = join(home.workspace, 'pid')
-    const script = `echo $$ > ${file}.new; mv ${file}.new ${file}; exec sleep 600`
+    const script = `echo $$ > '${file}.new'; mv '${file}.new' '${file}'; exec sleep 600`
     for (const stream of [false, true]) {
       const controller = new AbortController()
       const options = { signal: controller.signal, timeoutMs: null }
@@ -398,7 +398,7 @@ async function fileFrom(codex, file) {
   const { stdout } = await codex.execCommand([
     'sh',
     '-c',
-    `until test -e ${file}; do sleep 0.02; done; cat ${file}`,
+    `until test -e '${file}'; do sleep 0.02; done; cat '${file}'`,
   ])
   return stdout
 }

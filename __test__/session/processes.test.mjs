@@ -734,7 +734,7 @@ function mcp(file) {
  * @param {string} folder
  */
 function shell(folder) {
-  return `echo $$ > ${folder}/shell.pid; exec sleep 600`
+  return `echo $$ > '${folder}/shell.pid'; exec sleep 600`
 }
 
 /**

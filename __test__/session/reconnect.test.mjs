@@ -62,7 +62,7 @@ let files = 0
 function openCommand() {
   const file = join(home.workspace, `finish-${++files}`)
   return {
-    step: command(`until [ -e ${file} ]; do sleep 0.02; done; echo finished`),
+    step: command(`until [ -e '${file}' ]; do sleep 0.02; done; echo finished`),
     finish: () => writeFileSync(file, ''),
   }
 }
@@ -628,7 +628,7 @@ describe('approvals', { concurrency: 4, timeout: 60_000 }, () => {
         return /** @type {any} */ (await decision)
       },
     })
-    const thread = await scripted(codex, [command(`echo yes >> ${file}`), say('done')], {
+    const thread = await scripted(codex, [command(`echo yes >> '${file}'`), say('done')], {
       approvalPolicy: 'untrusted',
       approvalsReviewer: 'user',
     })

@@ -102,7 +102,7 @@ describe('several clients', { concurrency: 4, timeout: 60_000 }, () => {
     const wasAborted = new Promise((resolve) => {
       aborted = resolve
     })
-    const { first, thread } = await together(t, [command(`echo yes >> ${file}`), say('done')], {
+    const { first, thread } = await together(t, [command(`echo yes >> '${file}'`), say('done')], {
       first: {
         onApproval: (_, { signal }) => {
           firstAsked()
@@ -236,7 +236,7 @@ describe('several clients', { concurrency: 4, timeout: 60_000 }, () => {
     const thread = await first.startThread({ cwd: shared.home.workspace, approvalPolicy: 'untrusted' })
     shared.provider.when(
       (request) => request.threadId === thread.id,
-      command(`echo yes >> ${file}`),
+      command(`echo yes >> '${file}'`),
       say('done'),
     )
     await thread.turn('go')
@@ -316,7 +316,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
     const server = await serve({ env: home.env })
     const { codex, events } = connect(t, { url: server.url, token: server.token, reconnectTimeoutMs: 100 })
     const marker = join(home.workspace, 'marker-of-the-command')
-    provider.enqueue(command(`echo $$ > ${marker}; exec sleep 600`))
+    provider.enqueue(command(`echo $$ > '${marker}'; exec sleep 600`))
     const thread = await codex.startThread({ cwd: home.workspace })
     const output = codex.notifications()
     const turn = await thread.turn('go')

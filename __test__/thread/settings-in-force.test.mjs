@@ -255,7 +255,7 @@ describe('the real codex', { concurrency: 4, timeout: 120_000 }, () => {
     provider.when('look', say('nothing there'))
     await thread.run('look', { sandbox: 'read-only' })
     await crash(codex)
-    provider.when('write', command(`echo no > ${file}`), say('tried'))
+    provider.when('write', command(`echo no > '${file}'`), say('tried'))
     await thread.run('write')
     assert.equal(existsSync(file), false)
     assertContains(thread.defaults.sandboxPolicy, { type: 'readOnly', networkAccess: false })

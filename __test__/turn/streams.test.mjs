@@ -584,7 +584,7 @@ describe('control, with the real codex', inTime, () => {
     const { codex, provider, home } = await real(t)
     const [begun, go] = [join(home.workspace, 'begun'), join(home.workspace, 'go')]
     // The command goes on by itself, so it has to end by itself.
-    const wait = `touch ${begun}; for i in $(seq 600); do [ -e ${go} ] && exit; sleep 0.1; done`
+    const wait = `touch '${begun}'; for i in $(seq 600); do [ -e '${go}' ] && exit; sleep 0.1; done`
     provider.enqueue(command(wait, { yield_time_ms: 30_000 }), say('Next.'))
     const thread = await codex.startThread({ cwd: home.workspace })
     const turn = await thread.turn('run it')

@@ -145,7 +145,7 @@ describe('background commands', { timeout: 60_000 }, () => {
     const go = join(home.workspace, 'go')
     provider.when(
       'run',
-      command(`until test -e ${go}; do sleep 0.05; done; echo late output`, { yield_time_ms: 250 }),
+      command(`until test -e '${go}'; do sleep 0.05; done; echo late output`, { yield_time_ms: 250 }),
       reply([waitFor(second), 'never']),
     )
     const watched = codex.notifications({ methods: ['item/completed'] })
@@ -173,7 +173,9 @@ describe('background commands', { timeout: 60_000 }, () => {
       const file = join(home.workspace, 'pid')
       provider.when(
         'run',
-        command(`echo $$ > ${file}.new && mv ${file}.new ${file} && exec sleep 600`, { yield_time_ms: 250 }),
+        command(`echo $$ > '${file}.new' && mv '${file}.new' '${file}' && exec sleep 600`, {
+          yield_time_ms: 250,
+        }),
         reply([waitFor(second), 'never']),
       )
       const thread = await codex.startThread({ cwd: home.workspace })

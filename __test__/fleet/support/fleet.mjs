@@ -157,7 +157,7 @@ export async function startFleet(t, { store = 'folder', user } = {}) {
     machine,
     machines,
     /** A command with an effect that can be counted. @param {string} text */
-    effect: (text) => `echo ${text} >> ${effects}`,
+    effect: (text) => `echo ${text} >> '${effects}'`,
     effects: () => {
       try {
         return readFileSync(effects, 'utf8').trim().split('\n')
