@@ -86,7 +86,10 @@ class FolderStore {
       if (held < token) await rm(join(folder, name), { force: true })
       else if (held > token) isLate = true
     }
-    if (isLate) throw fenced(`thread ${id}`)
+    if (isLate) {
+      await rm(join(folder, `${token}.jsonl`), { force: true })
+      throw fenced(`thread ${id}`)
+    }
   }
 
   /** @param {string} threadId */
