@@ -17,7 +17,7 @@ describe('death', () => {
   const cleanups = /** @type {(() => Promise<void>)[]} */ ([])
   let count = 0
   before(async () => {
-    it = await startFleet({ after: (f) => void cleanups.push(f) })
+    it = await startFleet({ after: (f) => void cleanups.push(f) }, { leaseMs: 2_000 })
   })
   after(async () => {
     for (const clean of cleanups) await clean()

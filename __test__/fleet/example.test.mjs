@@ -30,7 +30,7 @@ function hasBoard() {
 }
 
 test('examples/fleet: two workers, a page of the queues and a program that submits, by one command', {
-  timeout: 90_000,
+  timeout: 120_000,
 }, async (t) => {
   // Installs a server where none is; the example starts one of its own.
   await startRedis(t)
@@ -41,7 +41,8 @@ test('examples/fleet: two workers, a page of the queues and a program that submi
     await home.remove()
   })
   const gate = createGate()
-  provider.enqueue('A shop.', reply([say('The till.'), waitFor(gate)]))
+  provider.when('What is it?', say('A shop.'))
+  provider.when('And what first?', reply([say('The till.'), waitFor(gate)]))
   const env = { ...process.env, ...home.env }
   const child = spawn(process.execPath, [file, 'What is it?', 'And what first?'], {
     cwd: home.workspace,

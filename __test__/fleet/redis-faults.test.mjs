@@ -13,7 +13,7 @@ describe('Redis', () => {
   let machine
   const cleanups = /** @type {(() => Promise<void>)[]} */ ([])
   before(async () => {
-    it = await startFleet({ after: (f) => void cleanups.push(f) }, { store: 'redis' })
+    it = await startFleet({ after: (f) => void cleanups.push(f) }, { store: 'redis', leaseMs: 2_000 })
     machine = await it.machine('a')
     await machine.heard('ready')
   })

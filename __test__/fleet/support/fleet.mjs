@@ -93,10 +93,11 @@ function parentsOf(pid) {
 
 /**
  * @param {{ after: (f: () => Promise<void>) => void }} t
- * @param {{ store?: 'folder' | 'redis', user?: { username: string, password: string, acl: string } }} [options] `user`
- *   as whom the fleet comes to a Redis with TLS
+ * @param {{ store?: 'folder' | 'redis', leaseMs?: number, user?: { username: string, password: string, acl: string } }} [options] `leaseMs`
+ *   for tests that wait for one to run out; a shorter one is lost on a busy computer. `user` as whom the fleet comes to a
+ *   Redis with TLS
  */
-export async function startFleet(t, { store = 'folder', user } = {}) {
+export async function startFleet(t, { store = 'folder', leaseMs = 10_000, user } = {}) {
   const cleanups = /** @type {(() => Promise<unknown>)[]} */ ([])
   t.after(async () => {
     for (const clean of cleanups.reverse()) await clean()
@@ -127,7 +128,7 @@ export async function startFleet(t, { store = 'folder', user } = {}) {
       connection,
       name,
       codex: { env: own.env },
-      leaseMs: 2_000,
+      leaseMs,
       concurrency: 4,
       ...(store === 'folder' ? { store: join(folder, 'threads') } : {}),
       ...options,
