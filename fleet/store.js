@@ -66,16 +66,18 @@ class FolderStore {
     const [id, token] = [checkId(threadId), checkToken(options)]
     checkBytes(bytes)
     const folder = join(this.folder, id)
-    await mkdir(folder, { recursive: true })
-    if ((await this.#tokens(id)).some((held) => held > token)) throw fenced(`thread ${id}`)
+    const before = await this.#tokens(id)
+    if (before.length === 0) await mkdir(folder, { recursive: true })
+    if (before.some((held) => held > token)) throw fenced(`thread ${id}`)
     const unfinished = join(folder, `.${token}-${process.pid}-${Math.random().toString(36).slice(2)}`)
     try {
       await writeFile(unfinished, bytes)
-      await rename(unfinished, join(folder, `${token}.jsonl`))
+      await rename(unfinished, join(folder, `${token}.jsonl`)).catch((error) => {
+        // Only a successor, or whoever deletes the thread, takes it away.
+        throw error.code === 'ENOENT' ? fenced(`thread ${id}`) : error
+      })
     } catch (error) {
       await rm(unfinished, { force: true }).catch(() => {})
-      // Its successor has taken the file away.
-      if ((await this.#tokens(id)).some((held) => held > token)) throw fenced(`thread ${id}`)
       throw error
     }
     let isLate = false

@@ -13,6 +13,8 @@ const { resumeOptions } = require('./options.js')
  * @typedef {{ thread: Thread, token: string }} Held
  */
 
+/** How much of a rollout is looked at for the end of a turn, beside the whole of its last line. */
+const END = 64 * 1024
 /** How long codex may take to write what it has already told. */
 const WRITTEN_MS = 2_000
 
@@ -98,12 +100,14 @@ class Threads {
   async keep(thread, token, turnId) {
     if (this.store === undefined) return
     const path = await this.#pathOf(thread)
-    // Codex tells before it has written.
-    const deadline = performance.now() + WRITTEN_MS
-    while (turnId !== undefined && !endsTurn(await endOf(path), turnId) && performance.now() < deadline) {
-      await sleep(2)
+    let bytes = await this.#export(thread, path)
+    if (turnId !== undefined && !endsTurn(Buffer.from(bytes), turnId)) {
+      // Codex tells before it has written.
+      const deadline = performance.now() + WRITTEN_MS
+      while (!endsTurn(await endOf(path), turnId) && performance.now() < deadline) await sleep(2)
+      bytes = await this.#export(thread, path)
     }
-    await this.store.put(thread.id, await this.#export(thread, path), { token: Number(token) })
+    await this.store.put(thread.id, bytes, { token: Number(token) })
   }
 
   /** Where codex keeps a thread. It is asked once: of a thread that is open it does not change. @param {Thread} thread */
@@ -178,7 +182,7 @@ async function endOf(path) {
     const file = await open(path)
     try {
       const { size } = await file.stat()
-      for (let length = 64 * 1024; ; length *= 4) {
+      for (let length = END; ; length *= 4) {
         const from = Math.max(0, size - length)
         const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
         const bytes = buffer.subarray(0, bytesRead)
@@ -194,10 +198,11 @@ async function endOf(path) {
   }
 }
 
-/** @param {Buffer} end of a rollout @param {string} turnId whether its end is among the last lines */
-function endsTurn(end, turnId) {
-  return end
-    .toString('latin1')
+/** @param {Buffer} bytes of a rollout @param {string} turnId whether its end is among the last lines */
+function endsTurn(bytes, turnId) {
+  const lastLine = bytes.lastIndexOf(10, bytes.length - 2) + 1
+  return bytes
+    .toString('latin1', Math.min(lastLine, Math.max(0, bytes.length - END)))
     .split('\n')
     .some(
       (line) =>
