@@ -28,7 +28,6 @@ pub struct LoginWaitSettings {
     ///
     /// @default for ever: a person has to do something
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub timeout_ms: Option<u64>,
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::apply;
 
 use super::thread::wire_enum;
 use super::wire_fields::TURN_STEER;
@@ -20,7 +21,6 @@ pub struct RequestSettings {
     ///
     /// @default the client's `requestTimeoutMs`
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub timeout_ms: Option<u64>,
 }
 
@@ -49,6 +49,7 @@ pub struct ReadSettings {
 }
 
 /// How a turn is read.
+#[apply(Option => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "StreamOptions"))]
@@ -56,22 +57,19 @@ pub struct ReaderSettings {
     /// Whether adjacent text deltas of one item may be joined while the reader is behind.
     ///
     /// @default true
-    #[serde(deserialize_with = "present")]
     pub coalesce: Option<bool>,
     /// The number of an event, its `seq`, which is the last that is known: the reader begins after it.
     ///
     /// @default 0: with the turn's first event
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub after: Option<u64>,
     /// Whether the turn goes on when the reader leaves before its end and nobody else follows it.
     ///
     /// @default false: the turn is interrupted
-    #[serde(deserialize_with = "present")]
     pub leave_running: Option<bool>,
 }
 
 /// How the text of a turn is read.
+#[apply(Option => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "TextOptions"))]
@@ -79,19 +77,15 @@ pub struct TextSettings {
     /// Whether the turn goes on when the reader leaves before its end and nobody else follows it.
     ///
     /// @default false: the turn is interrupted
-    #[serde(deserialize_with = "present")]
     pub leave_running: Option<bool>,
     /// How long it is at least from one piece to the next, in milliseconds: what comes meanwhile is in the next piece, and the
     /// last comes for certain.
     ///
     /// @default 0: each piece as it comes
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub every_ms: Option<u32>,
     /// `final_answer`: without commentaries; `commentary`: those alone.
     ///
     /// @default all messages
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "Protocol.MessagePhase"))]
     pub phase: Option<Phase>,
 }
@@ -159,7 +153,6 @@ pub struct CloseSettings {
     ///
     /// @default 0
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub grace_ms: Option<u64>,
     /// Whether the turns that still run after that are interrupted, so that they end with what they have, and their threads
     /// are at rest. Otherwise they reject with `ClosedError`, and are stored as interrupted.

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::apply;
 
 use super::wire_fields::{INITIALIZE, INITIALIZE_CAPABILITIES};
 use super::{HandedOn, Variables, present, variables};
 use crate::Error;
 
 /// How a client finds, starts and speaks to codex.
+#[apply(Option => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -18,7 +20,6 @@ pub struct ClientSettings {
     /// Where a server runs that is to be used, in place of one that is started: `ws://HOST:PORT`, `wss://HOST`,
     /// `unix://PATH`, or `unix://` for the control socket below `CODEX_HOME`. Excludes what is for a process of one's
     /// own: `codexPath`, `launchArgs`, `cwd`, `env`, `inheritEnv`, `config`, `configOverrides`, `baseUrl`.
-    #[serde(deserialize_with = "present")]
     pub url: Option<String>,
     /// Bearer token for the server at `url`, or a function that gives one, which is called for each connection: for the
     /// first, and for each that is opened again after one was lost. It may take as long as `connectTimeoutMs`. The token
@@ -26,133 +27,104 @@ pub struct ClientSettings {
     ///
     /// @default the environment variable `CODEX_APP_SERVER_TOKEN`, which then goes to whatever server `url` names;
     /// it is not read where `headers` has an `authorization`
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "string | TokenSource"))]
     pub token: Option<String>,
     /// Further headers of the request that opens the websocket.
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | undefined }"))]
     pub headers: Option<BTreeMap<String, String>>,
     /// A file of certificates in PEM that are trusted for `wss://`, beside those of the system (or of `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR`) and of `NODE_EXTRA_CA_CERTS`.
-    #[serde(deserialize_with = "present")]
     pub ca_file: Option<String>,
     /// Whether a token, or a header whose name says that it is a credential (`authorization`, `cookie`, `x-api-key`, ...),
     /// may go out over plain `ws://` to another machine, for everybody on the way to read.
     ///
     /// @default false
-    #[serde(deserialize_with = "present")]
     pub allow_insecure: Option<bool>,
     /// The longest message that is taken from the server, in bytes, whatever carries it. A longer one loses the
     /// connection: `TransportError` with code `CONNECTION_LOST`, and a codex that was started here is ended. Before the
     /// server has answered for the first time, it may send 1 MiB in all.
     ///
     /// @default 268435456
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub max_message_bytes: Option<u64>,
     /// After so much silence the server at `url` is asked for a sign of life, in milliseconds; after twice as much the
     /// connection counts as lost.
     ///
     /// @default 20000
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub keep_alive_ms: Option<u64>,
     /// For how long a lost connection to `url` is opened again, in milliseconds. Running turns go on then; what can't
     /// be recovered are the text deltas of the gap, which come with the completed item. 0 does not try.
     ///
     /// @default 30000
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub reconnect_timeout_ms: Option<u64>,
     /// Whether the next call starts codex anew, or connects anew, after the server has died or the connection was
     /// lost for good. Without, every later call rejects as the first did.
     ///
     /// @default true
-    #[serde(deserialize_with = "present")]
     pub restart: Option<bool>,
     /// The codex executable. Else the environment variable `CODEX_PATH`, else the `@openai/codex` package that
     /// is installed next to this one, else `codex` on `PATH`.
-    #[serde(deserialize_with = "present")]
     pub codex_path: Option<String>,
     /// Replaces the whole argument list after the executable. Excludes `config`, `configOverrides` and `baseUrl`,
     /// which would go there.
-    #[serde(deserialize_with = "present")]
     pub launch_args: Option<Vec<String>>,
     /// Working directory of the codex process.
     ///
     /// @default the working directory of this process
-    #[serde(deserialize_with = "present")]
     pub cwd: Option<String>,
     /// Environment variables of the codex process, merged over the inherited ones; undefined takes one away.
     #[serde(deserialize_with = "variables")]
     #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | undefined }"))]
+    #[serde_with(skip_apply)]
     pub env: Option<Variables>,
     /// Whether codex inherits `process.env`, as the program sees it at the call that starts codex.
     ///
     /// @default true
-    #[serde(deserialize_with = "present")]
     pub inherit_env: Option<bool>,
     /// Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets (an MCP
     /// server's `env` and `http_headers`, a provider's headers and tokens) do not go into the argument list:
     /// they are sent with each thread that is started or resumed.
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "{ [key: string]: ConfigValue | undefined }"))]
     pub config: Option<Map<String, Value>>,
     /// Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`. Anyone who can
     /// list processes can read them.
-    #[serde(deserialize_with = "present")]
     pub config_overrides: Option<Vec<String>>,
     /// API key: logs in through `account/login/start` after the handshake. (app-server ignores the variables
     /// `OPENAI_API_KEY` and `CODEX_API_KEY`.)
-    #[serde(deserialize_with = "present")]
     pub api_key: Option<String>,
     /// Base URL of the OpenAI API, passed as the configuration `openai_base_url`.
-    #[serde(deserialize_with = "present")]
     pub base_url: Option<String>,
     /// Who this client is, sent with `initialize`.
     ///
     /// @default the name and version of this package
-    #[serde(deserialize_with = "present")]
     pub client_info: Option<ClientInfo>,
     /// Whether to ask for the experimental part of the protocol; dynamic tools and others need it.
     ///
     /// @default true
-    #[serde(deserialize_with = "present")]
     pub experimental_api: Option<bool>,
     /// Notifications the server shall not send: exact wire names. Leaving out what a turn is made of
     /// (`item/completed`, `turn/completed`, ...) leaves it out of results too.
-    #[serde(deserialize_with = "present")]
     pub opt_out_notification_methods: Option<Vec<String>>,
     /// Deadline of every request, in milliseconds.
     ///
     /// @default 30000
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub request_timeout_ms: Option<u64>,
     /// Deadline of starting codex and of its handshake together, in milliseconds.
     ///
     /// @default 15000
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub connect_timeout_ms: Option<u64>,
     /// How long a turn may be silent before it rejects with `TurnInactiveError`, in milliseconds. Restarted by
     /// each event of the turn.
     ///
     /// @default none: a turn may be silent for ever
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub inactivity_timeout_ms: Option<u64>,
     /// How many requests may be on the wire at once, 1 to 128; the rest wait in order. The server drops answers
     /// when there are too many.
     ///
     /// @default 64
-    #[serde(deserialize_with = "present")]
     pub max_in_flight: Option<u32>,
     /// The least severe records that `logger` gets.
     ///
     /// @default 'info'
-    #[serde(deserialize_with = "present")]
     pub log_level: Option<LogLevel>,
     /// What else the protocol has for `initialize`.
     #[serde(skip)]

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use serde_with::apply;
 
 use super::{Maybe, SandboxPolicy, present, wire_variables};
 use crate::Error;
 
 /// How a command is run.
+#[apply(Option => #[serde(deserialize_with = "present")], Maybe => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -17,41 +19,33 @@ pub struct CommandSettings {
     /// Working directory.
     ///
     /// @default that of codex
-    #[serde(deserialize_with = "present")]
     pub cwd: Maybe<String>,
     /// Environment variables, merged over codex's own; null or undefined takes one away.
     #[serde(deserialize_with = "wire_variables")]
     #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | null | undefined } | null"))]
+    #[serde_with(skip_apply)]
     pub env: Maybe<BTreeMap<String, Option<String>>>,
     /// How long the command may run, in milliseconds; then it is ended and its exit code is 124. Null is no limit.
     ///
     /// @default without `stream` codex's own, 10 seconds; with it none
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number | null"))]
     pub timeout_ms: Maybe<u64>,
     /// What the command may touch.
     ///
     /// @default what codex's configuration says
-    #[serde(deserialize_with = "present")]
     pub sandbox_policy: Maybe<SandboxPolicy>,
     /// Whether the command comes as a handle: output as it is written, as bytes, and a way to its stdin.
     ///
     /// @default false
-    #[serde(deserialize_with = "present")]
     pub stream: Option<bool>,
     /// Whether the command runs in a terminal, which has one output for all. Needs `stream`.
     ///
     /// @default false
-    #[serde(deserialize_with = "present")]
     pub tty: Option<bool>,
     /// Size of the terminal in characters. Needs `tty`.
-    #[serde(deserialize_with = "present")]
     pub size: Option<TerminalSize>,
     /// How many bytes of each of stdout and stderr are kept; the rest is lost. Null is no limit.
     ///
     /// @default without `stream` codex's own, 1 MiB; with it none
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number | null"))]
     pub output_bytes_cap: Maybe<u64>,
 }
 

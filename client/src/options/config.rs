@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use serde_with::apply;
 
 use super::history::fields;
 use super::thread::wire_enum;
@@ -24,6 +25,10 @@ pub struct ConfigReadSettings {
 }
 
 /// How one value of the configuration is written.
+#[apply(
+    Option => #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")],
+    Maybe => #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")],
+)]
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "ConfigWriteOptions"))]
@@ -31,38 +36,36 @@ pub struct ConfigWriteSettings {
     /// What becomes of a table that is there: the new one is put over it, or in its place.
     ///
     /// @default 'upsert'
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "Protocol.MergeStrategy"))]
     pub merge_strategy: Option<MergeStrategy>,
     /// The version that was read or written last: the write fails with `ConfigWriteError` if the file has changed
     /// since.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub expected_version: Maybe<String>,
     /// The file.
     ///
     /// @default the user's `config.toml`
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub file_path: Maybe<String>,
 }
 
 /// How several values of the configuration are written.
+#[apply(
+    Option => #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")],
+    Maybe => #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")],
+)]
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "ConfigBatchOptions"))]
 pub struct ConfigBatchSettings {
     /// The version that was read or written last: the write fails with `ConfigWriteError` if the file has changed
     /// since.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub expected_version: Maybe<String>,
     /// The file.
     ///
     /// @default the user's `config.toml`
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub file_path: Maybe<String>,
     /// Whether loaded threads take the new configuration over.
     ///
     /// @default false
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub reload_user_config: Option<bool>,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use serde_with::apply;
 
 use super::wire_fields::THREAD_SETTINGS_UPDATE;
 use super::{
@@ -12,46 +13,35 @@ use crate::Error;
 
 /// Settings for the later turns of a thread. What is left out stays as it is, and so does what is null, but for the
 /// service tier: null is the default one.
+#[apply(Option => #[serde(deserialize_with = "present")], Maybe => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct DefaultSettings {
     /// Model name.
-    #[serde(deserialize_with = "present")]
     pub model: Maybe<String>,
     /// Reasoning effort: `minimal`, `low`, `medium`, `high` or what else the model knows.
-    #[serde(deserialize_with = "present")]
     pub effort: Maybe<String>,
     /// How the model sums up its reasoning.
-    #[serde(deserialize_with = "present")]
     pub summary: Maybe<ReasoningSummary>,
     /// Working directory.
-    #[serde(deserialize_with = "present")]
     pub cwd: Maybe<String>,
     /// What commands may touch. Excludes `sandboxPolicy`.
-    #[serde(deserialize_with = "present")]
     pub sandbox: Option<SandboxMode>,
     /// The same in full. Excludes `sandbox`.
-    #[serde(deserialize_with = "present")]
     pub sandbox_policy: Maybe<SandboxPolicy>,
     /// Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy` and `approvalsReviewer`.
-    #[serde(deserialize_with = "present")]
     pub approval_mode: Option<ApprovalMode>,
     /// When codex asks before it acts. Excludes `approvalMode`.
-    #[serde(deserialize_with = "present")]
     pub approval_policy: Maybe<ApprovalPolicy>,
     /// Who is asked. Excludes `approvalMode`.
-    #[serde(deserialize_with = "present")]
     pub approvals_reviewer: Maybe<ApprovalsReviewer>,
     /// Tone of the agent. Deprecated by codex.
-    #[serde(deserialize_with = "present")]
     pub personality: Maybe<Personality>,
     /// Service tier of the model provider.
-    #[serde(deserialize_with = "present")]
     pub service_tier: Maybe<String>,
     /// How the agent works with the user: `plan` has it make a plan and change nothing, `default` is as always. In full it
     /// has a model, an effort and instructions of its own.
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "Protocol.ModeKind | Protocol.CollaborationMode | null"))]
     pub collaboration_mode: Maybe<Value>,
     /// What else the protocol has for `thread/settings/update`.

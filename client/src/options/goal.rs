@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::apply;
 
 use super::history::fields;
 use super::thread::wire_enum;
@@ -9,22 +10,19 @@ use super::{Maybe, present};
 use crate::Error;
 
 /// What a thread is to reach. What is left out stays as it is.
+#[apply(Maybe => #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")])]
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "GoalOptions"))]
 pub struct GoalSettings {
     /// The goal in words.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub objective: Maybe<String>,
     /// How it stands. While it is `active` codex begins turns of its own accord until it is reached.
     ///
     /// @default for a new goal 'active'
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "Protocol.ThreadGoalStatus | null"))]
     pub status: Maybe<GoalStatus>,
     /// How many tokens may be spent on it; null is no limit.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional, type = "number | null"))]
     pub token_budget: Maybe<u64>,
 }
 

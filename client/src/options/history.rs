@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::apply;
 
 use super::thread::wire_enum;
 use super::wire_fields::THREAD_LIST;
@@ -9,6 +10,7 @@ use super::{HandedOn, Maybe, present};
 use crate::Error;
 
 /// Which stored threads are listed.
+#[apply(Maybe => #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")])]
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "ListThreadsSettings"))]
@@ -16,43 +18,34 @@ pub struct ThreadQuery {
     /// Whether the archived threads are listed instead of the others.
     ///
     /// @default false
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub archived: Maybe<bool>,
     /// Where to go on: `nextCursor` of the page before.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub cursor: Maybe<String>,
     /// Only threads of this folder, or of one of these. The path must be the one that the thread was started with.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "string | string[] | null"))]
     pub cwd: Maybe<Folders>,
     /// How many threads a page holds.
     ///
     /// @default codex's own
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub limit: Maybe<u32>,
     /// Only threads of these providers; an empty list is all.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub model_providers: Maybe<Vec<String>>,
     /// What the threads are sorted by.
     ///
     /// @default 'created_at'
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "Protocol.ThreadSortKey | null"))]
     pub sort_key: Maybe<ThreadSortKey>,
     /// In which direction.
     ///
     /// @default 'desc': the newest first
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "Protocol.SortDirection | null"))]
     pub sort_direction: Maybe<SortDirection>,
     /// Only threads that such a program began.
     ///
     /// @default the interactive ones, this package's among them
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "Protocol.ThreadSourceKind[] | null"))]
     pub source_kinds: Maybe<Vec<ThreadSourceKind>>,
     /// Only threads whose title holds this text.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub search_term: Maybe<String>,
     /// What else the protocol has for `thread/list`.
     #[serde(skip)]
@@ -63,53 +56,47 @@ pub struct ThreadQuery {
 super::hands_on!(ThreadQuery, &[THREAD_LIST], &[]);
 
 /// Which turns of a thread are listed.
+#[apply(Maybe => #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")])]
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct TurnQuery {
     /// Where to begin: a cursor of an answer to `thread/turns/list`.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub cursor: Maybe<String>,
     /// How much of their items the turns hold.
     ///
     /// @default 'summary'
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "Protocol.TurnItemsView | null"))]
     pub items_view: Maybe<TurnItemsView>,
     /// How many turns are fetched at once.
     ///
     /// @default codex's own
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub limit: Maybe<u32>,
     /// In which direction.
     ///
     /// @default 'desc': the newest first
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "Protocol.SortDirection | null"))]
     pub sort_direction: Maybe<SortDirection>,
 }
 
 /// Which items of a thread are listed.
+#[apply(Maybe => #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")])]
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ItemQuery {
     /// Where to begin: a cursor of an answer to `thread/items/list`.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub cursor: Maybe<String>,
     /// How many items are fetched at once.
     ///
     /// @default codex's own
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub limit: Maybe<u32>,
     /// In which direction.
     ///
     /// @default 'asc': the oldest first
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "Protocol.SortDirection | null"))]
     pub sort_direction: Maybe<SortDirection>,
     /// Only items of this turn.
-    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub turn_id: Maybe<String>,
 }
 

@@ -60,7 +60,6 @@ pub struct ReviewSettings {
     ///
     /// @default the client's `inactivityTimeoutMs`
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub inactivity_timeout_ms: Option<u64>,
 }
 
@@ -81,7 +80,6 @@ pub struct ContinueSettings {
     ///
     /// @default the client's `inactivityTimeoutMs`
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub inactivity_timeout_ms: Option<u64>,
     /// JSON Schema that the final message follows. It was sent with the turn.
     #[serde(deserialize_with = "present")]
@@ -98,7 +96,6 @@ pub struct CompactSettings {
     ///
     /// @default the client's `inactivityTimeoutMs`
     #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub inactivity_timeout_ms: Option<u64>,
 }
 

@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use serde_with::apply;
 
 use super::{ClientSettings, Variables, present, variables};
 use crate::Error;
 
 /// How a server for several programs is started.
+#[apply(Option => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -14,42 +16,34 @@ pub struct ServeSettings {
     /// Port on 127.0.0.1.
     ///
     /// @default any free one
-    #[serde(deserialize_with = "present")]
     pub port: Option<u16>,
     /// A unix socket in place of a port: a path that does not exist yet. Whoever may write to the socket may connect,
     /// which is this user alone.
-    #[serde(deserialize_with = "present")]
     pub socket_path: Option<String>,
     /// The codex executable, found as for `new Codex()`.
-    #[serde(deserialize_with = "present")]
     pub codex_path: Option<String>,
     /// Working directory of the server.
     ///
     /// @default the working directory of this process
-    #[serde(deserialize_with = "present")]
     pub cwd: Option<String>,
     /// Environment variables of the server, merged over the inherited ones; undefined takes one away.
     #[serde(deserialize_with = "variables")]
     #[cfg_attr(test, ts(optional, type = "{ [name: string]: string | undefined }"))]
+    #[serde_with(skip_apply)]
     pub env: Option<Variables>,
     /// Whether the server inherits `process.env`, as the program sees it at the call.
     ///
     /// @default true
-    #[serde(deserialize_with = "present")]
     pub inherit_env: Option<bool>,
     /// Configuration as in `config.toml`, passed as `--config` arguments. Values that are secrets are refused: they
     /// would show in the list of processes; they belong into `config.toml`.
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "{ [key: string]: ConfigValue | undefined }"))]
     pub config: Option<Map<String, Value>>,
     /// Raw `--config` values, `dotted.key=<TOML>`, passed as they are after those of `config`.
-    #[serde(deserialize_with = "present")]
     pub config_overrides: Option<Vec<String>>,
     /// Deadline of the start, in milliseconds.
     ///
     /// @default 15000
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub connect_timeout_ms: Option<u64>,
 }
 
@@ -82,6 +76,7 @@ impl ServeSettings {
 }
 
 /// What a signed bearer token says.
+#[apply(Option => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields, rename = "SignedTokenOptions"))]
@@ -93,16 +88,11 @@ pub struct SignedTokenSettings {
     /// one is opened again.
     ///
     /// @default 300000
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub expires_in_ms: Option<u64>,
     /// Who made it: the `--ws-issuer` of the server, if it has one.
-    #[serde(deserialize_with = "present")]
     pub issuer: Option<String>,
     /// Whom it is for: the `--ws-audience` of the server, if it has one.
-    #[serde(deserialize_with = "present")]
     pub audience: Option<String>,
     /// Whom it speaks of.
-    #[serde(deserialize_with = "present")]
     pub subject: Option<String>,
 }

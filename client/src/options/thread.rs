@@ -2,91 +2,72 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use serde_with::apply;
 
 use super::wire_fields::{THREAD_FORK, THREAD_RESUME, THREAD_START};
 use super::{HandedOn, Maybe, exclusive, not_empty, present};
 use crate::Error;
 
 /// Settings of a thread. What is left out keeps codex's own default (start) or what the thread has (resume).
+#[apply(Option => #[serde(deserialize_with = "present")], Maybe => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct ThreadSettings {
     /// Model name.
-    #[serde(deserialize_with = "present")]
     pub model: Maybe<String>,
     /// Name of a provider of the configuration's `model_providers`.
-    #[serde(deserialize_with = "present")]
     pub model_provider: Maybe<String>,
     /// Working directory of the thread.
-    #[serde(deserialize_with = "present")]
     pub cwd: Maybe<String>,
     /// What the commands of the agent may touch.
-    #[serde(deserialize_with = "present")]
     pub sandbox: Maybe<SandboxMode>,
     /// Who decides what the agent may do beyond its sandbox: `auto_review` sends the policy `on-request` with the
     /// reviewer `auto_review`, `deny_all` sends the policy `never`. Excludes `approvalPolicy`.
     ///
     /// @default for a new thread 'auto_review', or the policy `on-request` with the reviewer `user` where there is
     /// an `onApproval` handler
-    #[serde(deserialize_with = "present")]
     pub approval_mode: Option<ApprovalMode>,
     /// When codex asks before it acts. Excludes `approvalMode`.
-    #[serde(deserialize_with = "present")]
     pub approval_policy: Maybe<ApprovalPolicy>,
     /// Who is asked.
-    #[serde(deserialize_with = "present")]
     pub approvals_reviewer: Maybe<ApprovalsReviewer>,
     /// Replaces codex's own instructions.
-    #[serde(deserialize_with = "present")]
     pub base_instructions: Maybe<String>,
     /// Instructions beside codex's own.
-    #[serde(deserialize_with = "present")]
     pub developer_instructions: Maybe<String>,
     /// Tone of the agent. Deprecated by codex.
-    #[serde(deserialize_with = "present")]
     pub personality: Maybe<Personality>,
     /// A thread that is not kept on disk. Not for `resumeThread`.
-    #[serde(deserialize_with = "present")]
     pub ephemeral: Maybe<bool>,
     /// Configuration of this thread alone: keys as in `config.toml`, dotted or nested.
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "{ [key: string]: ConfigValue | undefined } | null"))]
     pub config: Maybe<Map<String, Value>>,
     /// Name of the service that runs the thread, for metrics. For `startThread` only.
-    #[serde(deserialize_with = "present")]
     pub service_name: Maybe<String>,
     /// Service tier of the model provider.
-    #[serde(deserialize_with = "present")]
     pub service_tier: Maybe<String>,
     /// Reasoning effort: `minimal`, `low`, `medium`, `high` or what else the model knows. Sent as the
     /// configuration `model_reasoning_effort`.
-    #[serde(deserialize_with = "present")]
     pub effort: Option<String>,
     /// Folders beside `cwd` that the agent may write to with the sandbox `workspace-write`. Sent as the
     /// configuration `sandbox_workspace_write.writable_roots`.
-    #[serde(deserialize_with = "present")]
     pub additional_directories: Option<Vec<String>>,
     /// Whether commands may use the network with the sandbox `workspace-write`. Sent as the configuration
     /// `sandbox_workspace_write.network_access`.
-    #[serde(deserialize_with = "present")]
     pub network_access: Option<bool>,
     /// Whether the model may search the web. Sent as the configuration `web_search`.
-    #[serde(deserialize_with = "present")]
     pub web_search: Option<WebSearch>,
     /// Whether the server loads the turns of the thread along with it. For `resumeThread` and `forkThread`.
     ///
     /// @default false
-    #[serde(deserialize_with = "present")]
     pub include_turns: Option<bool>,
     /// The last turn that the fork has; turns after it are left out. For `forkThread` only.
     ///
     /// @default the last turn of the thread
-    #[serde(deserialize_with = "present")]
     pub last_turn_id: Option<String>,
     /// Tools that the client runs. A thread keeps those that it was started with: what resumes or forks it can run
     /// them, and brings no others.
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(skip))]
     pub tools: Option<Vec<ToolSpec>>,
     /// What else the protocol has for the method that opens the thread.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use serde_with::apply;
 
 use super::thread::{put, wire_enum};
 use super::wire_fields::TURN_START;
@@ -14,6 +15,7 @@ use super::{
 use crate::Error;
 
 /// Settings of one turn. Those that are settings of the thread too hold for its later turns as well.
+#[apply(Option => #[serde(deserialize_with = "present")], Maybe => #[serde(deserialize_with = "present")])]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default, remote = "Self")]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -21,61 +23,43 @@ pub struct TurnSettings {
     /// How long the turn may be silent before it rejects with `TurnInactiveError`, in milliseconds.
     ///
     /// @default the client's `inactivityTimeoutMs`
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "number"))]
     pub inactivity_timeout_ms: Option<u64>,
     /// Model name, for this turn and later ones.
-    #[serde(deserialize_with = "present")]
     pub model: Maybe<String>,
     /// Reasoning effort, for this turn and later ones: `minimal`, `low`, `medium`, `high` or what else the model
     /// knows.
-    #[serde(deserialize_with = "present")]
     pub effort: Maybe<String>,
     /// How the model sums up its reasoning, for this turn and later ones.
-    #[serde(deserialize_with = "present")]
     pub summary: Maybe<ReasoningSummary>,
     /// Working directory, for this turn and later ones.
-    #[serde(deserialize_with = "present")]
     pub cwd: Maybe<String>,
     /// What commands may touch, for this turn and later ones. Excludes `sandboxPolicy`.
-    #[serde(deserialize_with = "present")]
     pub sandbox: Option<SandboxMode>,
     /// The same in full. Excludes `sandbox`.
-    #[serde(deserialize_with = "present")]
     pub sandbox_policy: Maybe<SandboxPolicy>,
     /// Who decides what the agent may do beyond its sandbox. Excludes `approvalPolicy` and `approvalsReviewer`.
-    #[serde(deserialize_with = "present")]
     pub approval_mode: Option<ApprovalMode>,
     /// When codex asks before it acts. Excludes `approvalMode`.
-    #[serde(deserialize_with = "present")]
     pub approval_policy: Maybe<ApprovalPolicy>,
     /// Who is asked, for this turn and later ones. `user` has handlers asked: on a thread whose reviewer is
     /// `auto_review` the turn's `onApproval` alone is not. Excludes `approvalMode`.
-    #[serde(deserialize_with = "present")]
     pub approvals_reviewer: Maybe<ApprovalsReviewer>,
     /// Tone of the agent. Deprecated by codex.
-    #[serde(deserialize_with = "present")]
     pub personality: Maybe<Personality>,
     /// Service tier of the model provider, for this turn and later ones.
-    #[serde(deserialize_with = "present")]
     pub service_tier: Maybe<String>,
     /// Service tier of the model provider, for this turn alone.
-    #[serde(deserialize_with = "present")]
     pub service_tier_for_turn: Maybe<String>,
     /// JSON Schema that the final message follows. For this turn alone.
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "JsonSchema"))]
     pub output_schema: Option<Value>,
     /// What started the turn, for analytics. Sent as `turnTrigger`.
-    #[serde(deserialize_with = "present")]
     pub source: Maybe<String>,
     /// A name of the program's own for the input: it comes back as `clientId` of the `userMessage` item, and
     /// `thread.outcomeOf()` tells by it what has become of the input. For this turn alone.
-    #[serde(deserialize_with = "present")]
     pub client_user_message_id: Maybe<String>,
     /// How the agent works with the user, for this turn and later ones: `plan` has it make a plan and change nothing
     /// (`result.plan`), `default` is as always. In full it has a model, an effort and instructions of its own.
-    #[serde(deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "Protocol.ModeKind | Protocol.CollaborationMode | null"))]
     pub collaboration_mode: Maybe<Value>,
     /// What else the protocol has for `turn/start`.

@@ -91,7 +91,7 @@ fn render() -> String {
 }
 
 fn add<T: TS>(file: &mut String) {
-    let declaration = T::decl(&Config::default()).replace('"', "'");
+    let declaration = T::decl(&Config::default().with_large_int("number")).replace('"', "'");
     let (name, definition) = declaration
         .strip_prefix("type ")
         .and_then(|rest| rest.split_once(" = "))
