@@ -20,8 +20,8 @@ import {
   createCodexHome,
   createGate,
   deltas,
+  failed,
   functionCall,
-  httpError,
   reply,
   say,
   startScriptedProvider,
@@ -203,6 +203,7 @@ describe('the page', { timeout: 170_000, concurrency: takesImages ? 1 : 3 }, () 
     await page.getByText('declined', { exact: true }).waitFor()
     await see(page, 'I declined that: not on a Sunday')
     await settled(page)
+    await looksRight(page, 'declined')
     assert.ok(
       provider.requests.some(({ userMessages }) => userMessages.includes('I declined that: not on a Sunday')),
     )
@@ -223,6 +224,7 @@ describe('the page', { timeout: 170_000, concurrency: takesImages ? 1 : 3 }, () 
       await see(tab, 'word word word')
       assert.equal(await tab.getByLabel('You').textContent(), 'please reload')
     }
+    await looksRight(page, 'reloaded')
     gate.open()
     for (const tab of both) {
       await see(tab, 'word word word last.')
@@ -231,7 +233,10 @@ describe('the page', { timeout: 170_000, concurrency: takesImages ? 1 : 3 }, () 
     }
     // What the one asks the other shows, and may answer.
     await ask(page, 'more')
-    await other.getByRole('form', { name: 'Approval' }).getByRole('button', { name: 'Yes' }).click()
+    const asked = other.getByRole('form', { name: 'Approval' })
+    await asked.waitFor()
+    await looksRight(other, 'second-tab')
+    await asked.getByRole('button', { name: 'Yes' }).click()
     for (const tab of both) {
       await see(tab, 'Made.')
       await settled(tab)
@@ -280,6 +285,7 @@ describe('the page', { timeout: 170_000, concurrency: takesImages ? 1 : 3 }, () 
     await page.getByRole('button', { name: 'Stop' }).click()
     await see(page, 'Stopped.')
     await settled(page)
+    await looksRight(page, 'stopped')
     gate.open()
   })
 
@@ -287,7 +293,7 @@ describe('the page', { timeout: 170_000, concurrency: takesImages ? 1 : 3 }, () 
     const own = await startSite()
     const { provider, open, server, complaints } = await site(t, own)
     t.after(own.close)
-    provider.when('fail', httpError(400, { body: { error: { message: 'The model is on holiday.' } } }))
+    provider.when('fail', failed('invalid_prompt', 'The model is on holiday.'))
     provider.when('die', reply([deltas(1, { text: 'Oh no. ' }), waitFor(createGate())]))
     const page = await open()
     await askAnew(page, 'fail')
