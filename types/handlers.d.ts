@@ -205,6 +205,8 @@ export type ToolJson =
   | null
   | undefined
   | ToolData
+  // An image, whose `type` is `string` where it stands in a variable.
+  | (NoClass & { readonly data: Uint8Array; readonly mimeType: string })
   | readonly (ToolContentItem | ToolJson)[]
 
 /**

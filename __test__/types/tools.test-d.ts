@@ -92,6 +92,15 @@ async function inferred() {
 }
 
 // Tools that are kept apart.
+const chart = {
+  ...what,
+  inputSchema: json,
+  run: () => [
+    { type: 'text', text: 'a picture' },
+    { type: 'image', data: new Uint8Array(), mimeType: 'image/png' },
+  ],
+}
+defineTool(chart)
 const forecast = defineTool({ ...what, inputSchema: place, run: ({ town, days }) => town + days.toFixed() })
 is<Equal<typeof forecast, Tool<typeof place>>>()
 const plot = defineTool({ ...what, inputSchema: point, run: ({ x }) => x })
