@@ -2,7 +2,7 @@
 // npm run test:runtimes -- deno node26   on these alone
 //
 // Runtimes come from npm and are kept in target/runtimes. On each: a turn with a command, a failed and an aborted one, an
-// exec turn, worker threads, a TypeScript file; with Bun, a compiled executable as well. The codex is the real one of
+// exec turn, worker threads, a TypeScript file, a turn over HTTP with Hono and with a route of Next; with Bun, a compiled executable as well. The codex is the real one of
 // node_modules, or that of CODEX_PATH; its model is scripted.
 
 import { spawnSync } from 'node:child_process'
@@ -64,7 +64,9 @@ const RUNTIMES = {
 /** The loader of TypeScript, as `--import` takes it. */
 const tsx = () => pathToFileURL(join(cache, 'node_modules/tsx/dist/loader.mjs')).href
 
-const PROGRAMS = ['main.mjs', 'required.cjs', 'worker.mjs', 'typed.mts']
+const PROGRAMS = ['main.mjs', 'required.cjs', 'worker.mjs', 'typed.mts', 'web.mjs']
+/** What they have beside the package. */
+const BESIDE = { hono: '4', '@hono/node-server': '1' }
 
 async function main() {
   const names = process.argv.slice(2)
@@ -72,7 +74,7 @@ async function main() {
   if (unknown.length > 0) {
     throw new SetupError(`no runtime ${unknown.join(', ')}; there are ${Object.keys(RUNTIMES).join(', ')}`)
   }
-  const { env, run, summary } = await prepare(work)
+  const { env, run, summary } = await prepare(work, { dependencies: BESIDE })
   cpSync(join(root, 'scripts/runtimes'), work, { recursive: true })
   const chosen = names.length === 0 ? Object.keys(RUNTIMES) : names
   installRuntimes(chosen)
