@@ -72,6 +72,8 @@ describe('death', () => {
     const next = await it.fleet.submit('and then', { key: 'killed' })
     await gate.reached
     const first = await workerOf(job)
+    const codex = it.codexOf(first.pid)
+    assert.equal(codex.length, 1)
     await first.kill()
     const result = await job.result()
     gate.open()
@@ -86,6 +88,8 @@ describe('death', () => {
     const { threadId } = await next.result()
     assert.equal(threadId, result.threadId)
     assert.notEqual((await workerOf(next)).name, first.name)
+    // Its codex has gone with it.
+    for (const pid of codex) await gone(pid)
   })
 
   test('SIGKILL before a turn and after one: nothing is lost, nothing is asked twice', async () => {

@@ -255,7 +255,8 @@ describe('jobs', () => {
   })
 
   test('wrong, old and newer data of a job end it with an error that says so', async () => {
-    for (const data of ['no json', '[]', '{"v":1}', '{"v":99,"input":"x","options":{}}']) {
+    const newer = '{"v":99,"input":"x","options":{}}'
+    for (const data of ['no json', '[]', '{"v":1}', '{"v":0,"input":"x","options":{}}', newer]) {
       const job = await fleet.submit('data', { key: `data ${data}`, job: { delay: 200 } })
       await it.redis.redis.set(`{codex-fleet}.jd:${job.id}`, data)
       await assert.rejects(job.result(), { code: 'JOB_UNSUPPORTED' })
