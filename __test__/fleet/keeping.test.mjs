@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { JobNotFoundError } from '../../fleet/index.mjs'
+import { Fleet, JobNotFoundError } from '../../fleet/index.mjs'
 import { deltas, say } from '../../testing/index.mjs'
 import { startFleet } from './support/fleet.mjs'
+
+const KEEP_MS = 60_000
 
 describe('keeping', () => {
   /** @type {import('./support/fleet.mjs').TestFleet} */
@@ -14,7 +16,7 @@ describe('keeping', () => {
   const cleanups = /** @type {(() => Promise<void>)[]} */ ([])
   before(async () => {
     it = await startFleet({ after: (f) => void cleanups.push(f) }, { store: 'redis' })
-    machine = await it.machine('a', { maxEventBytes: 65_536, keepMs: 3_000 })
+    machine = await it.machine('a', { maxEventBytes: 65_536, keepMs: KEEP_MS })
     await machine.heard('ready')
   })
   after(async () => {
@@ -25,6 +27,14 @@ describe('keeping', () => {
     for (const end = Date.now() + 30_000; !(await condition()); ) {
       if (Date.now() > end) throw new Error('it never came')
       await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  /** Lets the time pass for which things are kept. @param {string} fleet */
+  const age = async (fleet) => {
+    const { redis } = it.redis
+    for (const key of await redis.keys(`{${fleet}}*`)) {
+      if ((await redis.pttl(key)) > 0) await redis.pexpire(key, 1)
     }
   }
 
@@ -60,6 +70,11 @@ describe('keeping', () => {
       .next()
       .then(({ value }) => [value])
     assert.equal(next?.seq, (first?.seq ?? 0) + 1)
+    for (const key of [stream, `{codex-fleet}.j:${job.id}`]) {
+      const left = await redis.pttl(key)
+      assert.ok(left > 0 && left <= KEEP_MS, `${key} is kept for ${left} ms`)
+    }
+    await age('codex-fleet')
     await until(async () => (await redis.exists(stream)) === 0)
     await assert.rejects(job.result(), JobNotFoundError)
     await assert.rejects(async () => {
@@ -70,7 +85,7 @@ describe('keeping', () => {
   test('a worker of an older version passes on what it can not read; alone, it says so', async () => {
     const jobs = await Promise.all([1, 2].map((n) => it.fleet.submit(`before ${n}`, { key: `old ${n}` })))
     for (const job of jobs) await job.result()
-    const old = await it.machine('old', { format: 0, version: '0.0.1', keepMs: 3_000 })
+    const old = await it.machine('old', { format: 0, version: '0.0.1' })
     await old.heard('ready')
     const { workers } = await it.fleet.stats()
     assert.deepEqual(workers.map(({ name, version }) => [name, version === '0.0.1']).sort(), [
@@ -107,24 +122,27 @@ describe('keeping', () => {
   })
 
   test('no key of Redis is left of jobs that are over, keys that are forgotten, and workers that left', async () => {
-    machine = await it.machine('b', { keepMs: 1_000 })
-    await machine.heard('ready')
+    const other = await it.machine('b', { fleet: 'other', keepMs: KEEP_MS })
+    await other.heard('ready')
+    const fleet = new Fleet({ connection: it.redis.url, fleet: 'other', keepMs: KEEP_MS })
     it.provider.when(/^leave$/, say('Left.'))
-    const job = await it.fleet.submit('leave', { key: 'leave' })
-    const without = await it.fleet.submit('leave', { job: { delay: 50 } })
+    const job = await fleet.submit('leave', { key: 'leave' })
+    const without = await fleet.submit('leave', { job: { delay: 50 } })
     await Promise.all([job.result(), without.result()])
     await job.cancel()
     const { redis } = it.redis
-    const all = async () => (await redis.keys('*')).map((key) => key.replace('{codex-fleet}', '')).sort()
+    const all = async () => (await redis.keys('{other}*')).map((key) => key.replace('{other}', '')).sort()
     for (const key of await all()) {
       const name = /^\.k:(.*)$/.exec(key)?.[1]
-      if (name !== undefined) assert.equal(await it.fleet.forget(name), true, name)
+      if (name !== undefined) assert.equal(await fleet.forget(name), true, name)
     }
-    machine.signal('SIGTERM')
-    assert.equal((await machine.exited).signal, 'SIGTERM')
-    // What a fleet is, and what Redis says of a time without workers, which goes by itself.
+    other.signal('SIGTERM')
+    assert.equal((await other.exited).signal, 'SIGTERM')
+    await fleet.close()
+    await age('other')
+    // What a fleet is, without any job, key or worker.
     const own = ['.beat', '.graves', '.token', ':entry:events', ':entry:id', ':entry:marker', ':entry:meta']
-    const rest = async () => (await all()).filter((key) => ![...own, '.grace', '.graced'].includes(key))
+    const rest = async () => (await all()).filter((key) => !own.includes(key))
     await until(async () => (await rest()).length === 0).catch(async () => {
       assert.deepEqual(await rest(), [])
     })
