@@ -175,21 +175,6 @@ export declare class Codex {
    */
   connect(): Promise<Metadata>
   /**
-   * A new thread.
-   *
-   * Wire: `thread/start`.
-   */
-  startThread<Schemas extends readonly Schema[]>(options?: StartThreadOptions<Schemas>): Promise<Thread>
-  /**
-   * A thread that was started before, by this process or another.
-   *
-   * Its settings are taken when codex loads it. Of a thread that this client has open already codex ignores them;
-   * handlers and `tools` count all the same. `updateDefaults()` changes the settings of an open thread.
-   *
-   * Wire: `thread/resume`.
-   */
-  resumeThread<Schemas extends readonly Schema[]>(id: string, options?: ResumeThreadOptions<Schemas>): Promise<Thread>
-  /**
    * Runs one turn on a fresh thread and gives its result. `resumeThread(result.threadId)` goes on from there.
    *
    * Wire: `thread/start`, `turn/start`, `thread/unsubscribe`.
@@ -271,13 +256,26 @@ export declare class Codex {
   /** Removes a listener. */
   off(event: 'connection', listener: (event: ConnectionEvent) => void): this
   /**
-   * A new thread with the turns of another, or those up to `lastTurnId`. The other stays as it is.
+   * The models that codex knows, those of all pages.
    *
-   * Wire: `thread/fork`.
-   *
-   * @throws {InvalidRequestError} there is no such thread on disk; ephemeral threads have none
+   * Wire: `model/list`.
    */
-  forkThread<Schemas extends readonly Schema[]>(id: string, options?: ForkThreadOptions<Schemas>): Promise<Thread>
+  models(options?: ModelQuery): Promise<Protocol.Model[]>
+  /**
+   * A new thread.
+   *
+   * Wire: `thread/start`.
+   */
+  startThread<Schemas extends readonly Schema[]>(options?: StartThreadOptions<Schemas>): Promise<Thread>
+  /**
+   * A thread that was started before, by this process or another.
+   *
+   * Its settings are taken when codex loads it. Of a thread that this client has open already codex ignores them;
+   * handlers and `tools` count all the same. `updateDefaults()` changes the settings of an open thread.
+   *
+   * Wire: `thread/resume`.
+   */
+  resumeThread<Schemas extends readonly Schema[]>(id: string, options?: ResumeThreadOptions<Schemas>): Promise<Thread>
   /**
    * Resumes the thread of a folder that was written to last; null where there is none. The folder is `cwd`, else
    * the client's, else that of this process.
@@ -285,6 +283,14 @@ export declare class Codex {
    * Wire: `thread/list`, `thread/resume`.
    */
   resumeLatestThread<Schemas extends readonly Schema[]>(options?: ResumeThreadOptions<Schemas>): Promise<Thread | null>
+  /**
+   * A new thread with the turns of another, or those up to `lastTurnId`. The other stays as it is.
+   *
+   * Wire: `thread/fork`.
+   *
+   * @throws {InvalidRequestError} there is no such thread on disk; ephemeral threads have none
+   */
+  forkThread<Schemas extends readonly Schema[]>(id: string, options?: ForkThreadOptions<Schemas>): Promise<Thread>
   /**
    * One page of the stored threads, each once. `threads()` gives those of all pages.
    *
@@ -336,12 +342,6 @@ export declare class Codex {
    * Wire: `thread/name/set`.
    */
   setThreadName(id: string, name: string): Promise<void>
-  /**
-   * The models that codex knows, those of all pages.
-   *
-   * Wire: `model/list`.
-   */
-  models(options?: ModelQuery): Promise<Protocol.Model[]>
 }
 
 /**
@@ -491,51 +491,18 @@ export declare class Login {
 /** One thread: a conversation with the agent. Made by `startThread` and `resumeThread` of `Codex`. */
 export declare class Thread {
   private constructor()
+  /** The settings that the next turn has, as far as the server told them here. */
+  get defaults(): ThreadDefaults
+  /**
+   * Changes settings of the thread for later turns. What is left out stays as it is.
+   *
+   * Wire: `thread/settings/update`.
+   *
+   * @throws {TypeError} an option is not what is accepted; nothing was sent
+   */
+  updateDefaults(options: UpdateDefaultsOptions): Promise<void>
   /** What the thread is to reach. */
   get goal(): Goal
-  /**
-   * A new thread with the turns of this one, or those up to `lastTurnId`.
-   *
-   * Wire: `thread/fork`.
-   *
-   * @throws {InvalidRequestError} the thread is ephemeral, or has no turn yet
-   */
-  fork<Schemas extends readonly Schema[]>(options?: ForkThreadOptions<Schemas>): Promise<Thread>
-  /**
-   * Puts the thread away: it is listed with `archived: true` alone, and takes no turn until `unarchive()`. A turn
-   * that runs is interrupted.
-   *
-   * Wire: `thread/archive`.
-   *
-   * @throws {InvalidRequestError} the thread is not on disk, or archived already
-   */
-  archive(): Promise<void>
-  /**
-   * Takes the archived thread back; its next turn loads it.
-   *
-   * Wire: `thread/unarchive`.
-   *
-   * @throws {InvalidRequestError} the thread is not archived
-   */
-  unarchive(): Promise<void>
-  /**
-   * Deletes the thread for good.
-   *
-   * Wire: `thread/delete`.
-   *
-   * @throws {InvalidRequestError} the thread is not on disk
-   */
-  delete(): Promise<void>
-  /**
-   * Compacts what the model gets of the thread, and resolves when the turn that does it has completed. It waits
-   * for the turns before it, and those after it wait for it.
-   *
-   * Wire: `thread/compact/start`.
-   *
-   * @throws {TurnFailedError} the thread could not be compacted
-   * @throws {AbortError} `signal` was aborted; the turn was interrupted
-   */
-  compact(options?: CompactOptions): Promise<TurnResult>
   /**
    * The turns of the thread, the newest first unless told otherwise. A page is asked for when the one before was
    * read.
@@ -576,6 +543,14 @@ export declare class Thread {
    */
   revert(beforeTurnId: string): Promise<Protocol.ThreadRevertResponse>
   /**
+   * A new thread with the turns of this one, or those up to `lastTurnId`.
+   *
+   * Wire: `thread/fork`.
+   *
+   * @throws {InvalidRequestError} the thread is ephemeral, or has no turn yet
+   */
+  fork<Schemas extends readonly Schema[]>(options?: ForkThreadOptions<Schemas>): Promise<Thread>
+  /**
    * Reviews changes, and gives the turn that does it as soon as the server has accepted it. It waits for the turns
    * before it, and those after it wait for it. Its `finalResponse` is the review. It takes no `steer()`.
    *
@@ -586,16 +561,41 @@ export declare class Thread {
    * @throws {AbortError} `signal` was aborted; no turn is left running
    */
   review(target: ReviewTarget, options?: ReviewOptions): Promise<Turn>
-  /** The settings that the next turn has, as far as the server told them here. */
-  get defaults(): ThreadDefaults
   /**
-   * Changes settings of the thread for later turns. What is left out stays as it is.
+   * Compacts what the model gets of the thread, and resolves when the turn that does it has completed. It waits
+   * for the turns before it, and those after it wait for it.
    *
-   * Wire: `thread/settings/update`.
+   * Wire: `thread/compact/start`.
    *
-   * @throws {TypeError} an option is not what is accepted; nothing was sent
+   * @throws {TurnFailedError} the thread could not be compacted
+   * @throws {AbortError} `signal` was aborted; the turn was interrupted
    */
-  updateDefaults(options: UpdateDefaultsOptions): Promise<void>
+  compact(options?: CompactOptions): Promise<TurnResult>
+  /**
+   * Puts the thread away: it is listed with `archived: true` alone, and takes no turn until `unarchive()`. A turn
+   * that runs is interrupted.
+   *
+   * Wire: `thread/archive`.
+   *
+   * @throws {InvalidRequestError} the thread is not on disk, or archived already
+   */
+  archive(): Promise<void>
+  /**
+   * Takes the archived thread back; its next turn loads it.
+   *
+   * Wire: `thread/unarchive`.
+   *
+   * @throws {InvalidRequestError} the thread is not archived
+   */
+  unarchive(): Promise<void>
+  /**
+   * Deletes the thread for good.
+   *
+   * Wire: `thread/delete`.
+   *
+   * @throws {InvalidRequestError} the thread is not on disk
+   */
+  delete(): Promise<void>
   /**
    * The id of the thread. It outlives this process: `resumeThread` takes it. Of a thread that had no turn when its codex
    * was lost nothing is stored: its next turn starts it anew, under another id.

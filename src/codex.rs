@@ -1,4 +1,4 @@
-//! The class `Codex`. Its services, and threads that need not be open, have files of their own.
+//! The class `Codex`. How it opens threads, its services, and threads that need not be open have files of their own.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::logger::{Registration, register};
 use crate::notifications::notifications_object;
 use crate::promise::{abortable, is_aborted, or_reject, parsed, parsing, promise};
 use crate::runtime::runtime;
-use crate::thread::{Thread, string_argument};
+use crate::thread::string_argument;
 use crate::transport::JsTransport;
 use crate::turn::Turn;
 
@@ -109,51 +109,6 @@ impl Codex {
             let text = serde_json::to_string(&*metadata);
             parsed(env, text.map_err(|error| napi::Error::from_reason(error.to_string()))?)
         })
-    }
-
-    /// A new thread.
-    ///
-    /// Wire: `thread/start`.
-    #[napi(
-        ts_generic_types = "Schemas extends readonly Schema[]",
-        ts_args_type = "options?: StartThreadOptions<Schemas>",
-        ts_return_type = "Promise<Thread>"
-    )]
-    pub fn start_thread<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
-        let start = || {
-            let (settings, handlers, signal) = thread_settings(env, options, Call::StartThread)?;
-            let codex = self.codex.clone();
-            let start = async move { codex.start_thread(settings, handlers).await };
-            cancellable(env, start, signal, |_, thread| Ok(Thread::new(thread)))
-        };
-        or_reject(env, start())
-    }
-
-    /// A thread that was started before, by this process or another.
-    ///
-    /// Its settings are taken when codex loads it. Of a thread that this client has open already codex ignores them;
-    /// handlers and `tools` count all the same. `updateDefaults()` changes the settings of an open thread.
-    ///
-    /// Wire: `thread/resume`.
-    #[napi(
-        ts_generic_types = "Schemas extends readonly Schema[]",
-        ts_args_type = "id: string, options?: ResumeThreadOptions<Schemas>",
-        ts_return_type = "Promise<Thread>"
-    )]
-    pub fn resume_thread<'env>(
-        &self,
-        env: &'env Env,
-        id: Unknown<'env>,
-        options: Unknown<'env>,
-    ) -> Result<Unknown<'env>> {
-        let resume = || {
-            let id = string_argument(env, id, "id")?;
-            let (settings, handlers, signal) = thread_settings(env, options, Call::ResumeThread)?;
-            let codex = self.codex.clone();
-            let resume = async move { codex.resume_thread(&id, settings, handlers).await };
-            cancellable(env, resume, signal, |_, thread| Ok(Thread::new(thread)))
-        };
-        or_reject(env, resume())
     }
 
     /// Runs one turn on a fresh thread and gives its result. `resumeThread(result.threadId)` goes on from there.

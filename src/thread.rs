@@ -1,4 +1,4 @@
-//! The class `Thread`. What it does beside its turns is in `history.rs`.
+//! The class `Thread`: its turns and its end. What else it does is in the file of the feature.
 
 use std::sync::Arc;
 

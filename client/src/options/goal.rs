@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::apply;
 
-use super::history::fields;
+use super::queries::fields;
 use super::thread::wire_enum;
 use super::{Maybe, present};
 use crate::Error;

@@ -10,12 +10,12 @@ mod continuation;
 mod defaults;
 mod goal;
 mod handed_on;
-mod history;
 mod input;
 mod lasting;
 mod object;
 mod parse;
 mod paths;
+mod queries;
 mod remote;
 mod review;
 mod run;
@@ -39,21 +39,21 @@ pub use calls::{
 pub use client::{ClientInfo, ClientSettings, LogLevel};
 pub use command::{CommandSettings, TerminalSize};
 pub use config::{ConfigBatchSettings, ConfigEdit, ConfigReadSettings, ConfigWriteSettings, MergeStrategy};
-pub use continuation::parse_continuation;
+pub use continuation::{ContinueSettings, parse_continuation};
 pub use defaults::DefaultSettings;
 pub use goal::{GoalSettings, GoalStatus};
 pub use handed_on::HandedOn;
 pub(crate) use handed_on::hands_on;
-pub(crate) use history::fields;
-pub use history::{
-    Folders, ItemQuery, ModelQuery, SortDirection, ThreadQuery, ThreadSortKey, ThreadSourceKind,
-    TurnItemsView, TurnQuery,
-};
 pub use input::{Input, InputItem};
 pub(crate) use object::only_objects;
 pub use parse::{parse, parse_beside, parse_for};
 pub(crate) use paths::{Place, Placed};
-pub use review::{CompactSettings, ContinueSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
+pub(crate) use queries::fields;
+pub use queries::{
+    Folders, ItemQuery, ModelQuery, SortDirection, ThreadQuery, ThreadSortKey, ThreadSourceKind,
+    TurnItemsView, TurnQuery,
+};
+pub use review::{CompactSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
 pub use run::RunSettings;
 pub use serve::{ServeSettings, SignedTokenSettings};
 pub(crate) use thread::Opening;

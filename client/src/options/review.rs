@@ -1,4 +1,4 @@
-//! Options of the turns that no input begins: reviews, compactions, and turns that are continued.
+//! Options of the turns that no input begins: reviews and compactions.
 
 use std::time::Duration;
 
@@ -71,22 +71,6 @@ wire_enum! {
     }
 }
 
-/// How a turn is continued.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
-pub struct ContinueSettings {
-    /// How long the turn may be silent before it rejects with `TurnInactiveError` again, in milliseconds.
-    ///
-    /// @default the client's `inactivityTimeoutMs`
-    #[serde(deserialize_with = "present")]
-    pub inactivity_timeout_ms: Option<u64>,
-    /// JSON Schema that the final message follows. It was sent with the turn.
-    #[serde(deserialize_with = "present")]
-    #[cfg_attr(test, ts(optional, type = "JsonSchema"))]
-    pub output_schema: Option<Value>,
-}
-
 /// How a thread is compacted.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -134,13 +118,6 @@ impl ReviewSettings {
     }
 }
 
-impl ContinueSettings {
-    pub(crate) fn inactivity_timeout(&self) -> Result<Option<Duration>, Error> {
-        silence(self.inactivity_timeout_ms)?;
-        Ok(self.inactivity_timeout_ms.map(Duration::from_millis))
-    }
-}
-
 impl CompactSettings {
     pub(crate) fn inactivity_timeout(&self) -> Result<Option<Duration>, Error> {
         silence(self.inactivity_timeout_ms)?;
@@ -148,7 +125,7 @@ impl CompactSettings {
     }
 }
 
-fn silence(timeout: Option<u64>) -> Result<(), Error> {
+pub(super) fn silence(timeout: Option<u64>) -> Result<(), Error> {
     match timeout {
         Some(0) => Err(Error::InvalidArgument(
             "options.inactivityTimeoutMs: must be at least 1 (milliseconds)".to_owned(),

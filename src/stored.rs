@@ -1,12 +1,12 @@
-//! What `Codex` does with threads that need not be open, and with models.
+//! Threads that need not be open: list, read, archive, unarchive, delete, name.
 
-use codex_client::options::{Call, ModelQuery, ReadSettings, ThreadQuery};
+use codex_client::options::{ReadSettings, ThreadQuery};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::answer::{answer, done, json};
-use crate::codex::{Codex, cancellable, thread_settings};
+use crate::codex::Codex;
 use crate::error::to_js;
 use crate::hooks::Hooks;
 use crate::pages::pages_iterable;
@@ -15,55 +15,6 @@ use crate::thread::{Thread, string_argument};
 
 #[napi]
 impl Codex {
-    /// A new thread with the turns of another, or those up to `lastTurnId`. The other stays as it is.
-    ///
-    /// Wire: `thread/fork`.
-    ///
-    /// @throws {InvalidRequestError} there is no such thread on disk; ephemeral threads have none
-    #[napi(
-        ts_generic_types = "Schemas extends readonly Schema[]",
-        ts_args_type = "id: string, options?: ForkThreadOptions<Schemas>",
-        ts_return_type = "Promise<Thread>"
-    )]
-    pub fn fork_thread<'env>(
-        &self,
-        env: &'env Env,
-        id: Unknown<'env>,
-        options: Unknown<'env>,
-    ) -> Result<Unknown<'env>> {
-        let fork = || {
-            let id = string_argument(env, id, "id")?;
-            let (settings, handlers, signal) = thread_settings(env, options, Call::ForkThread)?;
-            let codex = self.codex.clone();
-            let fork = async move { codex.fork_thread(&id, settings, handlers).await };
-            cancellable(env, fork, signal, |_, thread| Ok(Thread::new(thread)))
-        };
-        or_reject(env, fork())
-    }
-
-    /// Resumes the thread of a folder that was written to last; null where there is none. The folder is `cwd`, else
-    /// the client's, else that of this process.
-    ///
-    /// Wire: `thread/list`, `thread/resume`.
-    #[napi(
-        ts_generic_types = "Schemas extends readonly Schema[]",
-        ts_args_type = "options?: ResumeThreadOptions<Schemas>",
-        ts_return_type = "Promise<Thread | null>"
-    )]
-    pub fn resume_latest_thread<'env>(
-        &self,
-        env: &'env Env,
-        options: Unknown<'env>,
-    ) -> Result<Unknown<'env>> {
-        let resume = || {
-            let (settings, handlers, signal) = thread_settings(env, options, Call::ResumeThread)?;
-            let codex = self.codex.clone();
-            let resume = async move { codex.resume_latest_thread(settings, handlers).await };
-            cancellable(env, resume, signal, |_, thread| Ok(thread.map(Thread::new)))
-        };
-        or_reject(env, resume())
-    }
-
     /// One page of the stored threads, each once. `threads()` gives those of all pages.
     ///
     /// Wire: `thread/list`.
@@ -182,17 +133,41 @@ impl Codex {
         };
         or_reject(env, set())
     }
+}
 
-    /// The models that codex knows, those of all pages.
+#[napi]
+impl Thread {
+    /// Puts the thread away: it is listed with `archived: true` alone, and takes no turn until `unarchive()`. A turn
+    /// that runs is interrupted.
     ///
-    /// Wire: `model/list`.
-    #[napi(ts_args_type = "options?: ModelQuery", ts_return_type = "Promise<Protocol.Model[]>")]
-    pub fn models<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
-        let models = || {
-            let query: ModelQuery = Hooks::of(env)?.settings(env, options)?;
-            let codex = self.codex.clone();
-            json(env, async move { codex.models(&query).await })
-        };
-        or_reject(env, models())
+    /// Wire: `thread/archive`.
+    ///
+    /// @throws {InvalidRequestError} the thread is not on disk, or archived already
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn archive<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let thread = self.thread.clone();
+        done(env, async move { thread.archive().await })
+    }
+
+    /// Takes the archived thread back; its next turn loads it.
+    ///
+    /// Wire: `thread/unarchive`.
+    ///
+    /// @throws {InvalidRequestError} the thread is not archived
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn unarchive<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let thread = self.thread.clone();
+        done(env, async move { thread.unarchive().await })
+    }
+
+    /// Deletes the thread for good.
+    ///
+    /// Wire: `thread/delete`.
+    ///
+    /// @throws {InvalidRequestError} the thread is not on disk
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn delete<'env>(&self, env: &'env Env) -> Result<Unknown<'env>> {
+        let thread = self.thread.clone();
+        done(env, async move { thread.delete().await })
     }
 }
