@@ -1,6 +1,7 @@
 'use strict'
 
 const { AsyncResource } = require('node:async_hooks')
+const { messageOf } = require('./errors.js')
 
 /** @typedef {() => Promise<string>} Give what it gives begins with what became of it: `+` a token, `-` no string, `!` it threw */
 
@@ -24,15 +25,6 @@ function takeToken(options) {
         return `!${messageOf(error)}`
       }
     },
-  }
-}
-
-/** @param {unknown} error */
-function messageOf(error) {
-  try {
-    return error instanceof Error ? error.message : String(error)
-  } catch {
-    return 'it threw something that has no text'
   }
 }
 

@@ -1,6 +1,7 @@
 'use strict'
 
 const { isUint8Array } = require('node:util/types')
+const { messageOf } = require('./errors.js')
 const { argumentError, checkObject } = require('./json.js')
 
 /**
@@ -67,7 +68,7 @@ function takeTransport(options) {
  */
 function attachTransport({ readable, writable }, inlet) {
   /** @param {unknown} error */
-  const failed = (error) => inlet.done(error instanceof Error ? error.message : String(error))
+  const failed = (error) => inlet.done(messageOf(error))
   const sink =
     typeof writable.getWriter === 'function' ? webSink(writable, failed) : nodeSink(writable, failed)
   return (what, bytes) => {

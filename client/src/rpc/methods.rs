@@ -5,6 +5,11 @@ pub fn only_reads(method: &str) -> bool {
     ["/list", "/read"].iter().any(|end| method.ends_with(end))
 }
 
+/// Whether a notification says a piece of a text.
+pub(crate) fn is_delta(method: &str) -> bool {
+    method.ends_with("/delta") || method.ends_with("Delta")
+}
+
 /// Whether asking twice comes to the same as asking once.
 pub(super) fn is_repeatable(method: &str) -> bool {
     only_reads(method) || matches!(method, "thread/resume" | "thread/unsubscribe" | "turn/interrupt")

@@ -15,4 +15,5 @@ pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;
 pub(crate) use error::{read_answer, unreadable};
 pub(crate) use fields::{field, texts};
+pub(crate) use methods::is_delta;
 pub use methods::only_reads;

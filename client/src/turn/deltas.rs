@@ -5,7 +5,7 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use super::spoken::Voice;
-use crate::rpc::Notification;
+use crate::rpc::{Notification, is_delta};
 
 /// The method of the assistant's words.
 pub(super) const AGENT_MESSAGE_DELTA: &str = "item/agentMessage/delta";
@@ -240,7 +240,7 @@ impl<'a> DeltaParts<'a> {
     pub(super) fn of(notification: &Notification<'a>) -> Option<Self> {
         let line = notification.line;
         let delta = notification.ids.delta?.get();
-        if !notification.method.ends_with("elta") || !delta.starts_with('"') {
+        if !is_delta(notification.method) || !delta.starts_with('"') {
             return None;
         }
         let start = offset(line, delta)?;
