@@ -54,7 +54,7 @@ end
 local queue, d = enqueue(id, key)
 return {'to', queue, tostring(d)}`,
 
-  // Whether a worker may run a job now, and how.
+  // Whether a worker may run a job now, and how. One that leaves begins nothing more, or it might go in the middle of it.
   begin: `
 local id, s = ARGV[1], ARGV[2]
 local J = P .. 'j:' .. id
@@ -63,7 +63,7 @@ local key, state = f[1], f[2]
 if not key or state == 'ended' then return {'ended'} end
 local K = P .. 'k:' .. key
 local o, t, thread, kopts = unpack(redis.call('HMGET', K, 'o', 't', 'th', 'opt'))
-if o ~= s or not lives(s) then return {'elsewhere', key} end
+if o ~= s or not takes(s) then return {'elsewhere', key} end
 line(id, key)
 local head = redis.call('ZRANGE', P .. 'l:' .. key, 0, 0)[1]
 if head ~= id then return {'later', key, redis.call('HGET', J, 'seq')} end

@@ -37,6 +37,10 @@ describe('leaving and limits', () => {
     gate.open()
     assert.equal((await job.result()).finalResponse, 'Whole.')
     assert.equal((await behind.result()).threadId, (await job.result()).threadId)
+    const begun = []
+    for await (const { method, params } of behind.events())
+      if (method === 'fleet/begun') begun.push([params.worker, params.mode])
+    assert.deepEqual(begun, [['two', 'asked']])
     assert.deepEqual(await one.exited, { code: null, signal: 'SIGTERM' })
     const stats = await it.fleet.stats()
     assert.deepEqual(
@@ -102,6 +106,27 @@ describe('leaving and limits', () => {
     await assert.rejects(cancelled.result(), { code: 'JOB_CANCELLED' })
     assert.equal((await it.fleet.stats()).questions, 0)
     for (const fleet of others) await fleet.close()
+  })
+
+  test('one that leaves begins nothing more', async () => {
+    const gate = createGate()
+    it.provider.when(/^the last$/, reply([say('Half. '), waitFor(gate)]))
+    const job = await it.fleet.submit('the last', { key: 'leaves' })
+    await gate.reached
+    const behind = await it.fleet.submit('too late', { key: 'leaves' })
+    const { redis } = it.redis
+    const [worker] = (await it.fleet.stats()).workers
+    // As a worker that drains has it, for as long as the test wants.
+    const session = `{codex-fleet}.s:${worker?.session}`
+    await redis.hset(session, 'draining', 1)
+    gate.open()
+    await job.result()
+    for (const end = Date.now() + 10_000; Date.now() < end; ) {
+      if ((await redis.hget(`{codex-fleet}.j:${behind.id}`, 'q')) === 'entry') break
+    }
+    assert.equal((await behind.status()).state, 'waiting')
+    await redis.hdel(session, 'draining')
+    assert.ok((await behind.result()).finalResponse)
   })
 
   test('an account at its limit pauses its workers, says so, and the job waits', async () => {
