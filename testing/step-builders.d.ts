@@ -13,17 +13,17 @@ import type {
   RawEventItem,
   RawItem,
   RawSseItem,
-  ReasoningItem,
   ReasoningOptions,
   ResponseOptions,
   ResponseStep,
   SayItem,
   SayOptions,
+  ScriptReasoning,
   ScriptStepOptions,
+  ScriptWebSearch,
   SleepItem,
   Waitable,
   WaitItem,
-  WebSearchItem,
 } from './steps.js'
 
 // Builders: each makes the plain object of that kind. What they make is a step, and an item of `reply`, alike.
@@ -36,7 +36,7 @@ export declare function deltas(count: number, options?: DeltasOptions): DeltasIt
 export declare function reasoning(
   summary: string | readonly string[],
   options?: ReasoningOptions,
-): ReasoningItem
+): ScriptReasoning
 /** A shell command for codex to run. */
 export declare function command(cmd: string, options?: CommandArgs & CallOptions): CommandItem
 /** A patch for codex to apply, in the format of `apply_patch` (`*** Begin Patch` ...). */
@@ -62,7 +62,7 @@ export declare function spawnAgent(
 /** Any call of a custom (free text) tool. */
 export declare function customCall(name: string, input: string, options?: CustomOptions): CustomItem
 /** A web search that the provider made. */
-export declare function webSearch(query: string): WebSearchItem
+export declare function webSearch(query: string): ScriptWebSearch
 /** An output item as it is. */
 export declare function rawItem(item: RawItem['rawItem']): RawItem
 /** A server-sent event as it is. */

@@ -59,7 +59,7 @@ export interface ReasoningOptions extends ChunkOptions {
 }
 
 /** Reasoning; the value is the summary, a string for each of its parts. */
-export interface ReasoningItem extends ReasoningOptions {
+export interface ScriptReasoning extends ReasoningOptions {
   reasoning: string | readonly string[]
 }
 
@@ -115,7 +115,7 @@ export interface CustomItem extends CustomOptions {
 }
 
 /** A web search that the provider made itself. */
-export interface WebSearchItem {
+export interface ScriptWebSearch {
   webSearch: string
   id?: string | undefined
 }
@@ -150,12 +150,12 @@ export type Item =
   | string
   | SayItem
   | DeltasItem
-  | ReasoningItem
+  | ScriptReasoning
   | CommandItem
   | PatchItem
   | CallItem
   | CustomItem
-  | WebSearchItem
+  | ScriptWebSearch
   | RawItem
   | RawEventItem
   | RawSseItem

@@ -2,6 +2,7 @@
 
 import type { Turn } from '../index.js'
 import type * as Protocol from '../protocol.js'
+import type { TurnEvent } from './events.js'
 
 /**
  * What has become of an input that was given a `clientUserMessageId`. `notBegun`: no turn has it, and none will. An end has
@@ -65,29 +66,6 @@ export interface Sent<Parsed = unknown> {
   turn: Turn<Parsed>
   /** Whether it ran already; else the input began it. */
   steered: boolean
-}
-
-/** The notifications that name a thread and a turn. */
-export type TurnEventMethod = {
-  [Method in Protocol.NotificationMethod]: Protocol.NotificationParams<Method> extends { threadId: string }
-    ? 'turnId' extends keyof Protocol.NotificationParams<Method>
-      ? Method
-      : 'turn' extends keyof Protocol.NotificationParams<Method>
-        ? Method
-        : never
-    : never
-}[Protocol.NotificationMethod]
-
-/**
- * A notification that belongs to a turn, told apart by `method`: its `params` name the thread and the turn. A newer codex
- * may send others: they come as they are.
- */
-export type TurnEvent = Protocol.Notification<TurnEventMethod> & {
-  /**
-   * How many events of the turn there are up to this one: the same for all readers of the turn, and for
-   * `stream({ after })`. Of joined deltas it is the number of the last.
-   */
-  readonly seq: number
 }
 
 /** A status that only a later codex has. */

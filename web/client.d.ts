@@ -1,12 +1,9 @@
 /// <reference lib="esnext.disposable" />
 
-import type * as Protocol from '../protocol.js'
+import type { TurnEvent } from '../types/events.js'
 
 /** An event of a turn, as `Turn.stream()` of `codex-node` gives it. */
-export type TurnEvent = Protocol.Notification & {
-  /** How many events of the turn there are up to this one: what `after` takes. */
-  readonly seq: number
-}
+export type { TurnEvent }
 
 /** What `new Headers()` takes. */
 export type HeadersLike = NonNullable<ConstructorParameters<typeof Headers>[0]>

@@ -1,7 +1,7 @@
 import type { Turn, TurnEvent } from '../index.js'
+import type { HeadersLike } from './client.js'
 
-/** What `new Headers()` takes. */
-export type HeadersLike = NonNullable<ConstructorParameters<typeof Headers>[0]>
+export type { HeadersLike }
 
 /** What an event of the stream holds, and how it goes on. */
 export interface TurnResponseOptions {
