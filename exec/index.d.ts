@@ -365,6 +365,14 @@ export type CodexOptions = {
    */
   configOverrides?: string[] | undefined
   /**
+   * A command in front of codex: `['sudo', '-u', 'agent']`, `['docker', 'exec', '-i', 'box']`. It is looked for on PATH, and is
+   * given the path of codex and its arguments. `codexPathOverride` is handed on as it is then, for what is elsewhere. Files
+   * that this package makes for a turn (schemas, copies of images, secrets of `config`) are where this program runs.
+   */
+  commandPrefix?: string[] | undefined
+  /** Raw arguments of `codex exec`, passed as they are behind those that the options make. */
+  extraArgs?: string[] | undefined
+  /**
    * The environment of codex, in place of the one of this process.
    *
    * @default the environment of this process

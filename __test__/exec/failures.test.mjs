@@ -100,12 +100,12 @@ describe('failures of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
       const thread = codex.startThread()
       const exited = await rejection(thread.run('Hi'), ServerExitedError)
       assert.equal(exited.exitCode, 7)
-      assert.equal(exited.message, 'codex exec exited with code 7: this is why')
+      assert.equal(exited.message, 'Codex Exec exited with code 7: Reading prompt from stdin...\nthis is why')
       assert.equal(exited.stderr, 'Reading prompt from stdin...\nthis is why')
       if (process.platform === 'win32') return
       const killed = await rejection(thread.run('Hi'), ServerExitedError)
       assert.equal(killed.signal, 'SIGKILL')
-      assert.match(killed.message, /was ended by signal SIGKILL/)
+      assert.match(killed.message, /^Codex Exec exited with signal SIGKILL: /)
     })
 
     test('a turn that was completed counts, whatever codex exits with', async (t) => {

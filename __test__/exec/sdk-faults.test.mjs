@@ -64,7 +64,7 @@ describe('codex exits before it has read a large prompt', () => {
   test('C8: codex-node/exec: one rejection, with what codex said', async (t) => {
     const { exitCode, stderr, said } = await play(t, OURS, script, program)
     assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: '' })
-    const message = 'codex exec exited with code 3: no login'
+    const message = 'Codex Exec exited with code 3: no login'
     assert.deepEqual(said, [{ name: 'ServerExitedError', code: 'SERVER_EXITED', message }, 'the end'])
   })
 })
@@ -131,7 +131,7 @@ describe('codex exits with 0 in the middle of a turn', () => {
   test('E1: codex-node/exec: a rejection that says so', async (t) => {
     const { exitCode, said } = await play(t, OURS, script, program)
     assert.equal(exitCode, 0)
-    const message = 'codex exec exited with code 0 before the turn was completed: lost'
+    const message = 'Codex Exec exited with code 0 before the turn was completed: lost'
     assert.deepEqual(said[0], { name: 'ServerExitedError', code: 'SERVER_EXITED', message })
   })
 })

@@ -23,6 +23,8 @@ pub(super) struct Arguments<'a> {
     pub(super) output_schema: Option<&'a Path>,
     pub(super) cyber_access_program: Option<&'a str>,
     pub(super) images: &'a [PathBuf],
+    /// What the caller adds, as it is.
+    pub(super) extra: &'a [String],
     /// Whose paths they are.
     pub(super) surroundings: &'a Surroundings,
 }
@@ -83,6 +85,7 @@ impl Arguments<'_> {
         if let Some(policy) = given(&thread.approval_policy) {
             pair(&mut list, "--config", format!("approval_policy={}", toml_text(policy)));
         }
+        list.extend(self.extra.iter().map(OsString::from));
         if let Some(id) = self.thread_id {
             pair(&mut list, "resume", id);
         }

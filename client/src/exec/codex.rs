@@ -20,6 +20,10 @@ impl Codex {
     /// Checks the settings; nothing is looked for or started.
     pub fn new(settings: ExecSettings, host: ExecHost) -> Result<Self, Error> {
         let config = settings.config()?;
+        if settings.command_prefix.is_some() && settings.prefix().first().is_none_or(String::is_empty) {
+            let why = "options.commandPrefix: must begin with a program, such as ['sudo', '-u', 'agent']";
+            return Err(Error::InvalidArgument(why.to_owned()));
+        }
         let flat = ConfigArguments::new(&config, LargeNumbers::AsFloats)?;
         let secrets = Secrets::of(&SecretSources {
             config: Some(&config),

@@ -24,6 +24,10 @@ pub struct ExecSettings {
     pub config: Option<Box<RawValue>>,
     /// Raw `--config` values.
     pub config_overrides: Option<Vec<String>>,
+    /// A command in front of codex.
+    pub command_prefix: Option<Vec<String>>,
+    /// Raw arguments of `codex exec`.
+    pub extra_args: Option<Vec<String>>,
     /// The whole environment, where it is given.
     #[serde(deserialize_with = "nullable_variables")]
     pub env: Option<Variables>,
@@ -69,6 +73,11 @@ pub struct ExecTurnSettings {
 }
 
 impl ExecSettings {
+    /// The command in front of codex, if there is one.
+    pub(super) fn prefix(&self) -> &[String] {
+        self.command_prefix.as_deref().unwrap_or_default()
+    }
+
     /// The configuration; null is none.
     pub(super) fn config(&self) -> Result<Map<String, Value>, Error> {
         let read = |config: &RawValue| serde_json::from_str(config.get()).ok();

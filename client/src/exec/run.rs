@@ -1,6 +1,6 @@
 //! One turn: one `codex exec`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +23,8 @@ use super::thread_state::{Place, ThreadState};
 use crate::Error;
 use crate::error::{IN_USE, is_in_use};
 use crate::process::{
-    Environment, Exit, HOME, Launch, Lifeline, Process, SpawnOptions, Spawned, Surroundings,
+    Environment, Executable, Exit, HOME, Launch, Lifeline, Process, SpawnOptions, Spawned, Surroundings,
+    ask_version, check_version,
 };
 use crate::trace::{self, Trace};
 use crate::transport::{DEFAULT_MESSAGE_BYTES, TooMuch, read_lines};
@@ -39,7 +40,6 @@ const LINGER_GRACE: Duration = Duration::from_secs(5);
 
 const ORIGINATOR_VARIABLE: &str = "CODEX_INTERNAL_ORIGINATOR_OVERRIDE";
 const ORIGINATOR: &str = "codex-node";
-const READING_PROMPT: &str = "Reading prompt from stdin...";
 /// What codex says of the id of a thread that it does not have.
 const NO_THREAD: &str = "no rollout found for thread id";
 const PROFILE_PREFIX: &str = "codex-node-secrets-";
@@ -92,7 +92,7 @@ impl Run {
                 self.read_out(&mut running).await?;
                 if !over.is_cancelled() {
                     running.reading.abort();
-                    return Err(self.exited(&exit));
+                    return Err(self.exited(&exit).await);
                 }
             }
             read = &mut running.reading => {
@@ -106,7 +106,7 @@ impl Run {
                         Ok(exit) => exit,
                         Err(_) => running.process.end(Duration::ZERO).await,
                     };
-                    return Err(self.exited(&exit));
+                    return Err(self.exited(&exit).await);
                 }
             }
         }
@@ -144,7 +144,12 @@ impl Run {
     }
 
     /// How codex ended before the turn was over.
-    fn exited(&self, exit: &Exit) -> ExecError {
+    async fn exited(&self, exit: &Exit) -> ExecError {
+        if exit.code.is_some_and(|code| code != 0)
+            && let Err(error) = self.check_version(&exit.path).await
+        {
+            return error.into();
+        }
         match self.thread.id() {
             Some(thread_id) if exit.stderr.contains(NO_THREAD) => {
                 let message = format!("there is no thread {thread_id} in this home of codex");
@@ -155,6 +160,18 @@ impl Run {
                 ExecError::ThreadInUse { message, thread_id }
             }
             _ => exited(exit).into(),
+        }
+    }
+
+    /// Says of a codex that failed that it is too old, if it is: it need not know what it was asked.
+    async fn check_version(&self, path: &str) -> Result<(), Error> {
+        if !self.core.settings.prefix().is_empty() {
+            return Ok(());
+        }
+        let environment = self.core.environment(&self.surroundings);
+        match ask_version(Path::new(path), &environment).await {
+            Some(version) => check_version(&version, path),
+            None => Ok(()),
         }
     }
 
@@ -183,7 +200,7 @@ impl Run {
             folder: given(&self.settings.working_directory).map(|folder| ("workingDirectory", folder)),
             search_from: &self.core.host.search_from,
         };
-        let executable = launch.locate(false)?;
+        let (executable, before) = self.program(&launch)?;
         let mut folder = RunFolder::new(self.surroundings.temporary_folder());
         let schema = self.turn.output_schema.as_ref();
         let schema =
@@ -203,6 +220,7 @@ impl Run {
             output_schema: schema.as_deref(),
             cyber_access_program: given(&self.turn.cyber_access_program),
             images: &images,
+            extra: settings.extra_args.as_deref().unwrap_or_default(),
             surroundings: &self.surroundings,
         };
         let paths: Vec<PathBuf> = secrets
@@ -215,7 +233,7 @@ impl Run {
         let mut lifeline = Lifeline::new(&paths);
         let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
             executable,
-            arguments: arguments.list(),
+            arguments: before.into_iter().chain(arguments.list()).collect(),
             cwd: self.surroundings.folder.clone(),
             environment,
             secrets: self.core.secrets.clone(),
@@ -241,6 +259,29 @@ impl Run {
             Some(Error::Lost(format!("codex exec was ended: {too_much}")))
         });
         Ok(Running { process, reading, _lifeline: lifeline, folder: Some(folder), paths })
+    }
+
+    /// The program to start, and what stands between it and the arguments of codex.
+    fn program(&self, launch: &Launch<'_>) -> Result<(Executable, Vec<OsString>), Error> {
+        let Some((program, rest)) = self.core.settings.prefix().split_first() else {
+            return Ok((launch.locate(false)?, Vec::new()));
+        };
+        let mut before: Vec<OsString> = rest.iter().map(OsString::from).collect();
+        let path_folder = match launch.codex_path {
+            // It is named as the command in front sees it, which may be elsewhere.
+            Some((_, path)) => {
+                before.push(path.into());
+                None
+            }
+            None => {
+                let found = launch.locate(false)?;
+                before.push(found.path.into_os_string());
+                found.path_folder
+            }
+        };
+        let is_path = Path::new(program).components().count() > 1;
+        let path = if is_path { self.surroundings.absolute(Path::new(program)) } else { program.into() };
+        Ok((Executable { path, path_folder }, before))
     }
 
     /// The paths of the images. Those with a comma, which codex takes for the end of a path, are copied.
@@ -330,17 +371,15 @@ fn is_missing(path: &Path) -> bool {
 }
 
 fn exited(exit: &Exit) -> Error {
-    let how = match (&exit.signal, exit.code) {
-        (Some(signal), _) => format!("was ended by signal {signal}"),
-        (None, Some(0)) => "exited with code 0 before the turn was completed".to_owned(),
-        (None, Some(code)) => format!("exited with code {code}"),
-        (None, None) => "ended".to_owned(),
+    let stderr = &exit.stderr;
+    // Letter for letter as `@openai/codex-sdk` has it: programs look for it.
+    let message = match (&exit.signal, exit.code) {
+        (Some(signal), _) => format!("Codex Exec exited with signal {signal}: {stderr}"),
+        (None, Some(0)) => format!("Codex Exec exited with code 0 before the turn was completed: {stderr}"),
+        (None, code) => format!("Codex Exec exited with code {}: {stderr}", code.unwrap_or(1)),
     };
-    // The first line of every run says nothing.
-    let lines: Vec<&str> = exit.stderr.lines().filter(|line| *line != READING_PROMPT).collect();
-    let colon = if lines.is_empty() { "" } else { ": " };
     Error::ServerExited {
-        message: format!("codex exec {how}{colon}{}", lines.join("\n")),
+        message,
         code: exit.code,
         signal: exit.signal.clone(),
         stderr: exit.stderr.clone(),

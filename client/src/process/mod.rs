@@ -7,6 +7,7 @@ mod launch;
 mod lifeline;
 mod limits;
 mod stderr;
+mod version;
 mod words;
 
 pub use crate::environment::Environment;
@@ -16,4 +17,5 @@ pub use child::{Exit, ExitWatch, Process, SpawnOptions, Spawned, end_all};
 pub use find::{Executable, FindOptions, find_codex};
 pub(crate) use launch::Launch;
 pub(crate) use lifeline::Lifeline;
+pub(crate) use version::{ask_version, check_version};
 pub(crate) use words::readable;

@@ -52,6 +52,11 @@ impl Dispatcher {
         self.changed.send_replace(());
     }
 
+    /// Forgets the handlers of a thread that nobody here has: a turn that has ended may hold them still.
+    pub fn forget_thread(&self, thread: &str) {
+        lock(&self.threads).remove(thread);
+    }
+
     /// Forgets the handlers of threads that are gone.
     pub fn sweep(&self) {
         lock(&self.threads).retain(|_, handlers| handlers.strong_count() > 0);

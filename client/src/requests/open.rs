@@ -222,7 +222,16 @@ impl OpenRequests {
                 let answered = tokio::select! {
                     // Of a turn that has ended nothing is asked.
                     biased;
-                    () = turn_over(asked, &whose) => return Answered::Elsewhere,
+                    () = turn_over(asked, &whose) => {
+                        match whose.owner.as_ref().and_then(|owner| owner.turn()) {
+                            Some(_) => return Answered::Elsewhere,
+                            // Its start was not answered, or it is joined: it is known by another owner now.
+                            None => {
+                                tokio::task::yield_now().await;
+                                continue;
+                            }
+                        }
+                    }
                     answered = found.ask(asked, &whose, &end.cancel) => answered,
                 };
                 drop(occupied);

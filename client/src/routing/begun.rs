@@ -1,5 +1,5 @@
-//! The turns of a client that have ended here, or whose connection has: a sub-agent may begin to work for one later, and
-//! one whose connection was lost may run on and ask over the next.
+//! The turns of a client that nobody follows over this connection: those that have ended, for which a sub-agent may begin to
+//! work later, those whose connection was lost, which may run on and ask over the next, and starts that were not answered.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use super::owner::Owner;
 use crate::lock;
 
-/// How many are known.
-const MOST: usize = 64;
+/// How many are known that may still run.
+const MOST: usize = 1024;
+/// How many are known that have ended: their handlers are held so long.
+const MOST_OVER: usize = 16;
 
 /// The last turns of one client, over all of its connections.
 #[derive(Default)]
@@ -18,15 +20,20 @@ impl Begun {
     pub(super) fn remember(&self, owner: &Arc<Owner>) {
         let mut turns = lock(&self.0);
         turns.retain(|known| !Arc::ptr_eq(known, owner));
-        if turns.len() == MOST {
-            turns.pop_front();
-        }
         turns.push_back(Arc::clone(owner));
+        for (is_over, most) in [(true, MOST_OVER), (false, MOST)] {
+            let alike = |known: &Arc<Owner>| known.is_over() == is_over;
+            if turns.iter().filter(|known| alike(known)).count() > most
+                && let Some(oldest) = turns.iter().position(alike)
+            {
+                turns.remove(oldest);
+            }
+        }
     }
 
     /// A turn of a thread whose start was not answered may have begun: it is known then, but not to be ours.
     pub(super) fn may_have_begun(&self, owner: &Owner) {
-        let doubtful = owner.in_doubt();
+        let doubtful = owner.doubtful();
         self.forget_doubtful(doubtful.thread());
         self.remember(&doubtful);
     }
@@ -41,8 +48,9 @@ impl Begun {
         lock(&self.0).iter().rev().find(|owner| owner.is_turn(turn)).cloned()
     }
 
-    /// One that was begun here over an earlier connection, or may have been, and may still run.
-    pub(super) fn lives(&self, thread: &str, turn: &str) -> Option<Arc<Owner>> {
+    /// One of a thread that may still run: it was begun here, over an earlier connection or by a start that was not
+    /// answered. That has its name from now on.
+    pub(super) fn take_up(&self, thread: &str, turn: &str) -> Option<Arc<Owner>> {
         let turns = lock(&self.0);
         let of_thread = || turns.iter().rev().filter(|owner| owner.thread() == thread && !owner.is_over());
         if let Some(owner) = of_thread().find(|owner| owner.is_turn(turn)) {

@@ -84,15 +84,20 @@ impl Expected {
         self.settled = true;
         let ended = inner.ended.clone();
         inner.last = None;
-        let begun = inner.begun.lives(&self.thread, turn);
+        let joins = inner
+            .threads
+            .get(&self.thread)
+            .and_then(|route| route.starting.as_ref())
+            .is_some_and(|starting| !starting.owner.begun_here());
+        let begun = if joins { inner.begun.take_up(&self.thread, turn) } else { None };
         let starting = inner.threads.get_mut(&self.thread).and_then(|route| {
             let mut starting = route.starting.take()?;
-            if let Some(begun) = begun.filter(|_| !starting.owner.begun_here()) {
+            if let Some(begun) = begun {
                 // It is joined again: what it asks is for who began it.
                 if let Some(context) = starting.owner.context() {
                     begun.continued(context);
                 }
-                starting.owner = begun;
+                std::mem::replace(&mut starting.owner, begun).ended();
             }
             starting.owner.is(turn, &sink);
             let running = Running { owner: Arc::clone(&starting.owner), sink: Some(Arc::clone(&sink)) };

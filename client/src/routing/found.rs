@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::route::Paused;
+use super::running::Running;
 use super::{Held, Router, ThreadSink, TurnSink};
 use crate::lock;
 
@@ -125,6 +126,9 @@ impl Router {
             for paused in route.paused.values_mut() {
                 paused.idle = true;
             }
+            if let Some(unfollowed) = &route.unfollowed {
+                unfollowed.owner.ended();
+            }
             route.active.send_if_modified(|now| {
                 let stale = now.is_some() && now == active;
                 if stale {
@@ -184,8 +188,15 @@ impl Router {
     /// Gives up a turn that was paused.
     pub fn lose(&self, thread: &str, turn: &str) -> Option<Arc<dyn TurnSink>> {
         let mut inner = lock(&self.inner);
-        let running = inner.threads.get_mut(thread)?.forget(turn)?;
-        inner.over(&running);
+        let route = inner.threads.get_mut(thread)?;
+        let running = route.forget(turn)?;
+        if running.owner.begun_here() {
+            // The server may run on with it, and ask.
+            route.unfollowed = Some(Running { owner: Arc::clone(&running.owner), sink: None });
+            inner.settle(&running);
+        } else {
+            inner.over(&running);
+        }
         running.sink
     }
 }

@@ -63,7 +63,7 @@ impl Owner {
     }
 
     /// The same of which is not known whether it has begun: with its handlers, and nobody else's.
-    pub(super) fn in_doubt(&self) -> Arc<Self> {
+    pub(super) fn doubtful(&self) -> Arc<Self> {
         Self::starting(&self.thread, Claim { begun_here: false, ..self.claim.clone() })
     }
 

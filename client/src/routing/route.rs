@@ -23,7 +23,8 @@ pub(super) struct Route {
     /// The turns that have a second id, by that.
     aliases: HashMap<String, String>,
     pub(super) starting: Option<Starting>,
-    /// The last turn that is not followed here: of another client, or begun here over an earlier connection.
+    /// The last turn that is not followed here: of another client, or begun here and lost, over this connection or an earlier
+    /// one.
     pub(super) unfollowed: Option<Running>,
     /// Whether a turn may have begun of which nothing was heard yet.
     pub(super) in_doubt: bool,
@@ -72,6 +73,7 @@ impl Route {
             .or_else(|| self.unfollowed(turn))
     }
 
+    /// That turn, if it has this id.
     pub(super) fn unfollowed(&self, turn: &str) -> Option<&Running> {
         self.unfollowed.as_ref().filter(|running| running.owner.is_turn(turn))
     }
@@ -128,7 +130,7 @@ impl Route {
         self.turns.values().filter_map(|running| running.sink.as_ref())
     }
 
-    /// Every turn of this client.
+    /// Every turn that is known.
     pub(super) fn into_turns(self) -> impl Iterator<Item = Running> {
         let paused = self.paused.into_values().map(|paused| paused.running);
         self.turns.into_values().chain(paused).chain(self.unfollowed)
@@ -169,6 +171,7 @@ impl Route {
                 } else if root == turn && self.turn(turn).is_none() && self.starting.is_none() {
                     self.unfollowed = Some(Running { owner: Owner::foreign(thread, turn), sink: None });
                 }
+                self.in_doubt = false;
                 self.active.send_replace(Some(root));
                 self.started.send_replace(Some(turn.to_owned()));
             }
@@ -194,6 +197,9 @@ impl Route {
             _ => false,
         };
         if idle {
+            if let Some(unfollowed) = &self.unfollowed {
+                unfollowed.owner.ended();
+            }
             if let Some(starting) = &mut self.starting {
                 starting.idle = true;
             }

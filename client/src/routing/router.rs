@@ -219,12 +219,20 @@ impl Inner {
         if owner.turn().is_none() || self.ended.is_some() {
             return self.abandon(owner);
         }
-        if let Some(route) = self.threads.get_mut(thread) {
-            route.unfollowed = Some(Running { owner: Arc::clone(owner), sink: None });
+        let known = owner.turn().is_some_and(|turn| {
+            self.threads.get(thread).is_none_or(|route| route.unfollowed(&turn).is_some())
+        });
+        match self.threads.get_mut(thread) {
+            Some(route) if !known => {
+                route.unfollowed = Some(Running { owner: Arc::clone(owner), sink: None });
+            }
+            // It is known by who began it.
+            _ => self.abandon(owner),
         }
     }
 
-    /// The connection has ended. The server may run on with a turn, and ask over the next one.
+    /// Nobody follows a turn any more, or it was refused. The server may run on with one that has begun, and ask over the next
+    /// connection.
     pub(super) fn abandon(&self, owner: &Arc<Owner>) {
         if owner.begun_here() && owner.turn().is_some() {
             self.begun.remember(owner);
@@ -261,11 +269,11 @@ impl Inner {
         })
     }
 
-    /// Knows a turn again that was begun here over an earlier connection, and that nobody follows over this one.
+    /// Knows a turn again that was begun here, and that nobody follows over this connection.
     fn take_up(&mut self, thread: &str, turn: &str) {
         if let Some(route) = self.threads.get_mut(thread)
             && route.turn(turn).is_none()
-            && let Some(owner) = self.begun.lives(thread, turn)
+            && let Some(owner) = self.begun.take_up(thread, turn)
         {
             route.unfollowed = Some(Running { owner, sink: None });
         }
@@ -282,7 +290,9 @@ impl Inner {
             return self.deliver(&running, notification);
         }
         if notification.method == "turn/started" {
-            self.take_up(thread, turn);
+            // A review begins under one id and ends under that of its root.
+            let root = root_turn(notification.line);
+            self.take_up(thread, root.as_deref().unwrap_or(turn));
         }
         let Some(route) = self.threads.get_mut(thread) else { return false };
         route.follow(thread, turn, notification);

@@ -430,12 +430,15 @@ impl Call {
             Err(_) => {
                 let method = self.method.clone();
                 Some(match self.forget() {
-                    Forgotten::Sent if self.options.indeterminate => Err(Error::Indeterminate {
-                        message: format!(
-                            "{method} was sent but not answered within {timeout_ms} ms; it may have taken effect"
-                        ),
-                        method,
-                    }),
+                    // Its answer may come, or have come, at this very moment.
+                    Forgotten::Sent | Forgotten::Settled if self.options.indeterminate => {
+                        Err(Error::Indeterminate {
+                            message: format!(
+                                "{method} was sent but not answered within {timeout_ms} ms; it may have taken effect"
+                            ),
+                            method,
+                        })
+                    }
                     _ => Err(Error::Timeout {
                         message: format!("{method} was not answered within {timeout_ms} ms"),
                         method: Some(method),

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, MINIMUM_CODEX_VERSION};
+use crate::Error;
+use crate::process::check_version;
 
 /// What the server said of itself in the handshake.
 #[derive(Debug, Clone, Serialize)]
@@ -47,15 +48,7 @@ impl Metadata {
         })?;
         let (name, rest) = answer.user_agent.split_once('/').unwrap_or((&answer.user_agent, ""));
         let version = rest.split(' ').next().unwrap_or_default().to_owned();
-        if let (Some(found), Some(minimum)) = (numbers(&version), numbers(MINIMUM_CODEX_VERSION))
-            && found < minimum
-        {
-            let message = format!(
-                "codex {version} at {path} is older than {MINIMUM_CODEX_VERSION}, the oldest that is supported; \
-                 update it with `npm install @openai/codex@latest`, or point codexPath to a newer one"
-            );
-            return Err(Error::UnsupportedVersion { message, found: version, path: path.to_owned() });
-        }
+        check_version(&version, path)?;
         let server_info = ServerInfo { name: name.to_owned(), version };
         Ok(Self {
             server_info,
@@ -65,10 +58,4 @@ impl Metadata {
             platform_os: answer.platform_os,
         })
     }
-}
-
-/// Major, minor and patch; a version that has none is taken as new enough.
-fn numbers(version: &str) -> Option<[u64; 3]> {
-    let mut parts = version.split(['.', '-', '+']).map(|part| part.parse().ok());
-    Some([parts.next()??, parts.next()??, parts.next()??])
 }

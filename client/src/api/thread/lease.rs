@@ -83,12 +83,7 @@ impl Leaving {
         self.session.connection.request("thread/unsubscribe", Some(&params), self.options)
     }
 
-    /// Whether somebody has taken the thread up again meanwhile: then it is followed.
-    fn is_taken_up(&self) -> bool {
-        self.shared.session() == self.session.number
-    }
-
-    /// Waits for the server's word. Nobody would ask for the thread again, so an overloaded server is asked once more.
+    /// Waits for the server's word. Nobody would ask for the thread again, so an overloaded server is asked again.
     pub(super) async fn left(mut self) {
         let deadline = Instant::now() + self.options.timeout;
         let mut first = self.first.take();
@@ -96,8 +91,11 @@ impl Leaving {
             let call = match first.take() {
                 Some(call) => Some(call),
                 None => {
-                    let _slot = lock(&self.shared.lease);
-                    (!self.is_taken_up()).then(|| self.ask())
+                    let slot = lock(&self.shared.lease);
+                    let is_held = slot.as_ref().is_some_and(|lease| lease.strong_count() > 0);
+                    // Somebody has taken the thread up again meanwhile: then it is followed.
+                    let is_loaded = self.shared.session() == self.session.number;
+                    (!is_held && !is_loaded).then(|| self.ask())
                 }
             };
             async {

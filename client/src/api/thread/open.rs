@@ -186,6 +186,12 @@ impl Codex {
             _ => Opening::Resume,
         };
         let before = resumes.as_deref().and_then(|id| self.core.known_thread(id));
+        if before.is_none()
+            && handlers.is_none()
+            && let Some(id) = &resumes
+        {
+            self.core.services.dispatcher.forget_thread(id);
+        }
         // Held from before it is resumed: nobody lets go of it after that.
         let before = before.map(|shared| Thread::held(Arc::clone(&self.core), shared));
         let heard = before.as_ref().map(|thread| thread.follow(&session.router));
@@ -194,8 +200,9 @@ impl Codex {
         let answer = call.answer_unless(unwanted).await;
         let answer = answer.inspect_err(|error| {
             let resumes = resumes.clone();
-            if let Some(id) = resumes.as_deref().filter(|_| !matches!(error, Error::Rpc(_))) {
-                // It may have been answered, and nobody have heard it.
+            // It may have been answered, and nobody have heard it; one that was withdrawn has never left.
+            let is_heard = matches!(error, Error::Rpc(_) | Error::Aborted { .. }) || before.is_some();
+            if let Some(id) = resumes.as_deref().filter(|_| !is_heard) {
                 self.core.unfollow(&session.connection, id);
             }
             let before = resumes.and_then(|id| self.core.known_thread(&id)?.handlers().map(|old| (id, old)));

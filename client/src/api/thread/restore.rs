@@ -88,13 +88,14 @@ impl Core {
     async fn follow(&self, thread: &str, connection: &Arc<Connection>) -> Result<bool, Error> {
         let options = CallOptions::within(self.settings.request_timeout());
         let read = json!({ "threadId": thread }).to_string();
-        let read = connection.handshake("thread/read", Some(&read), options).answer().await?;
+        let deadline = Instant::now() + options.timeout;
+        let look = || connection.handshake("thread/read", Some(&read), options).answer();
+        let read = retry_overload(deadline, look).await?;
         // One that is not loaded is at no work, and would be loaded with the sandbox of the configuration.
         if !read_answer::<Found>("thread/read", &read)?.is_active() {
             return Ok(false);
         }
         let params = json!({ "threadId": thread, "excludeTurns": true }).to_string();
-        let deadline = Instant::now() + options.timeout;
         let resume = || connection.handshake("thread/resume", Some(&params), options).answer();
         let answer = retry_overload(deadline, resume).await?;
         Ok(!Resumed::read(&answer)?.is_idle())

@@ -317,8 +317,11 @@ impl Thread {
             match &answer {
                 Ok(_) => self.shared.in_force(|in_force| in_force.accepted(given, heard)),
                 Err(Error::Rpc(_)) => {}
-                Err(_) => {
-                    expected.may_have_begun();
+                Err(error) => {
+                    // At its deadline one that has left is indeterminate.
+                    if !matches!(error, Error::Timeout { .. }) {
+                        expected.may_have_begun();
+                    }
                     self.shared.in_force(|in_force| in_force.in_doubt(given));
                 }
             }
@@ -334,7 +337,8 @@ impl Thread {
             })?;
             started.turn.id
         } else {
-            self.next_started(session, &mut started, method).await?
+            let started = self.next_started(session, &mut started, method).await;
+            started.inspect_err(|_| expected.may_have_begun())?
         };
         let state = self.core.turn_state(self.id(), &turn_id, keep_log);
         state.observe(observer);
