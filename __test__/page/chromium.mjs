@@ -1,8 +1,8 @@
 // A real Chromium: that of the machine, else one from npm that is kept in .cache/, else that of the system's packages.
 
 import { execFile } from 'node:child_process'
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { chromium } from 'playwright-core'
@@ -28,18 +28,24 @@ function onPath() {
 async function installed() {
   const place = join(folder, 'chromium')
   if (existsSync(place)) return place
-  mkdirSync(folder, { recursive: true })
-  const options = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline']
-  await run('npm', ['install', '--prefix', folder, ...options, fromNpm], {
-    shell: process.platform === 'win32',
-  })
-  // It unpacks what it has into the temporary folder.
-  const ask = "import('@sparticuz/chromium').then(({ default: c }) => c.executablePath()).then(console.log)"
-  const { stdout } = await run(process.execPath, ['--eval', ask], {
-    cwd: folder,
-    env: { ...process.env, TMPDIR: folder },
-  })
-  return stdout.trim()
+  mkdirSync(dirname(folder), { recursive: true })
+  // Test files run side by side: each prepares one of its own, and the first puts it in place as a whole.
+  const own = mkdtempSync(`${folder}-`)
+  try {
+    const options = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline']
+    await run('npm', ['install', '--prefix', own, ...options, fromNpm], {
+      shell: process.platform === 'win32',
+    })
+    // It unpacks what it has into the temporary folder.
+    const ask = "import('@sparticuz/chromium').then(({ default: c }) => c.executablePath())"
+    await run(process.execPath, ['--eval', ask], { cwd: own, env: { ...process.env, TMPDIR: own } })
+    renameSync(own, folder)
+  } catch (error) {
+    if (!existsSync(place)) throw error
+  } finally {
+    rmSync(own, { recursive: true, force: true })
+  }
+  return place
 }
 
 async function fromSystem() {

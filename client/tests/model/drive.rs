@@ -158,8 +158,12 @@ impl Stage {
             }
             Action::OneShot { client, run } => self.run(client % count, None, run.clone()),
             Action::Leave { client, thread } => {
-                if let Some((number, _)) = self.thread_id(*thread) {
+                if let Some((number, id)) = self.thread_id(*thread) {
                     lock(&self.threads)[number].handles.remove(&(client % count));
+                    // What nobody has a handle of is forgotten.
+                    if let Some(thread) = self.server.state().threads.get_mut(&id) {
+                        thread.known.remove(&(client % count));
+                    }
                 }
             }
             Action::Read { client, thread, turns } => {
