@@ -291,7 +291,7 @@ describe('tools', { concurrency: 4, timeout: 90_000 }, () => {
         assert.equal(result.status, 'completed')
         // And whoever watches sees why.
         const { value } = await watched.next()
-        assert.equal(value?.answeredBy, 'nobody')
+        assert.equal(value?.answeredBy, 'thread')
         assert.match(value?.error ?? '', message)
       })
     }

@@ -43,6 +43,8 @@ export default defineConfig({
   cleanUrls: false,
   metaChunk: true,
   lastUpdated: false,
+  // Else a browser asks for /favicon.ico.
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
   vite: {
     // Its messages name every page.
     logLevel: 'warn',

@@ -47,6 +47,8 @@ pub(super) enum Answered {
         /// The rule of the program that it came from.
         rule: Option<String>,
     },
+    /// A tool was called here, and failed: the model is told, which can do something about it.
+    Failed { scope: Scope, error: String },
     /// In the shape of its method, because nobody here had an answer.
     Declined { error: Option<String> },
     /// Not by this client, or it has become void.
@@ -149,11 +151,9 @@ impl Asked {
         match answered {
             Answered::By { answer, .. } => Some(Ok(answer.to_string())),
             Answered::Elsewhere | Answered::Left { .. } => None,
-            // A tool's failure is told to the model, which can do something about it.
+            Answered::Failed { error, .. } => Some(Ok(tool_failure(error).to_string())),
             Answered::Declined { error: Some(error) } if self.is_tool_call() => {
-                let answer =
-                    json!({ "contentItems": [{ "type": "inputText", "text": error }], "success": false });
-                Some(Ok(answer.to_string()))
+                Some(Ok(tool_failure(error).to_string()))
             }
             Answered::Declined { error } => {
                 let declined = decline(&self.request.method, error.as_deref());
@@ -171,8 +171,13 @@ impl Asked {
             Answered::By { rule, .. } => rule.as_ref(),
             _ => None,
         };
+        let failure = match answered {
+            Answered::Failed { error, .. } => Some(tool_failure(error)),
+            _ => None,
+        };
         let (by, answer, error) = match answered {
             Answered::By { scope, answer, .. } => (scope.word(), Some(answer), None),
+            Answered::Failed { scope, error } => (scope.word(), failure.as_ref(), Some(error)),
             Answered::Declined { error } => ("nobody", None, error.as_ref()),
             Answered::Elsewhere => ("elsewhere", None, None),
             Answered::Left { error } => ("left", None, error.as_ref()),
@@ -189,6 +194,11 @@ impl Asked {
             json!(error),
         )
     }
+}
+
+/// What the model is told of a tool that failed.
+fn tool_failure(error: &str) -> Value {
+    json!({ "contentItems": [{ "type": "inputText", "text": error }], "success": false })
 }
 
 /// The request as JSON, with its form.

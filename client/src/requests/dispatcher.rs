@@ -127,12 +127,11 @@ impl Found {
             Ok((answer, rule)) => Answered::By { scope: self.scope, answer, rule },
             Err(error) => {
                 tracing::warn!(method, error, "a handler of requests from codex failed");
-                let error = match self.kind {
-                    // It names the tool.
-                    HandlerKind::Tool => error,
-                    _ => format!("{}: {error}", self.kind.option()),
-                };
-                Answered::Declined { error: Some(error) }
+                // That of a tool names it.
+                if self.kind == HandlerKind::Tool {
+                    return Answered::Failed { scope: self.scope, error };
+                }
+                Answered::Declined { error: Some(format!("{}: {error}", self.kind.option())) }
             }
         }
     }

@@ -237,6 +237,7 @@ impl OpenRequests {
                 drop(occupied);
                 match answered {
                     Answered::Declined { error } if !ours => failed = error.or_else(|| Some(String::new())),
+                    Answered::Failed { error, .. } if !ours => failed = Some(error),
                     answered => return answered,
                 }
                 continue;
