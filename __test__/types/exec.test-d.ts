@@ -64,11 +64,12 @@ is<Equal<keyof Exec.CommandExecutionItem, keyof Sdk.CommandExecutionItem>>()
 is<Equal<keyof Exec.McpToolCallItem, keyof Sdk.McpToolCallItem>>()
 
 // Ours have more, and fit wherever theirs are asked for.
-is<Same<Omit<Exec.CodexOptions, 'codexPath' | 'env'>, Omit<Sdk.CodexOptions, 'env'>>>()
+type Ours = 'codexPath' | 'commandPrefix' | 'extraArgs'
+is<Same<Omit<Exec.CodexOptions, Ours | 'env'>, Omit<Sdk.CodexOptions, 'env'>>>()
 // An environment is taken as it comes.
 is<Fits<Sdk.CodexOptions, Exec.CodexOptions>>()
 is<Fits<NodeJS.ProcessEnv, NonNullable<Exec.CodexOptions['env']>>>()
-is<Equal<keyof Exec.CodexOptions, keyof Sdk.CodexOptions | 'codexPath'>>()
+is<Equal<keyof Exec.CodexOptions, keyof Sdk.CodexOptions | Ours>>()
 is<Equal<keyof Exec.RunResult, keyof Sdk.RunResult | 'turnUsage'>>()
 is<Equal<keyof Exec.RunStreamedResult, keyof Sdk.RunStreamedResult | 'result'>>()
 is<Fits<Exec.RunResult, Sdk.RunResult>>()
