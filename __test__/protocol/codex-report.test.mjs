@@ -181,7 +181,7 @@ test('the oldest supported codex and the pinned one are the same wherever they a
   const text = (file) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
   const oldest = await oldestVersion()
   const pinned = JSON.parse(text('package.json')).devDependencies['@openai/codex']
-  assert.match(text('client/src/lib.rs'), new RegExp(`MINIMUM_CODEX_VERSION: &str = "${oldest}"`))
+  assert.match(text('client/src/process/version.rs'), new RegExp(`MINIMUM_CODEX_VERSION: &str = "${oldest}"`))
   assert.match(text('README.md'), new RegExp(`codex ${oldest} or later`))
   assert.match(text('README.md'), new RegExp(`protocol types come from codex ${pinned}`))
   assert.match(text('protocol.d.ts'), new RegExp(`PINNED_CODEX_VERSION = '${pinned}'`))

@@ -46,11 +46,9 @@ pub mod turn;
 pub use api::{Codex, Thread, Turn};
 pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};
 pub use memory::Memory;
+pub use process::MINIMUM_CODEX_VERSION;
 pub use secrets::{SecretSources, Secrets};
 pub use session::Metadata;
 pub use source::{Next, Source, Waker};
 pub(crate) use sync::lock;
 pub use token::signed_bearer_token;
-
-/// The oldest codex whose app-server this crate speaks to.
-pub const MINIMUM_CODEX_VERSION: &str = "0.163.0";

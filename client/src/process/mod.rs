@@ -17,5 +17,6 @@ pub use child::{Exit, ExitWatch, Process, SpawnOptions, Spawned, end_all};
 pub use find::{Executable, FindOptions, find_codex};
 pub(crate) use launch::Launch;
 pub(crate) use lifeline::Lifeline;
+pub use version::MINIMUM_CODEX_VERSION;
 pub(crate) use version::{ask_version, check_version};
 pub(crate) use words::readable;

@@ -8,7 +8,10 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::Environment;
-use crate::{Error, MINIMUM_CODEX_VERSION};
+use crate::Error;
+
+/// The oldest codex whose app-server this crate speaks to.
+pub const MINIMUM_CODEX_VERSION: &str = "0.163.0";
 
 /// It only prints.
 const LIMIT: Duration = Duration::from_secs(5);
