@@ -32,7 +32,7 @@ pub(crate) fn check_version(version: &str, path: &str) -> Result<(), Error> {
 
 /// What a program says to `--version`: the last word of its first line.
 pub(crate) async fn ask_version(program: &Path, environment: &Environment) -> Option<String> {
-    #[allow(clippy::disallowed_methods, reason = "its environment is cleared")]
+    #[expect(clippy::disallowed_methods, reason = "its environment is cleared")]
     let mut command = Command::new(program);
     command.arg("--version").env_clear().envs(environment.iter());
     command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
