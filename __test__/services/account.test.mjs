@@ -171,6 +171,8 @@ describe('account', { concurrency: true, timeout: 60_000 }, () => {
   test('bad input is refused before anything is sent', async (t) => {
     const { codex, log } = rig(t, { on: { 'account/login/start': chatgpt } })
     const login = await codex.account.loginChatgpt()
+    // The handshake may be noted a moment later.
+    await log.message('initialized')
     const sent = log.messages().length
     /** @type {any} */
     const account = codex.account

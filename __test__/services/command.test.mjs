@@ -340,6 +340,8 @@ describe('bad input', { timeout: 60_000 }, () => {
     /** @type {any} */
     const command = await codex.execCommand(['a'], { stream: true })
     await log.message('command/exec')
+    // The handshake may be noted a moment later.
+    await log.message('initialized')
     const sent = log.messages().length
     /** @type {any} */
     const any = codex

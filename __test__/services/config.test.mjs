@@ -119,6 +119,8 @@ describe('config', { concurrency: true, timeout: 60_000 }, () => {
   test('bad input is refused before anything is sent', async (t) => {
     const { codex, log } = rig(t)
     await codex.connect()
+    // The handshake may be noted a moment later.
+    await log.message('initialized')
     const sent = log.messages().length
     /** @type {any} */
     const config = codex.config

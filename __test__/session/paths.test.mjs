@@ -131,15 +131,18 @@ describe('a relative path', { concurrency: 4, timeout: 120_000 }, () => {
     const { codex, starts } = scriptedExec(t, says.turn('Hi'))
     const thread = codex.startThread()
     const { events } = await thread.runStreamed([{ type: 'local_image', path: temporaryFolder(t) }])
-    for (const call of [
-      thread.run([
-        { type: 'text', text: 'x' },
-        { type: 'local_image', path: 'none.png' },
-      ]),
-      thread.run([{ type: 'local_image', path: 'none,too.png' }]),
-      events.next(),
-    ]) {
-      assert.match((await rejection(call, TypeError)).message, /^input\[[01]\]\.path: there is no file /)
+    const calls = [
+      () =>
+        thread.run([
+          { type: 'text', text: 'x' },
+          { type: 'local_image', path: 'none.png' },
+        ]),
+      () => thread.run([{ type: 'local_image', path: 'none,too.png' }]),
+      () => events.next(),
+    ]
+    // One after the other: a rejection that nobody waits for yet ends the program.
+    for (const call of calls) {
+      assert.match((await rejection(call(), TypeError)).message, /^input\[[01]\]\.path: there is no file /)
     }
     assert.deepEqual(starts(), [])
     assert.equal((await thread.run('Hi')).finalResponse, 'Hi')

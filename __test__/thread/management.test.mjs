@@ -594,6 +594,8 @@ describe('bad input', { timeout: 60_000 }, () => {
   test('is refused before anything is sent, with what is accepted', async (t) => {
     const { codex, log } = rig(t)
     const thread = await codex.startThread()
+    // The handshake may be noted a moment later.
+    await log.message('initialized')
     const sent = log.messages().length
     /** @type {any} */
     const any = codex

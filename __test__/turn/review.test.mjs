@@ -218,6 +218,8 @@ describe('review', { concurrency: true, timeout: 60_000 }, () => {
   test('bad targets and options are refused before anything is sent', async (t) => {
     const { codex, log } = rig(t)
     const thread = await codex.startThread()
+    // The handshake may be noted a moment later.
+    await log.message('initialized')
     const sent = log.messages().length
     /** @type {any} */
     const any = thread

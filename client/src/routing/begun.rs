@@ -31,6 +31,11 @@ impl Begun {
         }
     }
 
+    /// Whether it is one of them: begun here, or perhaps.
+    pub(super) fn knows(&self, owner: &Arc<Owner>) -> bool {
+        lock(&self.0).iter().any(|known| Arc::ptr_eq(known, owner))
+    }
+
     /// A turn of a thread whose start was not answered may have begun: it is known then, but not to be ours.
     pub(super) fn may_have_begun(&self, owner: &Owner) {
         let doubtful = owner.doubtful();

@@ -234,7 +234,8 @@ impl Inner {
     /// Nobody follows a turn any more, or it was refused. The server may run on with one that has begun, and ask over the next
     /// connection.
     pub(super) fn abandon(&self, owner: &Arc<Owner>) {
-        if owner.begun_here() && owner.turn().is_some() {
+        let may_run = owner.turn().is_some() && (owner.begun_here() || self.begun.knows(owner));
+        if may_run {
             self.begun.remember(owner);
         } else {
             owner.ended();
@@ -273,6 +274,7 @@ impl Inner {
     fn take_up(&mut self, thread: &str, turn: &str) {
         if let Some(route) = self.threads.get_mut(thread)
             && route.turn(turn).is_none()
+            && route.starting.is_none()
             && let Some(owner) = self.begun.take_up(thread, turn)
         {
             route.unfollowed = Some(Running { owner, sink: None });
@@ -289,10 +291,15 @@ impl Inner {
             let running = running.clone();
             return self.deliver(&running, notification);
         }
-        if notification.method == "turn/started" {
-            // A review begins under one id and ends under that of its root.
-            let root = root_turn(notification.line);
-            self.take_up(thread, root.as_deref().unwrap_or(turn));
+        match notification.method {
+            "turn/started" => {
+                // A review begins under one id and ends under that of its root.
+                let root = root_turn(notification.line);
+                self.take_up(thread, root.as_deref().unwrap_or(turn));
+            }
+            // They name sub-agents.
+            "item/started" | "item/completed" => self.take_up(thread, turn),
+            _ => {}
         }
         let Some(route) = self.threads.get_mut(thread) else { return false };
         route.follow(thread, turn, notification);
