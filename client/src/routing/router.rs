@@ -274,7 +274,7 @@ impl Inner {
     fn take_up(&mut self, thread: &str, turn: &str) {
         if let Some(route) = self.threads.get_mut(thread)
             && route.turn(turn).is_none()
-            && route.starting.is_none()
+            && route.starting.as_ref().is_none_or(|starting| !starting.owner.begun_here())
             && let Some(owner) = self.begun.take_up(thread, turn)
         {
             route.unfollowed = Some(Running { owner, sink: None });

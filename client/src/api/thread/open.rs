@@ -201,7 +201,8 @@ impl Codex {
         let answer = answer.inspect_err(|error| {
             let resumes = resumes.clone();
             // It may have been answered, and nobody have heard it; one that was withdrawn has never left.
-            let is_heard = matches!(error, Error::Rpc(_) | Error::Aborted { .. }) || before.is_some();
+            let others = before.as_ref().is_some_and(|thread| thread.shared.holds() > 1);
+            let is_heard = matches!(error, Error::Rpc(_) | Error::Aborted { .. }) || others;
             if let Some(id) = resumes.as_deref().filter(|_| !is_heard) {
                 self.core.unfollow(&session.connection, id);
             }

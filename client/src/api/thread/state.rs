@@ -251,6 +251,11 @@ impl ThreadState {
         self.began.notify_waiters();
     }
 
+    /// How many handles and running turns hold the thread.
+    pub(super) fn holds(&self) -> usize {
+        lock(&self.lease).as_ref().map_or(0, Weak::strong_count)
+    }
+
     /// The next start of a turn of this client.
     pub(crate) fn began(&self) -> Notified<'_> {
         self.began.notified()
