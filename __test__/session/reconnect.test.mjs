@@ -404,6 +404,8 @@ describe('a turn goes on', { concurrency: 4, timeout: 60_000 }, () => {
     provider.when((request) => request.threadId === thread.id, reply([waitFor(gate), say('a summary')]))
     const compacting = thread.compact()
     await gate.reached
+    // The model may be asked before the answer that it has begun is here.
+    await thread.read()
     proxy.cut()
     await events.next('resumed')
     gate.open()
