@@ -342,6 +342,11 @@ impl Error {
         }
     }
 
+    /// Whether the server refused the call because it has too much to do.
+    pub(crate) fn is_overload(&self) -> bool {
+        matches!(self, Self::Rpc(error) if error.kind == RpcErrorKind::ServerBusy)
+    }
+
     /// Whether the same call may succeed when it is made again, without having taken effect twice.
     pub fn is_retryable(&self) -> bool {
         match self {

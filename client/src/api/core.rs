@@ -20,7 +20,7 @@ use crate::config::{ConfigArguments, LargeNumbers};
 use crate::options::{ClientInfo, ClientSettings, Place};
 use crate::process::Program;
 use crate::requests::{Dispatcher, Handlers};
-use crate::rpc::{CallOptions, Connection, RawAnswer, only_reads};
+use crate::rpc::{Call, CallOptions, Connection, RawAnswer, only_reads};
 use crate::session::{
     ByteTransport, Endpoint, Events, Plan, Remote, Restore, Services, Session, retry_overload,
 };
@@ -221,8 +221,13 @@ impl Core {
         }
         let params = json!({ "threadId": thread }).to_string();
         let options = CallOptions::within(self.settings.request_timeout());
-        let left = connection.request("thread/unsubscribe", Some(&params), options).answer();
-        self.services.runtime.spawn(async move { drop(left.await) }.instrument(self.services.span.clone()));
+        self.disregard(connection.request("thread/unsubscribe", Some(&params), options));
+    }
+
+    /// Sees a call to its answer, for which nobody waits.
+    pub(crate) fn disregard(&self, call: Call) {
+        let answered = async move { drop(call.answer().await) };
+        self.services.runtime.spawn(answered.instrument(self.services.span.clone()));
     }
 
     /// Whether the server is a process of this client.

@@ -203,6 +203,15 @@ pub(crate) enum Opening {
 }
 
 impl Opening {
+    /// The wire method.
+    pub(crate) fn method(self) -> &'static str {
+        match self {
+            Self::Start => "thread/start",
+            Self::Resume => "thread/resume",
+            Self::Fork => "thread/fork",
+        }
+    }
+
     /// All that its method takes.
     fn fields(self) -> &'static [&'static str] {
         match self {

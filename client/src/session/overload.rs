@@ -6,8 +6,8 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use tokio::time::Instant;
 
+use crate::Error;
 use crate::rpc::RawAnswer;
-use crate::{Error, RpcErrorKind};
 
 /// Asks again, later and later, while the server says that it is overloaded and there is time left.
 pub(crate) async fn retry_overload<F: Future<Output = RawAnswer>>(
@@ -20,7 +20,7 @@ pub(crate) async fn retry_overload<F: Future<Output = RawAnswer>>(
         .with_max_times(3)
         .with_jitter();
     ask.retry(backoff)
-        .when(|error| matches!(error, Error::Rpc(error) if error.kind == RpcErrorKind::ServerBusy))
+        .when(Error::is_overload)
         .adjust(|_, delay| delay.filter(|delay| Instant::now() + *delay < deadline))
         .notify(|_, delay| tracing::info!(?delay, "codex is overloaded; asking again"))
         .await

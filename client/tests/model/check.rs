@@ -172,15 +172,11 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
         return;
     };
     let turn = turn_of(state, number, run);
-    let was_hit = Trouble::of(plan, run.client).faults
-        && state.hit.iter().any(|(client, of)| {
-            let is_turns = || {
-                let thread = state.threads.get(of);
-                thread.zip(turn).is_some_and(|(of, turn)| of.turns.iter().any(|of| of.id == turn.id))
-            };
-            // Of a thread that is made for a turn alone the fault may come first.
-            *client == run.client && (*of == run.thread || run.thread.is_empty() || is_turns())
-        });
+    let is_here = |of: &str| *of == run.thread || run.thread.is_empty();
+    // Of a thread that is made for a turn alone the fault may come first.
+    let was_hit = all.faults
+        && (state.hit.iter().any(|(client, of)| *client == run.client && is_here(of))
+            || turn.is_some_and(|turn| state.was_hit(run.client, turn)));
     let name = || format!("run {number} ({})", turn.map_or("no turn", |turn| turn.id.as_str()));
     match outcome {
         Ok(None) => {}

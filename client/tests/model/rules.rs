@@ -60,11 +60,7 @@ pub fn check_answers(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &St
         let own = turn.starters.iter().find(|(_, client)| *client == asked.client);
         // A sub-agent of a turn whose start goes unanswered is one of which nobody knows.
         let is_its_own = turn.id == asked.turn;
-        let was_hit = state.hit.iter().any(|(client, thread)| {
-            let thread = state.threads.get(thread);
-            *client == asked.client
-                && thread.is_some_and(|thread| thread.turns.iter().any(|of| of.id == turn.id))
-        });
+        let was_hit = state.was_hit(asked.client, turn);
         let is_unanswered = |run: &Run| {
             was_hit
                 || matches!(&run.outcome, Some((Err(Error::Indeterminate { .. } | Error::Timeout { .. }), _)))
@@ -78,6 +74,7 @@ pub fn check_answers(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &St
         });
     }
 }
+
 /// A thread that the server knows can be read, with its turns or without.
 pub fn check_reads(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State) {
     for (client, thread, turns, read) in lock(&stage.reads).iter() {

@@ -245,6 +245,14 @@ impl Server {
 }
 
 impl State {
+    /// Whether a request of a client about the thread of a turn went wrong.
+    pub fn was_hit(&self, client: usize, turn: &Turn) -> bool {
+        self.hit.iter().any(|(of, thread)| {
+            let thread = self.threads.get(thread);
+            *of == client && thread.is_some_and(|thread| thread.turns.iter().any(|of| of.id == turn.id))
+        })
+    }
+
     pub fn violate(&mut self, what: String) {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("!! {what}"));

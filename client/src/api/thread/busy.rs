@@ -7,14 +7,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
-use tokio::time::Instant;
 
-use super::found::Found;
+use super::found::{Found, look};
 use super::thread::Thread;
+use crate::Error;
 use crate::routing::TurnSink;
 use crate::rpc::{Call, read_answer};
-use crate::session::{Session, retry_overload};
-use crate::{Error, RpcErrorKind};
+use crate::session::Session;
 
 /// A place in the queue of a thread's turns.
 pub(crate) type Place = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
@@ -53,9 +52,7 @@ impl Thread {
             }
             if turn.is_empty() {
                 // It may turn out to be one that was given up here, over another line.
-                let ask = |method, params: String| {
-                    session.connection.request(method, Some(&params), self.call_options())
-                };
+                let ask = self.asks(session);
                 let found = tokio::select! {
                     _ = active.changed() => continue,
                     found = self.stored_running(ask) => found.unwrap_or_default(),
@@ -87,8 +84,7 @@ impl Thread {
     async fn doubt_silent(&self) {
         let silent = self.shared.running().filter(|state| state.last_event().elapsed() >= LOOK);
         let (Some(state), Some(session)) = (silent, self.core.current()) else { return };
-        let ask =
-            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        let ask = self.asks(&session);
         match self.look(ask).await {
             Ok(Some(found)) if found.is_active() => {}
             // What it has stored is asked for by who watches the turn.
@@ -117,8 +113,7 @@ impl Thread {
 
     /// Asks the server whether it works on the thread. Where it does not, what was known of a turn is no more.
     async fn is_active(&self, session: &Session, turn: &str) -> Result<bool, Error> {
-        let ask =
-            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        let ask = self.asks(session);
         // It may not even have it loaded.
         let active = self.look(ask).await?.is_some_and(|found| found.is_active());
         if !active {
@@ -132,15 +127,7 @@ impl Thread {
         &self,
         ask: impl Fn(&'static str, String) -> Call,
     ) -> Result<Option<Found>, Error> {
-        let deadline = Instant::now() + self.call_options().timeout;
-        let read = || ask("thread/read", json!({ "threadId": self.id() }).to_string()).answer();
-        match retry_overload(deadline, read).await {
-            Ok(answer) => read_answer("thread/read", &answer).map(Some),
-            // It says nothing of the thread.
-            Err(Error::Rpc(error)) if error.kind == RpcErrorKind::ServerBusy => Err(Error::Rpc(error)),
-            Err(Error::Rpc(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        look(self.id(), self.call_options().timeout, ask).await
     }
 
     /// The turn that the server works on, by what it has stored: the last one, if that runs. Wire: `thread/turns/list`.
@@ -174,8 +161,7 @@ impl Thread {
     }
 
     async fn busy(&self, session: &Session, turn: Option<String>) -> Error {
-        let ask =
-            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        let ask = self.asks(session);
         let turn_id = match turn.filter(|turn| !turn.is_empty()) {
             Some(turn) => Some(turn),
             None => self.stored_running(ask).await.unwrap_or_default(),

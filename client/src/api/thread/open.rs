@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
+use super::found::Status;
 use super::state::{Opener, ThreadState};
 use super::thread::Thread;
 use crate::Error;
@@ -34,7 +35,7 @@ impl Codex {
         let asks = has(&handlers) || has(self.core.services.dispatcher.client());
         let settings = settings.for_new_thread(asks).placed(self.core.place())?;
         let params = settings.wire(Opening::Start, &self.core.config.apart);
-        self.open_thread("thread/start", params, Opener { options: settings, from: None }, handlers).await
+        self.open_thread(Opening::Start, params, Opener { options: settings, from: None }, handlers).await
     }
 
     /// A thread that was started before. Wire: `thread/resume`.
@@ -44,7 +45,7 @@ impl Codex {
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
-        self.open_from(thread_id, Opening::Resume, "thread/resume", settings, handlers).await
+        self.open_from(thread_id, Opening::Resume, settings, handlers).await
     }
 
     /// A new thread with the turns of another. Wire: `thread/fork`.
@@ -54,7 +55,7 @@ impl Codex {
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
-        self.open_from(thread_id, Opening::Fork, "thread/fork", settings, handlers).await
+        self.open_from(thread_id, Opening::Fork, settings, handlers).await
     }
 
     /// Opens a thread from one that is stored.
@@ -62,7 +63,6 @@ impl Codex {
         &self,
         thread_id: &str,
         opening: Opening,
-        method: &'static str,
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
@@ -71,7 +71,7 @@ impl Codex {
         let settings = settings.placed(self.core.place())?;
         let (mut params, opener) = self.inherited(thread_id, opening, settings);
         params.insert("threadId".to_owned(), thread_id.into());
-        self.open_thread(method, params, opener, handlers).await
+        self.open_thread(opening, params, opener, handlers).await
     }
 
     /// The parameters that open a thread from one that may be known here. What the options leave out is as it is in force
@@ -132,7 +132,7 @@ impl Codex {
     /// Opens a thread, on a task of its own: whoever waits may go, and the thread is let go of then.
     async fn open_thread(
         &self,
-        method: &'static str,
+        opening: Opening,
         params: Map<String, Value>,
         opener: Opener,
         handlers: Option<Arc<dyn Handlers>>,
@@ -140,7 +140,7 @@ impl Codex {
         let (mut sender, receiver) = oneshot::channel();
         let codex = self.clone();
         let open = async move {
-            let opened = codex.open(method, params, opener, handlers, sender.closed()).await;
+            let opened = codex.open(opening, params, opener, handlers, sender.closed()).await;
             drop(sender.send(opened));
         };
         spawn_begun(&self.core.services.runtime, open.in_current_span());
@@ -149,7 +149,7 @@ impl Codex {
 
     async fn open(
         &self,
-        method: &'static str,
+        opening: Opening,
         params: Map<String, Value>,
         opener: Opener,
         handlers: Option<Arc<dyn Handlers>>,
@@ -164,27 +164,19 @@ impl Codex {
             id: String,
             status: Option<Status>,
         }
-        #[derive(Deserialize)]
-        struct Status {
-            r#type: String,
-        }
         let session = self.core.session()?;
         if let Some(Some(config)) = &opener.options.config {
             self.core.secrets.learn(secret_texts(config));
         }
         let options = CallOptions::within(self.core.settings.request_timeout());
-        let resumes = params.get("threadId").filter(|_| method == "thread/resume").and_then(Value::as_str);
+        let method = opening.method();
+        let resumes = params.get("threadId").filter(|_| opening == Opening::Resume).and_then(Value::as_str);
         let resumes = resumes.map(str::to_owned);
         let known = resumes.as_deref().map(|id| session.router.active(id));
         if let (Some(id), Some(handlers)) = (&resumes, &handlers) {
             // What waits for an answer is asked again as soon as the thread is followed.
             self.core.services.dispatcher.set_thread(id, handlers);
         }
-        let opening = match method {
-            "thread/start" => Opening::Start,
-            "thread/fork" => Opening::Fork,
-            _ => Opening::Resume,
-        };
         let before = resumes.as_deref().and_then(|id| self.core.known_thread(id));
         if before.is_none()
             && handlers.is_none()
@@ -219,7 +211,7 @@ impl Codex {
         })?;
         let thread_id = opened.thread.id;
         if let Some(known) = known
-            && opened.thread.status.is_some_and(|status| status.r#type == "active")
+            && opened.thread.status.is_some_and(|status| status.is_active())
         {
             // Another client's turn: one that is started here must wait for its end.
             session.router.found_busy(&thread_id, None, &known);
@@ -228,8 +220,7 @@ impl Codex {
         let thread = Thread::held(Arc::clone(&self.core), shared);
         let heard_now = thread.follow(&session.router);
         thread.shared.opened(session.number, opening, opener, &answer, heard.unwrap_or(heard_now));
-        let ask = |method, params: String| session.connection.request(method, Some(&params), options);
-        thread.tell_owed(ask).await?;
+        thread.tell_owed(thread.asks(&session)).await?;
         if opening != Opening::Resume {
             session.router.made(&thread_id);
         }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 use tokio::time::{Instant, sleep};
 
+use super::found::Found;
 use super::resumed::is_unwritten;
 use crate::Error;
 use crate::api::thread::Thread;
@@ -76,24 +77,9 @@ impl Thread {
 
     /// Whether a turn runs in the thread, here or for another client of the same server.
     async fn is_at_work(&self) -> Result<bool, Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            thread: Read,
-        }
-        #[derive(Deserialize)]
-        struct Read {
-            status: Option<Status>,
-        }
-        #[derive(Deserialize)]
-        struct Status {
-            r#type: String,
-        }
         let params = json!({ "threadId": self.id(), "includeTurns": false });
         match self.ask("thread/read", params).await {
-            Ok(answer) => {
-                let Answer { thread } = read_answer("thread/read", &answer)?;
-                Ok(thread.status.is_some_and(|status| status.r#type == "active"))
-            }
+            Ok(answer) => Ok(read_answer::<Found>("thread/read", &answer)?.is_active()),
             Err(error) if is_unwritten(&error) => Ok(false),
             Err(error) => Err(error),
         }

@@ -9,13 +9,13 @@ use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::found::Found;
+use super::found::look;
 use super::resumed::{AGAIN, LAST_TURNS, Resumed, is_unwritten};
 use super::thread::Thread;
 use crate::Error;
 use crate::api::core::Core;
 use crate::routing::Router;
-use crate::rpc::{Call, CallOptions, Connection, read_answer};
+use crate::rpc::{Call, CallOptions, Connection};
 use crate::session::{Restore, retry_overload};
 use crate::turn::{Proof, proof};
 
@@ -87,14 +87,12 @@ impl Core {
     /// Follows the thread of a sub-agent again: what it asks for would find nobody. False if it does not work any more.
     async fn follow(&self, thread: &str, connection: &Arc<Connection>) -> Result<bool, Error> {
         let options = CallOptions::within(self.settings.request_timeout());
-        let read = json!({ "threadId": thread }).to_string();
-        let deadline = Instant::now() + options.timeout;
-        let look = || connection.handshake("thread/read", Some(&read), options).answer();
-        let read = retry_overload(deadline, look).await?;
+        let ask = |method, params: String| connection.handshake(method, Some(&params), options);
         // One that is not loaded is at no work, and would be loaded with the sandbox of the configuration.
-        if !read_answer::<Found>("thread/read", &read)?.is_active() {
+        if !look(thread, options.timeout, ask).await?.is_some_and(|found| found.is_active()) {
             return Ok(false);
         }
+        let deadline = Instant::now() + options.timeout;
         let params = json!({ "threadId": thread, "excludeTurns": true }).to_string();
         let resume = || connection.handshake("thread/resume", Some(&params), options).answer();
         let answer = retry_overload(deadline, resume).await?;
@@ -130,8 +128,8 @@ impl Thread {
         self.shared.unloaded();
         // Before what waits for the thread is let go: that may resume it.
         let params = json!({ "threadId": self.id() }).to_string();
-        let left = connection.handshake("thread/unsubscribe", Some(&params), self.call_options()).answer();
-        self.core.services.runtime.spawn(async move { drop(left.await) });
+        let left = connection.handshake("thread/unsubscribe", Some(&params), self.call_options());
+        self.core.disregard(left);
         self.lose_turns(router, router.paused(self.id()), error);
         connection.give_up(
             self.id(),

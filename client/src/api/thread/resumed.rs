@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json, value::RawValue};
 
+use super::found::Status;
 use crate::Error;
 use crate::rpc::read_answer;
 use crate::turn::{Proof, proof};
@@ -25,11 +26,6 @@ struct Stored {
     #[serde(default)]
     turns: Vec<Box<RawValue>>,
     status: Option<Status>,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    r#type: String,
 }
 
 #[derive(Deserialize)]
@@ -120,11 +116,11 @@ impl Resumed {
     }
 
     pub(super) fn is_active(&self) -> bool {
-        self.thread.status.as_ref().is_some_and(|status| status.r#type == "active")
+        self.thread.status.as_ref().is_some_and(Status::is_active)
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.thread.status.as_ref().is_some_and(|status| status.r#type != "active")
+        self.thread.status.as_ref().is_some_and(|status| !status.is_active())
     }
 }
 

@@ -87,8 +87,7 @@ impl Thread {
         if self.shared.session() == session.number {
             return Ok(true);
         }
-        let ask =
-            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        let ask = self.asks(session);
         let heard = self.follow(&session.router);
         let known = session.router.active(self.id());
         match ask("thread/resume", self.resume_params(false)).answer().await {
@@ -122,8 +121,7 @@ impl Thread {
         error: Error,
         known: &Receiver<Option<String>>,
     ) -> Result<bool, Error> {
-        let ask =
-            |method, params: String| session.connection.request(method, Some(&params), self.call_options());
+        let ask = self.asks(session);
         // A server that was started for this client has ended with its line; another may go on, whether or not the
         // client connects to it again by itself.
         let is_there = !self.core.has_process()
@@ -203,6 +201,14 @@ impl Thread {
 
     pub(crate) fn call_options(&self) -> CallOptions {
         CallOptions::within(self.core.settings.request_timeout())
+    }
+
+    /// Makes requests over the connection of a session, each with the deadline of this client.
+    pub(crate) fn asks<'a>(
+        &'a self,
+        session: &'a Session,
+    ) -> impl Fn(&'static str, String) -> Call + Copy + 'a {
+        |method, params| session.connection.request(method, Some(&params), self.call_options())
     }
 
     pub(crate) async fn ask(&self, method: &str, params: Value) -> RawAnswer {

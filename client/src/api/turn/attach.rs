@@ -52,9 +52,7 @@ impl Thread {
             let resumed = match self.resume_with_turns(&session).await {
                 // Nothing is stored before the first turn.
                 Err(error) if is_unwritten(&error) && found.is_none() => {
-                    let ask = |method, params: String| {
-                        session.connection.request(method, Some(&params), self.call_options())
-                    };
+                    let ask = self.asks(&session);
                     match self.look(ask).await? {
                         Some(seen) if seen.is_active() => tokio::time::sleep(AGAIN).await,
                         // Where the server does not have it at all it is started anew with its first turn.
@@ -168,7 +166,7 @@ impl Thread {
         })?;
         let resumed = self.read_resumed(&session.connection, &answer)?;
         self.shared.restored(session.number, &answer, heard);
-        let ask = |method, params: String| session.connection.request(method, Some(&params), options);
+        let ask = self.asks(session);
         self.tell_owed(ask).await?;
         self.identified(resumed, ask).await
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Error;
 use crate::rpc::{CallOptions, Connection};
 use crate::turn::{TurnState, TurnStatus};
-use crate::{Error, RpcErrorKind};
 use serde_json::{Value, json};
 
 /// Within this time an interrupted turn is over, for the caller at least.
@@ -52,9 +52,7 @@ async fn ask(connection: &Arc<Connection>, state: &Arc<TurnState>) -> Result<(),
         let params = turn_params(state).to_string();
         match connection.request("turn/interrupt", Some(&params), options).answer().await {
             Ok(_) => break,
-            Err(Error::Rpc(error))
-                if error.kind == RpcErrorKind::ServerBusy || not_running(&error.message) =>
-            {
+            Err(error) if error.is_overload() || is_not_running(&error) => {
                 tokio::time::sleep(AGAIN).await;
             }
             Err(error) => return Err(error),
@@ -73,8 +71,9 @@ fn ask_later(connection: &Arc<Connection>, state: &Arc<TurnState>) {
     }
 }
 
-fn not_running(message: &str) -> bool {
-    message.contains("no active turn") || message.contains("expected active turn id")
+fn is_not_running(error: &Error) -> bool {
+    let signs = ["no active turn", "expected active turn id"];
+    matches!(error, Error::Rpc(error) if signs.iter().any(|sign| error.message.contains(sign)))
 }
 
 /// The parameters that name a turn.

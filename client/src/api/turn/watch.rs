@@ -9,14 +9,15 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::Error;
 use crate::api::core::Core;
 use crate::api::thread::Thread;
+use crate::api::thread::found::Status;
 use crate::api::thread::resumed::is_unwritten;
 use crate::api::turn::interrupt::abort;
 use crate::routing::Router;
 use crate::rpc::{Connection, read_answer};
 use crate::turn::{Proof, TurnState, TurnStatus, proof};
-use crate::{Error, RpcErrorKind};
 
 /// How long a turn that seems over may go without its `turn/completed`.
 const GRACE: Duration = Duration::from_secs(1);
@@ -157,10 +158,6 @@ impl Watch {
             turns: Vec<&'a RawValue>,
         }
         #[derive(Deserialize)]
-        struct Status {
-            r#type: String,
-        }
-        #[derive(Deserialize)]
         struct Identified {
             id: String,
         }
@@ -175,7 +172,7 @@ impl Watch {
         let turn = at.and_then(|at| thread.turns.get(at));
         // What works in the thread after a later turn was begun is not this one.
         let is_last = at.is_none_or(|at| at + 1 == thread.turns.len());
-        let works = is_last && thread.status.is_some_and(|status| status.r#type == "active");
+        let works = is_last && thread.status.is_some_and(|status| status.is_active());
         Ok(match turn.map(|turn| (turn, proof(turn))) {
             Some((turn, Proof::Over)) => Found::Over((*turn).to_owned()),
             _ if works => Found::Works,
@@ -201,5 +198,5 @@ enum Found {
 
 /// Whether reading again may give another answer.
 fn may_pass(error: &Error) -> bool {
-    is_unwritten(error) || matches!(error, Error::Rpc(error) if error.kind == RpcErrorKind::ServerBusy)
+    is_unwritten(error) || error.is_overload()
 }
