@@ -1,6 +1,7 @@
 'use strict'
 
 const { tracingChannel } = require('node:diagnostics_channel')
+const { heardOf } = require('./channels-turn.js')
 
 /** @typedef {import('./handlers.js').Handler} Handler */
 
@@ -28,6 +29,8 @@ function told(handler, name) {
       itemId: params.itemId ?? params.callId,
       request,
     }
+    // A question about an item is told of after the item.
+    if (message.itemId !== undefined) await heardOf(message.threadId, message.itemId)
     start.publish(message)
     const call = () => handler(request, context)
     try {

@@ -39,6 +39,27 @@ const NO_TOOLS = new Set([
   'subAgentActivity',
 ])
 
+/** What is told comes by a queue of its own: it has come after so many rounds of the event loop. */
+const MOST_ROUNDS = 4
+/** The tools of all turns that are told to run, by thread and item. @type {Set<string>} */
+const running = new Set()
+
+/** @param {() => boolean} isHeard waits until it is, or could have been */
+async function heard(isHeard) {
+  for (let round = 0; round < MOST_ROUNDS && !isHeard(); round++)
+    await new Promise((resolve) => setImmediate(resolve))
+}
+
+/**
+ * Waits until it is told of an item that it runs, if it will be.
+ *
+ * @param {string} threadId
+ * @param {string} itemId
+ */
+function heardOf(threadId, itemId) {
+  return heard(() => running.has(`${threadId} ${itemId}`))
+}
+
 /** Tells of one turn while it runs. */
 class TurnTelling {
   #turns
@@ -172,6 +193,7 @@ class TurnTelling {
       completedAt: undefined,
     }
     this.#open.set(`${threadId} ${item.id}`, tool)
+    running.add(`${threadId} ${item.id}`)
     this.#tools.publish(tool)
     return tool
   }
@@ -183,6 +205,7 @@ class TurnTelling {
    */
   #finish(tool, item, completedAt) {
     this.#open.delete(`${tool.threadId} ${item.id}`)
+    running.delete(`${tool.threadId} ${item.id}`)
     Object.assign(tool, { phase: 'end', item, completedAt })
     this.#tools.publish(tool)
   }
@@ -198,10 +221,9 @@ class TurnTelling {
     this.message.usage = added(this.message.usage, used)
   }
 
-  /** Waits for what is on the way: it comes by a queue of its own, which does not keep Node alive. */
-  async #all() {
-    for (let round = 0; round < 4 && !this.#isHeard; round++)
-      await new Promise((resolve) => setImmediate(resolve))
+  /** Waits for what is on the way: its queue does not keep Node alive. */
+  #all() {
+    return heard(() => this.#isHeard)
   }
 
   end() {
@@ -226,4 +248,4 @@ function asError(error) {
   return { name: 'TurnFailedError', code: 'TURN_FAILED', message: error?.message ?? 'the turn failed' }
 }
 
-module.exports = { TurnTelling }
+module.exports = { heardOf, TurnTelling }

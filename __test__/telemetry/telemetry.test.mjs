@@ -107,13 +107,15 @@ describe('spans', { concurrency: true, timeout: 60_000 }, () => {
     )
     const approvals = named('codex approval', thread.id)
     assert.deepEqual(
-      approvals.map(({ attributes }) => attributes['codex_node.approval.decision']),
-      ['accept', 'decline'],
+      approvals.map(({ attributes, parentSpanContext }) => [
+        patches.findIndex((span) => idOf(span) === parentSpanContext?.spanId),
+        attributes['codex_node.approval.decision'],
+      ]),
+      [
+        [0, 'accept'],
+        [1, 'decline'],
+      ],
     )
-    // Where codex asks before it tells of the item, the question is below the turn.
-    for (const [at, { parentSpanContext }] of approvals.entries()) {
-      assert.ok([idOf(patches[at]), idOf(turn)].includes(parentSpanContext?.spanId), `approval ${at}`)
-    }
   })
 
   test('a turn has its span, with its tools, approvals and what they decided below it', async (t) => {
