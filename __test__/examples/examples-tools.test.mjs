@@ -2,41 +2,9 @@
 
 import '../support/environment.mjs'
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { createCodexHome, functionCall, say, startScriptedProvider } from '../../testing/index.mjs'
-
-/** @param {import('node:test').TestContext} t */
-async function stage(t) {
-  const provider = await startScriptedProvider()
-  const home = await createCodexHome(provider)
-  t.after(async () => {
-    await provider.close()
-    await home.remove()
-    assert.deepEqual(provider.errors, [])
-  })
-  /** @param {string} name @param {string[]} args */
-  const run = async (name, ...args) => {
-    const file = fileURLToPath(new URL(`../../examples/${name}.mjs`, import.meta.url))
-    const child = spawn(process.execPath, [file, ...args], {
-      cwd: home.workspace,
-      env: { ...process.env, ...home.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 60_000,
-      killSignal: 'SIGKILL',
-    })
-    const [stdout, stderr, [code]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, 'exit'),
-    ])
-    return { code, stdout, stderr }
-  }
-  return { provider, run }
-}
+import { functionCall, say } from '../../testing/index.mjs'
+import { stage } from '../support/examples.mjs'
 
 test('tool: the agent calls the function and answers from what it gave', async (t) => {
   const { provider, run } = await stage(t)

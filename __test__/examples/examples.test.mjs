@@ -3,58 +3,11 @@
 
 import '../support/environment.mjs'
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import {
-  command,
-  createCodexHome,
-  createGate,
-  failed,
-  hang,
-  reasoning,
-  reply,
-  say,
-  startScriptedProvider,
-} from '../../testing/index.mjs'
-
-const folder = fileURLToPath(new URL('../../examples/', import.meta.url))
-
-/**
- * A scripted provider, and a function that runs an example against it.
- *
- * @param {import('node:test').TestContext} t
- */
-async function stage(t) {
-  const provider = await startScriptedProvider()
-  const home = await createCodexHome(provider)
-  t.after(async () => {
-    await provider.close()
-    await home.remove()
-    assert.deepEqual(provider.errors, [])
-  })
-  /** @param {string} name @param {string[]} args */
-  const run = async (name, ...args) => {
-    const child = spawn(process.execPath, [`${folder}${name}.mjs`, ...args], {
-      cwd: home.workspace,
-      env: { ...process.env, ...home.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // One that hangs fails its test with what it said until then.
-      timeout: 30_000,
-      killSignal: 'SIGKILL',
-    })
-    const [stdout, stderr, [code]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, 'exit'),
-    ])
-    return { code, stdout, stderr }
-  }
-  return { provider, run }
-}
+import { command, createGate, failed, hang, reasoning, reply, say } from '../../testing/index.mjs'
+import { examples, stage } from '../support/examples.mjs'
 
 test('quickstart: two turns of one thread, its id and its tokens', async (t) => {
   const { provider, run } = await stage(t)
@@ -141,8 +94,8 @@ test('every example has a test and a line in examples/README.md', () => {
   const folderOfTests = fileURLToPath(new URL('.', import.meta.url))
   const files = readdirSync(folderOfTests).filter((name) => /^examples.*\.test\.mjs$/.test(name))
   const tests = files.map((name) => readFileSync(`${folderOfTests}${name}`, 'utf8')).join('')
-  const readme = readFileSync(`${folder}README.md`, 'utf8')
-  const names = readdirSync(folder).filter((name) => name.endsWith('.mjs'))
+  const readme = readFileSync(`${examples}README.md`, 'utf8')
+  const names = readdirSync(examples).filter((name) => name.endsWith('.mjs'))
   assert.ok(names.length >= 4)
   for (const name of names) {
     const isRun = new RegExp(`(?:run|start)\\(\\[?'${name.replace('.mjs', '')}'`).test(tests)

@@ -10,25 +10,21 @@ import { startHost } from '../support/host.mjs'
 import { gone, isAlive, kill } from '../support/processes.mjs'
 import { realExec } from '../support/real-exec.mjs'
 import { rigPath } from '../support/rig.mjs'
-import { atGate, forever, says, scriptedExec } from '../support/scripted-exec.mjs'
+import {
+  atGate,
+  below,
+  endless,
+  forever,
+  pids,
+  says,
+  scriptedExec,
+  stubborn,
+} from '../support/scripted-exec.mjs'
 
 /** The bound of C10 and C12. */
 const BOUND_MS = 5_000
 const entry = new URL('../../exec/index.mjs', import.meta.url).href
 const mcpServer = fileURLToPath(new URL('../support/mcp-server.mjs', import.meta.url))
-
-/** A turn that runs until it is ended. */
-const endless = [...says.begin(), says.message('so far'), forever]
-/** One like a command, one like an MCP server, one that left the session. */
-const below = [
-  { spawn: { argv: ['$exe', '--sleep-ms', '600000'], holdStdout: true } },
-  { spawn: { argv: ['$exe', '--sleep-ms', '600000'], ownGroup: true, holdStdout: true } },
-  ...(process.platform === 'linux' ? [{ spawn: { argv: ['setsid', '$exe', '--sleep-ms', '600000'] } }] : []),
-]
-const stubborn = { onEof: [...below, ...endless], onSigterm: 'ignore' }
-
-/** @param {import('../support/rig.mjs').RigLog} log @returns {number[]} all that was started */
-const pids = (log) => log.entries().flatMap((entry) => entry.spawned ?? entry.pid ?? [])
 
 describe('what keeps Node alive', { concurrency: 3, timeout: 60_000 }, () => {
   /**

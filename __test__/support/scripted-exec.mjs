@@ -106,3 +106,17 @@ export function usage(input = 100, output = 10) {
     reasoning_output_tokens: 0,
   }
 }
+
+/** A turn that runs until it is ended. */
+export const endless = [...says.begin(), says.message('so far'), forever]
+/** One like a command, one like an MCP server, one that left the session. */
+export const below = [
+  { spawn: { argv: ['$exe', '--sleep-ms', '600000'], holdStdout: true } },
+  { spawn: { argv: ['$exe', '--sleep-ms', '600000'], ownGroup: true, holdStdout: true } },
+  ...(process.platform === 'linux' ? [{ spawn: { argv: ['setsid', '$exe', '--sleep-ms', '600000'] } }] : []),
+]
+/** One that leaves those behind, and does not end when it is asked to. */
+export const stubborn = { onEof: [...below, ...endless], onSigterm: 'ignore' }
+
+/** @param {import('./rig.mjs').RigLog} log @returns {number[]} all that was started */
+export const pids = (log) => log.entries().flatMap((entry) => entry.spawned ?? entry.pid ?? [])

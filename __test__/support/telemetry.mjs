@@ -1,7 +1,7 @@
 // OpenTelemetry in memory, for one test file: what was recorded, and a loopback collector for what codex exports.
 
 import { createServer } from 'node:http'
-import { context } from '@opentelemetry/api'
+import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import {
   AggregationTemporality,
@@ -13,6 +13,9 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
 
+/** @param {import('@opentelemetry/sdk-trace-base').ReadableSpan | undefined} span */
+export const idOf = (span) => span?.spanContext().spanId
+
 /** Providers that keep what they get. */
 export function telemetry() {
   const exporter = new InMemorySpanExporter()
@@ -20,10 +23,26 @@ export function telemetry() {
   const metrics = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
   const reader = new PeriodicExportingMetricReader({ exporter: metrics, exportIntervalMillis: 2 ** 30 })
   const meterProvider = new MeterProvider({ readers: [reader] })
+  const tracer = tracerProvider.getTracer('test')
   return {
     tracerProvider,
     meterProvider,
-    tracer: tracerProvider.getTracer('test'),
+    tracer,
+    /**
+     * A call in a span of this name.
+     *
+     * @template T
+     * @param {string} name
+     * @param {() => Promise<T>} call
+     */
+    async inSpan(name, call) {
+      const span = tracer.startSpan(name, {}, ROOT_CONTEXT)
+      try {
+        return await context.with(trace.setSpan(ROOT_CONTEXT, span), call)
+      } finally {
+        span.end()
+      }
+    },
     spans: () => exporter.getFinishedSpans(),
     /** @param {string} name @param {string} [threadId] */
     named: (name, threadId) =>

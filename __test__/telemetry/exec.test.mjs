@@ -2,35 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { instrument } from '../../otel/index.mjs'
 import { command, say } from '../../testing/index.mjs'
 import { places, runProgram } from '../support/program.mjs'
 import { realExec } from '../support/real-exec.mjs'
 import { rigEnvironment, rigPath } from '../support/rig.mjs'
 import { says, scriptedExec } from '../support/scripted-exec.mjs'
-import { telemetry } from '../support/telemetry.mjs'
+import { idOf, telemetry } from '../support/telemetry.mjs'
 
-const { tracerProvider, meterProvider, tracer, named } = telemetry()
+const { tracerProvider, meterProvider, named, inSpan } = telemetry()
 const instrumentation = instrument({ tracerProvider, meterProvider })
 after(() => instrumentation.disable())
-
-/** @param {import('@opentelemetry/sdk-trace-base').ReadableSpan | undefined} span */
-const idOf = (span) => span?.spanContext().spanId
-
-/**
- * @template T
- * @param {string} name
- * @param {() => Promise<T>} call
- */
-async function inSpan(name, call) {
-  const span = tracer.startSpan(name, {}, ROOT_CONTEXT)
-  try {
-    return await context.with(trace.setSpan(ROOT_CONTEXT, span), call)
-  } finally {
-    span.end()
-  }
-}
 
 describe('codex exec', { concurrency: true, timeout: 60_000 }, () => {
   test('its turns have spans, and codex gets the trace as variables', async (t) => {

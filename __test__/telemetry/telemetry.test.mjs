@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 import { after, describe, test } from 'node:test'
-import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { retryOnOverload } from '../../index.mjs'
 import { instrument } from '../../otel/index.mjs'
 import { allowCommands, policy } from '../../policy/index.mjs'
@@ -22,29 +22,12 @@ import {
 import { real } from '../support/real.mjs'
 import { connect, listening, startProxy } from '../support/remote.mjs'
 import { rig } from '../support/rig.mjs'
-import { collector, telemetry } from '../support/telemetry.mjs'
+import { collector, idOf, telemetry } from '../support/telemetry.mjs'
 
 const otel = telemetry()
-const { tracerProvider, meterProvider, tracer, named } = otel
+const { tracerProvider, meterProvider, tracer, named, inSpan } = otel
 const instrumentation = instrument({ tracerProvider, meterProvider })
 after(() => instrumentation.disable())
-
-/** @param {import('@opentelemetry/sdk-trace-base').ReadableSpan | undefined} span */
-const idOf = (span) => span?.spanContext().spanId
-
-/**
- * @template T
- * @param {string} name
- * @param {() => Promise<T>} call
- */
-async function inSpan(name, call) {
-  const span = tracer.startSpan(name, {}, ROOT_CONTEXT)
-  try {
-    return await context.with(trace.setSpan(ROOT_CONTEXT, span), call)
-  } finally {
-    span.end()
-  }
-}
 
 describe('spans', { concurrency: true, timeout: 60_000 }, () => {
   test('what goes on after a turn by itself has spans of its own', async (t) => {
