@@ -3,15 +3,15 @@
 // Budgets of turns and threads: taken out of their options, and kept while turns run.
 
 const { AsyncResource } = require('node:async_hooks')
-const { setImmediate } = require('node:timers')
 const { onAbort } = require('./abort.js')
 const { beginningCall } = require('./beginners.js')
 const { keepSignal } = require('./beginning.js')
-const { clientOf } = require('./clients.js')
+const { clientOf, modelOf } = require('./clients.js')
 const { classes } = require('./errors.js')
-const { argumentError } = require('./json.js')
+const { argumentError, isSignal } = require('./json.js')
 const native = require('./native.js')
 const { KINDS, Meter, Metered } = require('./meter.js')
+const { rounds } = require('./rounds.js')
 const { isRecord } = require('./schema.js')
 
 /**
@@ -108,7 +108,8 @@ function beginning({ by, threadId, at, options, after }, args) {
   const controller = new AbortController()
   const { signal } = rest
   const off = isSignal(signal) ? onAbort(signal, () => controller.abort(signal.reason)) : () => {}
-  const model = (after && turns.get(after)?.model) ?? modelOf(by, rest)
+  const asked = typeof rest.model === 'string' ? rest.model : modelOf(by)
+  const model = (after && turns.get(after)?.model) ?? asked ?? ''
   const metered = new Metered(meters, model, (meter, agents) => {
     controller.abort(exceeded(meter, null))
     void interruptAgents(client, agents)
@@ -170,7 +171,7 @@ async function heard(metered) {
   void metered.ended.then(() => {
     isOver = true
   })
-  for (let round = 0; round < 4 && !isOver; round++) await new Promise((resolve) => setImmediate(resolve))
+  await rounds(4, () => isOver)
 }
 
 /**
@@ -236,22 +237,6 @@ function takeBudget(options, scope) {
 }
 
 /**
- * The model that a turn works with, as far as it is known.
- *
- * @param {any} object
- * @param {any} options
- * @returns {string}
- */
-function modelOf(object, options) {
-  if (typeof options.model === 'string') return options.model
-  try {
-    return object.defaults?.model ?? ''
-  } catch {
-    return ''
-  }
-}
-
-/**
  * @param {InstanceType<typeof import('./meter.js').Meter>} meter
  * @param {unknown} result
  * @param {unknown} [cause]
@@ -269,14 +254,6 @@ function exceeded(meter, result, cause = meter.failed) {
     ...fields,
     ...(cause === undefined ? {} : { cause }),
   })
-}
-
-/**
- * @param {any} signal
- * @returns {signal is AbortSignal}
- */
-function isSignal(signal) {
-  return typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function'
 }
 
 /**

@@ -1,6 +1,6 @@
 'use strict'
 
-const { setImmediate } = require('node:timers')
+const { rounds } = require('./rounds.js')
 const { added, since } = require('./usage.js')
 
 /**
@@ -44,12 +44,6 @@ const MOST_ROUNDS = 4
 /** The tools of all turns that are told to run, by thread and item. @type {Set<string>} */
 const running = new Set()
 
-/** @param {() => boolean} isHeard waits until it is, or could have been */
-async function heard(isHeard) {
-  for (let round = 0; round < MOST_ROUNDS && !isHeard(); round++)
-    await new Promise((resolve) => setImmediate(resolve))
-}
-
 /**
  * Waits until it is told of an item that it runs, if it will be.
  *
@@ -57,7 +51,7 @@ async function heard(isHeard) {
  * @param {string} itemId
  */
 function heardOf(threadId, itemId) {
-  return heard(() => running.has(`${threadId} ${itemId}`))
+  return rounds(MOST_ROUNDS, () => running.has(`${threadId} ${itemId}`))
 }
 
 /** Tells of one turn while it runs. */
@@ -223,7 +217,7 @@ class TurnTelling {
 
   /** Waits for what is on the way: its queue does not keep Node alive. */
   #all() {
-    return heard(() => this.#isHeard)
+    return rounds(MOST_ROUNDS, () => this.#isHeard)
   }
 
   end() {

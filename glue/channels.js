@@ -5,7 +5,7 @@
 const { channel, tracingChannel } = require('node:diagnostics_channel')
 const { beginningCall } = require('./beginners.js')
 const { TurnTelling } = require('./channels-turn.js')
-const { clientOf, urlOf } = require('./clients.js')
+const { clientOf, modelOf, urlOf } = require('./clients.js')
 const native = require('./native.js')
 
 /**
@@ -152,15 +152,6 @@ function tellTurn({ by, of, call, threadId, input, options, after }) {
       if (value instanceof native.Turn && message.model !== undefined) models.set(value, message.model)
       return value
     },
-  }
-}
-
-/** @param {any} object */
-function modelOf(object) {
-  try {
-    return object.defaults?.model ?? undefined
-  } catch {
-    return undefined
   }
 }
 

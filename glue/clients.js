@@ -40,4 +40,18 @@ function urlOf(object) {
   return urls.get(clientOf(object))
 }
 
-module.exports = { belongsTo, clientOf, made, urlOf }
+/**
+ * The model of the turns of a thread, as far as it is known.
+ *
+ * @param {any} object
+ * @returns {string | undefined}
+ */
+function modelOf(object) {
+  try {
+    return object.defaults?.model ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+module.exports = { belongsTo, clientOf, made, modelOf, urlOf }

@@ -1,10 +1,9 @@
 'use strict'
 
 const { EventEmitter } = require('node:events')
-// Taken here: programs under test put clocks of their own in place of the global ones.
-const { setImmediate } = require('node:timers')
 const { buildError } = require('./errors.js')
 const { argumentError } = require('./json.js')
+const { rounds } = require('./rounds.js')
 
 /**
  * Who listens to which client.
@@ -63,7 +62,7 @@ function deliver(emitter, json) {
 async function afterEvents(promise) {
   await promise
   // What the native side queued may wait for one more round of the loop; the first immediate may end this one.
-  for (let round = 0; round < 3; round++) await new Promise((resolve) => setImmediate(resolve))
+  await rounds(3)
 }
 
 module.exports = { afterEvents, listen }

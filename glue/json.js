@@ -162,12 +162,21 @@ function checkObject(options, what) {
 }
 
 /**
- * Refuses what is no AbortSignal, of whichever realm or polyfill.
+ * Whether it is an AbortSignal, of whichever realm or polyfill.
+ * @param {any} value
+ * @returns {value is AbortSignal}
+ */
+function isSignal(value) {
+  return typeof value?.aborted === 'boolean' && typeof value.addEventListener === 'function'
+}
+
+/**
+ * Refuses what is none.
  * @param {any} value
  * @param {string} what
  */
 function checkSignal(value, what) {
-  if (typeof value?.aborted !== 'boolean' || typeof value.addEventListener !== 'function') {
+  if (!isSignal(value)) {
     throw argumentError(`${what}.signal: must be an AbortSignal`)
   }
 }
@@ -177,4 +186,13 @@ function argumentError(message) {
   return Object.assign(new TypeError(message), { code: 'INVALID_ARGUMENT' })
 }
 
-module.exports = { Encoded, encode, encodeOptions, checkObject, checkSignal, argumentError, wellFormed }
+module.exports = {
+  Encoded,
+  encode,
+  encodeOptions,
+  checkObject,
+  checkSignal,
+  isSignal,
+  argumentError,
+  wellFormed,
+}
