@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use crate::config::{ConfigArguments, LargeNumbers};
 use crate::options::{ClientInfo, ClientSettings, Place};
 use crate::process::Program;
 use crate::requests::{Dispatcher, Handlers};
-use crate::rpc::{Call, CallOptions, Connection, RawAnswer, only_reads};
+use crate::rpc::{Call, CallOptions, RawAnswer, only_reads};
 use crate::session::{
     ByteTransport, Endpoint, Events, Plan, Remote, Restore, Services, Session, retry_overload,
 };
@@ -212,16 +212,6 @@ impl Core {
     /// Makes a request with the deadline of this client.
     pub(crate) async fn ask(&self, method: &str, params: Map<String, Value>) -> RawAnswer {
         self.request(method, Some(Value::Object(params).to_string()), None)?.await
-    }
-
-    /// The server has this client follow a thread that nobody here can use: it is told so.
-    pub(crate) fn unfollow(&self, connection: &Arc<Connection>, thread: &str) {
-        if self.known_thread(thread).is_some_and(|shared| self.has_loaded(&shared)) {
-            return;
-        }
-        let params = json!({ "threadId": thread }).to_string();
-        let options = CallOptions::within(self.settings.request_timeout());
-        self.disregard(connection.request("thread/unsubscribe", Some(&params), options));
     }
 
     /// Sees a call to its answer, for which nobody waits.

@@ -96,7 +96,11 @@ impl Route {
         };
         match (known, &self.starting) {
             (Some(running), _) => of(&running.owner),
-            (None, Some(starting)) => of(&starting.owner),
+            // Until the start is answered, a turn that is named may be another client's.
+            (None, Some(starting)) => {
+                let whose = of(&starting.owner);
+                Whose { ours: whose.ours && turn.is_none(), ..whose }
+            }
             // What an MCP server asks at its start, for one, is of no turn.
             (None, None) => Whose {
                 ours: turn.is_none() && self.made_here && self.active.borrow().is_none(),

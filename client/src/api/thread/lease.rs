@@ -60,7 +60,10 @@ impl Lease {
             return None;
         }
         let core = self.core.upgrade()?;
-        let session = core.current().filter(|_| core.has_loaded(&self.shared))?;
+        let session = core.current().filter(|session| session.connection.ended().is_none())?;
+        if !self.shared.may_be_loaded(session.number) {
+            return None;
+        }
         self.shared.unloaded();
         let options = CallOptions::within(core.settings.request_timeout());
         let leaving = Leaving { shared: Arc::clone(&self.shared), session, options, first: None };

@@ -177,36 +177,30 @@ impl Codex {
             // What waits for an answer is asked again as soon as the thread is followed.
             self.core.services.dispatcher.set_thread(id, handlers);
         }
-        let before = resumes.as_deref().and_then(|id| self.core.known_thread(id));
-        if before.is_none()
+        if let Some(id) = &resumes
             && handlers.is_none()
-            && let Some(id) = &resumes
+            && self.core.known_thread(id).is_none()
         {
             self.core.services.dispatcher.forget_thread(id);
         }
-        // Held from before it is resumed: nobody lets go of it after that.
-        let before = before.map(|shared| Thread::held(Arc::clone(&self.core), shared));
-        let heard = before.as_ref().map(|thread| thread.follow(&session.router));
+        // Held from before it is resumed: nobody lets go of it after that, and if this fails the last handle does.
+        let held = resumes.as_deref().map(|id| {
+            let shared = self.core.thread(id, || ThreadState::new(id));
+            shared.is_asked_for(session.number);
+            Thread::held(Arc::clone(&self.core), shared)
+        });
+        let heard = held.as_ref().map(|thread| thread.follow(&session.router));
         let params = Value::Object(params).to_string();
         let call = session.connection.request(method, Some(&params), options);
         let answer = call.answer_unless(unwanted).await;
         let answer = answer.inspect_err(|error| {
-            let resumes = resumes.clone();
-            // It may have been answered, and nobody have heard it; one that was withdrawn has never left.
-            let others = before.as_ref().is_some_and(|thread| thread.shared.holds() > 1);
-            let is_heard = matches!(error, Error::Rpc(_) | Error::Aborted { .. }) || others;
-            if let Some(id) = resumes.as_deref().filter(|_| !is_heard) {
-                self.core.unfollow(&session.connection, id);
-            }
-            let before = resumes.and_then(|id| self.core.known_thread(&id)?.handlers().map(|old| (id, old)));
-            if let Some((id, old)) = before {
-                self.core.services.dispatcher.set_thread(&id, &old);
+            let Some(thread) = &held else { return };
+            thread.shared.not_loaded(error);
+            if let Some(handlers) = thread.shared.handlers() {
+                self.core.services.dispatcher.set_thread(thread.id(), &handlers);
             }
         })?;
         let opened: Opened = serde_json::from_str(answer.get()).map_err(|error| {
-            if let Some(id) = &resumes {
-                self.core.unfollow(&session.connection, id);
-            }
             Error::unreadable(method, format!("the answer to {method} has no thread id: {error}"))
         })?;
         let thread_id = opened.thread.id;

@@ -47,6 +47,8 @@ pub(crate) struct Facts(Mutex<Known>);
 struct Known {
     /// The session that has the thread loaded.
     session: u64,
+    /// The session that was asked to load it, and whose answer nobody has heard.
+    asked: u64,
     /// What it was opened with.
     options: ThreadSettings,
     in_force: InForce,
@@ -157,9 +159,27 @@ impl ThreadState {
         self.facts.known().session
     }
 
+    /// A session is asked to load the thread: it may have it, even if nobody hears of it.
+    pub(crate) fn is_asked_for(&self, session: u64) {
+        self.facts.known().asked = session;
+    }
+
+    /// Learns how that failed. What no answer came to stays in doubt.
+    pub(crate) fn not_loaded(&self, error: &Error) {
+        if matches!(error, Error::Rpc(_)) {
+            self.facts.known().asked = 0;
+        }
+    }
+
+    /// Whether a session has the thread loaded, or may have.
+    pub(super) fn may_be_loaded(&self, session: u64) -> bool {
+        let known = self.facts.known();
+        known.session == session || known.asked == session
+    }
+
     /// The server does not have the thread loaded any more.
     pub(crate) fn unloaded(&self) {
-        self.facts.known().session = 0;
+        self.facts.unloaded();
     }
 
     /// The server was told to say no more of the thread: a turn that runs would wait for ever, and the next is to follow the
@@ -251,11 +271,6 @@ impl ThreadState {
         self.began.notify_waiters();
     }
 
-    /// How many handles and running turns hold the thread.
-    pub(super) fn holds(&self) -> usize {
-        lock(&self.lease).as_ref().map_or(0, Weak::strong_count)
-    }
-
     /// The next start of a turn of this client.
     pub(crate) fn began(&self) -> Notified<'_> {
         self.began.notified()
@@ -308,6 +323,7 @@ impl ThreadSink for Facts {
     }
 
     fn unloaded(&self) {
-        self.known().session = 0;
+        let mut known = self.known();
+        (known.session, known.asked) = (0, 0);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json, value::RawValue};
+use serde_json::{Map, Value, json};
 use tokio::sync::watch::Receiver;
 
 use super::in_force::InForce;
@@ -13,7 +13,7 @@ use super::state::{Opener, ThreadState};
 use crate::api::core::Core;
 use crate::options::{Opening, ThreadSettings};
 use crate::routing::{Router, ThreadSink};
-use crate::rpc::{Call, CallOptions, Connection, RawAnswer, read_answer};
+use crate::rpc::{Call, CallOptions, RawAnswer, read_answer};
 use crate::session::Session;
 use crate::{Error, lock};
 
@@ -90,9 +90,11 @@ impl Thread {
         let ask = self.asks(session);
         let heard = self.follow(&session.router);
         let known = session.router.active(self.id());
-        match ask("thread/resume", self.resume_params(false)).answer().await {
+        self.shared.is_asked_for(session.number);
+        let answer = ask("thread/resume", self.resume_params(false)).answer().await;
+        match answer.inspect_err(|error| self.shared.not_loaded(error)) {
             Ok(answer) => {
-                let resumed = self.read_resumed(&session.connection, &answer)?;
+                let resumed = Resumed::read(&answer)?;
                 self.shared.restored(session.number, &answer, heard);
                 if resumed.is_active() {
                     session.router.found_busy(self.id(), None, &known);
@@ -103,15 +105,6 @@ impl Thread {
             Err(error) if is_unwritten(&error) => self.not_stored(session, error, &known).await,
             Err(error) => Err(error),
         }
-    }
-
-    /// Reads the answer to `thread/resume`. One that can't be read leaves the server following a thread for nobody.
-    pub(crate) fn read_resumed(
-        &self,
-        connection: &Arc<Connection>,
-        answer: &RawValue,
-    ) -> Result<Resumed, Error> {
-        Resumed::read(answer).inspect_err(|_| self.core.unfollow(connection, self.id()))
     }
 
     /// What is to be done with a thread of which the server has nothing on disk.

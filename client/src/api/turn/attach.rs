@@ -144,6 +144,7 @@ impl Thread {
         let options = self.call_options();
         let deadline = Instant::now() + options.timeout;
         let heard = self.follow(&session.router);
+        self.shared.is_asked_for(session.number);
         let resume = async {
             loop {
                 let resume = || {
@@ -163,8 +164,9 @@ impl Thread {
             let message =
                 format!("thread {} has begun a turn but was not on disk within {timeout_ms} ms", self.id());
             Err(Error::Timeout { message, method: Some("thread/resume".to_owned()), timeout_ms, path: None })
-        })?;
-        let resumed = self.read_resumed(&session.connection, &answer)?;
+        });
+        let answer = answer.inspect_err(|error| self.shared.not_loaded(error))?;
+        let resumed = Resumed::read(&answer)?;
         self.shared.restored(session.number, &answer, heard);
         let ask = self.asks(session);
         self.tell_owed(ask).await?;
