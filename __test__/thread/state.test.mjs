@@ -8,6 +8,7 @@ import {
   InvalidRequestError,
   ThreadBusyError,
   ThreadNotFoundError,
+  TimeoutError,
   TurnLostError,
 } from '../../index.mjs'
 import { createGate, hang, reply, say, waitFor } from '../../testing/index.mjs'
@@ -321,6 +322,19 @@ describe('a thread is let go', { concurrency: true, timeout: 60_000 }, () => {
     await log.find(() => count('thread/unsubscribe') === count('thread/start'))
     const ids = new Set(log.messages('thread/unsubscribe').map(({ params }) => params.threadId))
     assert.equal(ids.size, count('thread/start'))
+  })
+
+  test('a thread whose resume nobody heard answered is let go: at its opening, by its next turn', async (t) => {
+    const silent = { 'thread/resume': [['never'], ['default'], ['never']] }
+    const { codex, log } = rig(t, { on: silent }, { requestTimeoutMs: 1_000 })
+    await rejection(codex.resumeThread('thread-1'), TimeoutError)
+    await log.message('thread/unsubscribe')
+    const thread = await codex.resumeThread('thread-1')
+    // The server has it no more, as far as this client knows.
+    await codex.request('thread/unsubscribe', { threadId: thread.id })
+    await rejection(thread.run('go'), TimeoutError)
+    await thread.close()
+    assert.equal(log.messages('thread/unsubscribe').length, 3)
   })
 
   test('a thread whose start was aborted is let go', async (t) => {

@@ -464,5 +464,9 @@ impl Inner {
 mod tests;
 
 #[cfg(test)]
+#[path = "begun_tests.rs"]
+mod begun_tests;
+
+#[cfg(test)]
 #[path = "agents_tests.rs"]
 mod agents_tests;

@@ -10,7 +10,7 @@ use crate::source::{Next, Source};
 
 /// Keeps what it was told.
 #[derive(Default)]
-struct Sink {
+pub(super) struct Sink {
     events: Mutex<Vec<String>>,
     idle: Mutex<usize>,
     woken: Mutex<usize>,
@@ -43,23 +43,27 @@ impl Sink {
 }
 
 /// A router, and the reader of all that belongs to no turn.
-struct Rig {
-    router: Arc<Router>,
+pub(super) struct Rig {
+    pub(super) router: Arc<Router>,
     outside: crate::routing::RingReader,
 }
 
 impl Rig {
-    fn new() -> Self {
-        let ring = Arc::<Ring>::default();
-        let outside = ring.reader(None);
-        Self { router: Router::new(ring, Arc::default()), outside }
+    pub(super) fn new() -> Self {
+        Self::of(Arc::default(), Arc::default())
     }
 
-    fn send(&self, line: &str) {
+    /// The router of a line after others.
+    pub(super) fn of(ring: Arc<Ring>, begun: Arc<Begun>) -> Self {
+        let outside = ring.reader(None);
+        Self { router: Router::new(ring, begun), outside }
+    }
+
+    pub(super) fn send(&self, line: &str) {
         crate::rpc::with_notification(line, |notification| self.router.notification(notification));
     }
 
-    fn send_all(&self, lines: &[String]) {
+    pub(super) fn send_all(&self, lines: &[String]) {
         lines.iter().for_each(|line| self.send(line));
     }
 
@@ -83,7 +87,7 @@ impl Rig {
     }
 }
 
-fn event(method: &str, thread: &str, turn: &str, number: u32) -> String {
+pub(super) fn event(method: &str, thread: &str, turn: &str, number: u32) -> String {
     let params = if method.starts_with("turn/") {
         json!({ "threadId": thread, "turn": { "id": turn } })
     } else {
@@ -96,7 +100,7 @@ fn delta(thread: &str, turn: &str, number: u32) -> String {
     event("item/agentMessage/delta", thread, turn, number)
 }
 
-fn whole_turn(thread: &str, turn: &str) -> Vec<String> {
+pub(super) fn whole_turn(thread: &str, turn: &str) -> Vec<String> {
     vec![
         event("turn/started", thread, turn, 1),
         delta(thread, turn, 2),
@@ -467,24 +471,4 @@ fn a_request_that_names_no_turn_is_of_the_one_that_was_started_before_its_answer
     assert!(whose.ours);
     assert_eq!(whose.running.as_deref(), Some("u"));
     drop(expected);
-}
-
-#[test]
-fn a_turn_begun_over_an_earlier_connection_is_still_ours_until_it_ends() {
-    let (ring, begun) = (Arc::<Ring>::default(), Arc::<Begun>::default());
-    let before = Router::new(Arc::clone(&ring), Arc::clone(&begun));
-    let claim = Claim { begun_here: true, ..Claim::default() };
-    before.expect("t", claim).resolve("u", Arc::<Sink>::default()).unwrap();
-    before.expect("t", Claim::default()).resolve("joined", Arc::<Sink>::default()).unwrap();
-    before.end(&Error::client_closed());
-    let outside = ring.reader(None);
-    let rig = Rig { router: Router::new(ring, begun), outside };
-    let _followed = rig.router.active("t");
-    let of = |turn| rig.router.whose(Some("t"), Some(turn));
-    assert!(of("u").ours);
-    assert!(of("u").owner.is_some_and(|owner| !owner.is_over()));
-    assert!(!of("joined").ours);
-    assert!(!of("another").ours);
-    rig.send(&event("turn/completed", "t", "u", 1));
-    assert!(of("u").owner.is_some_and(|owner| owner.is_over()));
 }
