@@ -219,7 +219,11 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
                     && other.client == run.client
                     && turn.is_some_and(|turn| turn.starters.iter().any(|(of, _)| of_is(stage, *of, other)))
             };
-            let thread = thread_of(state, stage, run);
+            // Which thread it is the error says: one that its server had forgotten has another id since.
+            let thread = match error {
+                Error::ThreadBusy { thread_id, .. } => state.threads.get(thread_id),
+                _ => thread_of(state, stage, run),
+            };
             // Behind a turn whose run was lost nobody waits for long, and the server may go on with it.
             let is_given_up = |turn: &Turn| {
                 let mut runs = turn.starters.iter().filter_map(|(run, _)| stage.runs.get(*run));

@@ -57,6 +57,8 @@ pub(crate) struct InForce {
     news: Option<Box<str>>,
     /// How many of them came.
     heard: u64,
+    /// By which of them a setting was told last.
+    told_by: HashMap<String, u64>,
 }
 
 /// How the server came to give an answer that opens a thread.
@@ -80,12 +82,15 @@ impl InForce {
         answer: &Map<String, Value>,
         since: u64,
     ) {
-        self.hear_before(since);
+        self.hear();
         if opened != Opened::Followed {
             self.asks.clear();
             self.owed.clear();
         }
         for (name, called) in LASTING {
+            if self.is_newer(name, since) {
+                continue;
+            }
             let asked = asked.get(*name).filter(|value| !value.is_null());
             let told = answer.get(*called).filter(|value| !value.is_null());
             match (told, asked) {
@@ -110,7 +115,7 @@ impl InForce {
                 (None, _) => {}
             }
         }
-        self.profile(answer);
+        self.profile_of_answer(answer, since);
     }
 
     /// Has what is in force of another thread, or was, and is now asked for anew.
@@ -118,6 +123,7 @@ impl InForce {
         from.hear();
         from.told.extend(std::mem::take(&mut from.asks));
         (self.told, self.asks, self.owed) = (from.told, from.asks, BTreeSet::new());
+        self.told_by.clear();
     }
 
     /// Has something that could not be said with the request that opened the thread.
@@ -140,9 +146,10 @@ impl InForce {
     /// Takes the answer that loaded the thread again, or followed it again where it was loaded. What the server allows
     /// beyond what was in force is owed: it is to be told.
     pub(crate) fn restored(&mut self, answer: &Map<String, Value>, since: u64) {
-        self.hear_before(since);
+        self.hear();
         for (name, called) in LASTING {
-            let Some(told) = answer.get(*called).filter(|value| !value.is_null()) else { continue };
+            let told = answer.get(*called).filter(|value| !value.is_null());
+            let Some(told) = told.filter(|_| !self.is_newer(name, since)) else { continue };
             let before = self.value(name).cloned();
             self.told.insert((*name).to_owned(), told.clone());
             match before {
@@ -152,7 +159,7 @@ impl InForce {
                 _ => self.is_told(name),
             }
         }
-        self.profile(answer);
+        self.profile_of_answer(answer, since);
     }
 
     /// Takes options that were accepted; `since` is [`Self::heard`] of before they were sent.
@@ -258,11 +265,15 @@ impl InForce {
         }
     }
 
-    /// Hears what came before an answer was asked for. What came since is newer than the answer.
-    fn hear_before(&mut self, since: u64) {
-        if self.heard == since {
-            self.hear();
+    fn profile_of_answer(&mut self, answer: &Map<String, Value>, since: u64) {
+        if !self.is_newer(PROFILE, since) {
+            self.profile(answer);
         }
+    }
+
+    /// Whether the server has told a setting after an answer was asked for: that may be of before.
+    fn is_newer(&self, name: &str, since: u64) -> bool {
+        self.told_by.get(name).is_some_and(|told_by| *told_by > since)
     }
 
     pub(super) fn hear(&mut self) {
@@ -280,7 +291,11 @@ impl InForce {
         let settings = message.params.thread_settings;
         self.profile(&settings);
         for (name, value) in settings {
-            if is_lasting(&name) {
+            let lasts = is_lasting(&name);
+            if lasts || name == PROFILE {
+                self.told_by.insert(name.clone(), self.heard);
+            }
+            if lasts {
                 self.is_told(&name);
                 self.told.insert(name, value);
             }

@@ -238,3 +238,27 @@ fn a_profile_is_loaded_by_its_name() {
     in_force.accepted(&map(json!({ "sandboxPolicy": danger() })), 0);
     assert_eq!(load(&mut in_force)["sandbox"], "danger-full-access");
 }
+
+#[test]
+fn what_was_told_since_an_answer_was_asked_for_is_newer_also_when_it_was_read_meanwhile() {
+    for opened in [Some(Opened::Followed), Some(Opened::There), None] {
+        let mut in_force = started(json!({}), json!({}));
+        let since = in_force.heard();
+        tell(&mut in_force, json!({ "cwd": "/new", "sandboxPolicy": read_only() }));
+        in_force.accepted(&map(json!({ "cwd": "/new", "sandboxPolicy": read_only() })), since);
+        let late = answer(json!({ "cwd": "/w", "model": "other" }));
+        match opened {
+            Some(opened) => in_force.opened(opened, &Map::new(), &late, since),
+            None => in_force.restored(&late, since),
+        }
+        let load = load(&mut in_force);
+        assert_eq!(
+            (&load["cwd"], &load["sandbox"], &load["model"]),
+            (&json!("/new"), &json!("read-only"), &json!("other"))
+        );
+        // An answer that was asked for after that is the server's word again.
+        let since = in_force.heard();
+        in_force.restored(&answer(json!({ "cwd": "/back" })), since);
+        assert_eq!(in_force.shown()["cwd"], "/back");
+    }
+}

@@ -34,8 +34,7 @@ impl Codex {
         };
         let asks = has(&handlers) || has(self.core.services.dispatcher.client());
         let settings = settings.for_new_thread(asks).placed(self.core.place())?;
-        let params = settings.wire(Opening::Start, &self.core.config.apart);
-        self.open_thread(Opening::Start, params, Opener { options: settings, from: None }, handlers).await
+        self.open_thread(Opening::Start, None, settings, handlers).await
     }
 
     /// A thread that was started before. Wire: `thread/resume`.
@@ -69,26 +68,30 @@ impl Codex {
         id(thread_id, "id")?;
         settings.check(opening)?;
         let settings = settings.placed(self.core.place())?;
-        let (mut params, opener) = self.inherited(thread_id, opening, settings);
-        params.insert("threadId".to_owned(), thread_id.into());
-        self.open_thread(opening, params, opener, handlers).await
+        self.open_thread(opening, Some(thread_id.to_owned()), settings, handlers).await
     }
 
-    /// The parameters that open a thread from one that may be known here. What the options leave out is as it is in force
+    /// The parameters that open a thread, from one that may be known here. What the options leave out is as it is in force
     /// there: codex itself takes the sandbox from its configuration.
-    fn inherited(
+    fn opening(
         &self,
-        thread_id: &str,
         opening: Opening,
+        from: Option<&str>,
         settings: ThreadSettings,
     ) -> (Map<String, Value>, Opener) {
-        match self.core.known_thread(thread_id) {
-            // It is loaded: the options say nothing, and are sent as they are.
-            Some(known) if opening == Opening::Resume && self.core.has_loaded(&known) => {}
-            Some(known) => return Thread::new(Arc::clone(&self.core), known).load(opening, settings),
-            None => {}
+        // Of one that is loaded the options say nothing, and are sent as they are.
+        let known = from.and_then(|id| self.core.known_thread(id));
+        let known = known.filter(|known| opening != Opening::Resume || !self.core.has_loaded(known));
+        let (mut params, opener) = match known {
+            Some(known) => Thread::new(Arc::clone(&self.core), known).load(opening, settings),
+            None => {
+                (settings.wire(opening, &self.core.config.apart), Opener { options: settings, from: None })
+            }
+        };
+        if let Some(id) = from {
+            params.insert("threadId".to_owned(), id.into());
         }
-        (settings.wire(opening, &self.core.config.apart), Opener { options: settings, from: None })
+        (params, opener)
     }
 
     /// The thread of a folder that was written to last, resumed. The folder is `cwd` of the settings, else the
@@ -133,14 +136,14 @@ impl Codex {
     async fn open_thread(
         &self,
         opening: Opening,
-        params: Map<String, Value>,
-        opener: Opener,
+        from: Option<String>,
+        settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
         let (mut sender, receiver) = oneshot::channel();
         let codex = self.clone();
         let open = async move {
-            let opened = codex.open(opening, params, opener, handlers, sender.closed()).await;
+            let opened = codex.open(opening, from, settings, handlers, sender.closed()).await;
             drop(sender.send(opened));
         };
         spawn_begun(&self.core.services.runtime, open.in_current_span());
@@ -150,8 +153,8 @@ impl Codex {
     async fn open(
         &self,
         opening: Opening,
-        params: Map<String, Value>,
-        opener: Opener,
+        from: Option<String>,
+        settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
         unwanted: impl Future<Output = ()>,
     ) -> Result<Thread, Error> {
@@ -164,14 +167,15 @@ impl Codex {
             id: String,
             status: Option<Status>,
         }
-        let session = self.core.session()?;
-        if let Some(Some(config)) = &opener.options.config {
+        if let Some(Some(config)) = &settings.config {
             self.core.secrets.learn(secret_texts(config));
         }
+        let session = self.core.session()?;
+        // Not before: what an earlier server has told is known now.
+        let (params, opener) = self.opening(opening, from.as_deref(), settings);
         let options = CallOptions::within(self.core.settings.request_timeout());
         let method = opening.method();
-        let resumes = params.get("threadId").filter(|_| opening == Opening::Resume).and_then(Value::as_str);
-        let resumes = resumes.map(str::to_owned);
+        let resumes = from.clone().filter(|_| opening == Opening::Resume);
         let known = resumes.as_deref().map(|id| session.router.active(id));
         if let (Some(id), Some(handlers)) = (&resumes, &handlers) {
             // What waits for an answer is asked again as soon as the thread is followed.

@@ -311,6 +311,8 @@ impl Thread {
         let options = CallOptions { indeterminate: true, of_line: true, ..self.call_options() };
         let params = work.params(self);
         let heard = self.shared.heard();
+        // Of a thread that is not followed yet the first events go to others.
+        let is_followed = self.shared.session() == session.number;
         let call = session.connection.request(method, Some(&params.to_string()), options);
         let Some(answer) = call.answer_of_line().await else { return Ok(None) };
         if let Value::Object(given) = &params {
@@ -346,13 +348,11 @@ impl Thread {
         if let Some(name) = params["clientUserMessageId"].as_str() {
             self.shared.takes_input(name, &state);
         }
-        // What is known now: it may have been sent over another line than that on which the thread was followed.
-        let mut missed = Some(expected);
-        if self.shared.session() == session.number
-            && let Some(expected) = missed.take()
-        {
-            missed = expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>).err();
-        }
+        // It may have been let go since, or have been sent over another line than that on which the thread was followed.
+        let missed = match is_followed && self.shared.session() == session.number {
+            true => expected.resolve(&turn_id, Arc::clone(&state) as Arc<dyn TurnSink>).err(),
+            false => Some(expected),
+        };
         if let Some(expected) = missed {
             expected.begun(&turn_id);
             let caught_up = self.catch_up(session, expected, &state).await;
