@@ -1,5 +1,6 @@
 //! Messages as lines, over pipes or whatever takes their place.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
@@ -46,7 +47,7 @@ pub async fn run_lines(
 }
 
 /// The same over bytes that somebody else carries. Once `ending` has closed what is written, that is the end: the other
-/// side may leave what is read open for ever.
+/// side may leave what is read open for ever. Where nothing can be written any more, what had come is read first.
 pub async fn run_carried_lines(
     writer: impl AsyncWrite + Send + Unpin + 'static,
     reader: impl AsyncRead + Send + Unpin,
@@ -59,9 +60,14 @@ pub async fn run_carried_lines(
     // What is written is closed with the line, also where that is given up.
     let mut writer =
         AbortOnDropHandle::new(tokio::spawn(write_lines(writer, outgoing, ending).in_current_span()));
+    let mut reading = pin!(read_lines(reader, bounds.most_message_bytes, &mut inbound));
     let read = tokio::select! {
-        read = read_lines(reader, bounds.most_message_bytes, &mut inbound) => read,
-        _ = &mut writer => return Ok(()),
+        biased;
+        read = &mut reading => read,
+        written = &mut writer => match written {
+            Ok(Err(_)) => tokio::time::timeout(CLOSE_GRACE, reading).await.unwrap_or(Ok(())),
+            _ => return Ok(()),
+        },
     };
     read.inspect_err(|error| tracing::warn!(%error, "reading from options.transport failed"))
 }
@@ -71,31 +77,32 @@ async fn write_lines(
     stdin: impl AsyncWrite + Send + Unpin,
     mut outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
-) {
+) -> std::io::Result<()> {
     let mut stdin = BufWriter::new(stdin);
     let mut batch = Vec::new();
-    loop {
+    let outcome = loop {
         let count = tokio::select! {
             biased;
             count = outgoing.recv_many(&mut batch, 64) => count,
             () = ending.cancelled() => 0,
         };
         if count == 0 {
-            break;
+            break Ok(());
         }
         let written = tokio::select! {
             written = write_batch(&mut stdin, &mut batch) => written,
             // A child that has stopped reading must not keep its stdin open for ever.
-            () = ending.cancelled() => break,
+            () = ending.cancelled() => break Ok(()),
         };
         if let Err(error) = written {
             // The child has gone or closed its stdin: its exit tells the reason.
             tracing::debug!(%error, "writing to codex failed");
-            break;
+            break Err(error);
         }
-    }
+    };
     // What is no pipe is not closed by being dropped.
     let _ = tokio::time::timeout(CLOSE_GRACE, stdin.shutdown()).await;
+    outcome
 }
 
 async fn write_batch(
@@ -107,4 +114,45 @@ async fn write_batch(
         stdin.write_all(b"\n").await?;
     }
     stdin.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    #[derive(Default, Clone)]
+    struct Count(Arc<Mutex<usize>>);
+
+    impl Inbound for Count {
+        fn message(&mut self, _: &str) {
+            *crate::lock(&self.0) += 1;
+        }
+        fn garbage(&mut self, _: &[u8]) {}
+        fn idle(&mut self) {}
+    }
+
+    #[tokio::test]
+    async fn what_had_come_is_read_where_nothing_can_be_written_any_more() {
+        let (writer, gone) = tokio::io::duplex(64);
+        drop(gone);
+        let (reader, mut theirs) = tokio::io::duplex(64);
+        let (outgoing, queue) = unbounded_channel();
+        outgoing.send("{}".to_owned()).unwrap();
+        let bounds = Bounds { most_message_bytes: 1024, answered: Answered::default() };
+        let seen = Count::default();
+        let line = run_carried_lines(writer, reader, queue, CancellationToken::new(), bounds, seen.clone());
+        // More than the line takes at once.
+        let speaks = async move {
+            for _ in 0..100 {
+                theirs.write_all(b"{\"method\":\"x\"}\n").await.unwrap();
+            }
+        };
+        let (read, ()) = tokio::join!(line, speaks);
+        read.unwrap();
+        assert_eq!(*crate::lock(&seen.0), 100);
+    }
 }

@@ -57,11 +57,19 @@ pub async fn run_websocket(
     let writing = Writing { sink, most: most_unfragmented, ask: Arc::clone(&ask) };
     // It ends with the line, also where that is given up.
     let mut writer = AbortOnDropHandle::new(tokio::spawn(writing.run(outgoing, ending).in_current_span()));
+    let mut reading = pin!(read(stream, &mut inbound));
     tokio::select! {
         // What has come is read before anybody says that nothing did.
         biased;
-        why = read(stream, &mut inbound) => why,
-        why = &mut writer => why.unwrap_or_else(|error| error.to_string()),
+        why = &mut reading => why,
+        written = &mut writer => match written {
+            Ok(Ok(())) => "it was closed here".to_owned(),
+            // A server that takes nothing any more may have said something before.
+            Ok(Err(error)) => {
+                tokio::time::timeout(CLOSE_GRACE, reading).await.unwrap_or_else(|_| error.to_string())
+            }
+            Err(error) => error.to_string(),
+        },
         why = signs.until_gone(keep_alive, &ask) => why,
     }
 }
@@ -140,7 +148,11 @@ struct Writing {
 }
 
 impl Writing {
-    async fn run(mut self, mut outgoing: UnboundedReceiver<String>, ending: CancellationToken) -> String {
+    async fn run(
+        mut self,
+        mut outgoing: UnboundedReceiver<String>,
+        ending: CancellationToken,
+    ) -> Result<(), WsError> {
         let mut batch = Vec::new();
         loop {
             let ask = tokio::select! {
@@ -159,12 +171,10 @@ impl Writing {
                 // A server that has stopped reading must not keep the socket open for ever.
                 () = ending.cancelled() => break,
             };
-            if let Err(error) = written {
-                return error.to_string();
-            }
+            written?;
         }
         let _ = tokio::time::timeout(CLOSE_GRACE, self.sink.close()).await;
-        "it was closed here".to_owned()
+        Ok(())
     }
 
     async fn write(&mut self, batch: &mut Vec<String>, ask: bool) -> Result<(), WsError> {
