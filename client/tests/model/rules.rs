@@ -24,8 +24,14 @@ pub fn check_loads(faults: &mut Faults, state: &State) {
         let changed = settings::unasked(load, |name, value| {
             let is_in =
                 |given: &[settings::InForce]| given.iter().any(|given| given.get(name) == Some(value));
+            // Another model has an effort of its own.
+            let of_model = name == "effort"
+                && value.is_null()
+                && asked.iter().any(|given| given.get("model") == Some(&load.after["model"]));
             // Of a limit that may or may not have been accepted the narrower holds.
-            is_in(&asked) || (is_in(&tried) && settings::is_narrower(name, value, &load.before[name]))
+            of_model
+                || is_in(&asked)
+                || (is_in(&tried) && settings::is_narrower(name, value, &load.before[name]))
         });
         faults.0.extend(changed.into_iter().map(|what| format!("a reload changed a setting: {what}")));
     }
