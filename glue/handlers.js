@@ -80,11 +80,11 @@ function release() {
  *
  * @param {Record<string, Handler>} handlers
  * @param {Settle} settle
+ * @param {(call: () => void) => void} made the context in which they were given
  * @returns {(kind: string, id: number, json: string, within?: ((call: () => void) => void) | null) => void}
- *   an empty `kind` aborts; `within` runs in the context of the turn's own call, else it is that of this call here
+ *   an empty `kind` aborts; `within` runs in the context of the turn's own call, else it is `made`
  */
-function handlerCaller(handlers, settle) {
-  const made = context()
+function handlerCaller(handlers, settle, made) {
   /** @type {Map<number, AbortController>} */
   const running = new Map()
   /** Those that keep Node alive. @type {Set<number>} */

@@ -137,17 +137,17 @@ function isAround(item, holder, places) {
  * @param {unknown} options
  * @param {string} what
  * @param {'signal' | 'logger'} apart
- * @returns {[string | undefined, unknown]} the text, and what was taken out
+ * @returns {{ json?: string, apart?: any }} the text, and what was taken out
  */
 function encodeOptions(options, what, apart) {
-  if (options === undefined) return [undefined, undefined]
+  if (options === undefined) return {}
   checkObject(options, what)
   const { [apart]: taken, ...rest } = /** @type {Record<string, unknown>} */ (options)
   if (apart === 'signal' && taken !== undefined) checkSignal(taken, what)
   if (apart === 'logger' && taken !== undefined && typeof taken !== 'function') {
     throw argumentError(`${what}.logger: must be a function`)
   }
-  return [encode(rest, what), taken]
+  return { json: encode(rest, what), apart: taken }
 }
 
 /**

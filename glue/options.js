@@ -1,6 +1,6 @@
 'use strict'
 
-const { handlerCaller, takeHandlers } = require('./handlers.js')
+const { context, handlerCaller, takeHandlers } = require('./handlers.js')
 const { encodeOptions } = require('./json.js')
 const native = require('./native.js')
 const { takeOutput } = require('./output.js')
@@ -9,43 +9,64 @@ const { takeToken } = require('./token.js')
 const { takeTransport } = require('./transport.js')
 
 /**
- * Options among which there may be functions and schemas: their JSON, what was taken out, the kinds of handlers and
- * who calls them, the names of tools, and how the final message is read.
+ * Options as the native side reads them, by these names.
+ *
+ * @typedef {object} TakenOptions
+ * @property {string} [json] what is data
+ * @property {any} [apart] the signal or the logger
+ * @property {string[]} [kinds] of handlers
+ * @property {Function} [caller] calls the handlers
+ * @property {string[]} [tools] their names
+ * @property {(call: () => void) => void} [context] where the handlers were given
+ * @property {import('./output.js').Output} [output] how the final message is read
+ * @property {{ readable: any, writable: any }} [transport] of a client
+ * @property {() => Promise<string>} [token] of a client
+ */
+
+/**
+ * Options among which there may be functions and schemas.
  *
  * @param {unknown} options
  * @param {string} what
  * @param {'signal' | 'logger'} apart
+ * @returns {TakenOptions}
  */
-function encodeHandled(options, what, apart) {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    return encodeOptions(options, what, apart)
-  }
-  const given = /** @type {Record<string, unknown>} */ (options)
+function takeOptions(options, what, apart) {
+  if (!isObject(options)) return encodeOptions(options, what, apart)
   const isClient = apart === 'logger'
-  const { rest: asked, token = undefined } = isClient ? takeToken(given) : { rest: given }
+  const { rest: asked, token = undefined } = isClient ? takeToken(options) : { rest: options }
   const { rest: carried, transport = undefined } = isClient ? takeTransport(asked) : { rest: asked }
   const { rest: named, tools } = takeTools(carried, what)
   const { rest: described, output } = takeOutput(named, what)
   const { rest, handlers } = takeHandlers(described, what, apart)
   if (tools !== undefined) handlers.tools = toolRunner(tools)
-  const encoded = encodeOptions(rest, what, apart)
+  const taken = { ...encodeOptions(rest, what, apart), output, transport, token }
   const kinds = Object.keys(handlers)
-  const caller = kinds.length === 0 ? undefined : handlerCaller(handlers, native.settleHandler)
-  return [...encoded, caller && kinds, caller, tools && [...tools.keys()], output, transport, token]
+  if (kinds.length === 0) return taken
+  const made = context()
+  const caller = handlerCaller(handlers, native.settleHandler, made)
+  return { ...taken, kinds, caller, tools: tools && [...tools.keys()], context: made }
 }
 
 /**
- * Options of a turn that runs already: their JSON, the signal, and how the final message is read.
+ * Options of a turn that runs already: they have no handlers.
  *
  * @param {unknown} options
  * @param {string} what
+ * @returns {TakenOptions}
  */
-function encodeOutput(options, what) {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    return encodeOptions(options, what, 'signal')
-  }
-  const { rest, output } = takeOutput(/** @type {Record<string, unknown>} */ (options), what)
-  return [...encodeOptions(rest, what, 'signal'), output]
+function takeOutputOptions(options, what) {
+  if (!isObject(options)) return encodeOptions(options, what, 'signal')
+  const { rest, output } = takeOutput(options, what)
+  return { ...encodeOptions(rest, what, 'signal'), output }
 }
 
-module.exports = { encodeHandled, encodeOutput }
+/**
+ * @param {unknown} options
+ * @returns {options is Record<string, unknown>}
+ */
+function isObject(options) {
+  return typeof options === 'object' && options !== null && !Array.isArray(options)
+}
+
+module.exports = { takeOptions, takeOutputOptions }

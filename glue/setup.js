@@ -4,16 +4,16 @@
 const { isMainThread } = require('node:worker_threads')
 const { aroundOf } = require('./again.js')
 const { abortable, ofTurn, ties } = require('./abort.js')
+const { settle, takeArguments } = require('./arguments.js')
 const { evaluate } = require('./evaluation.js')
-const { begun } = require('./beginning.js')
 const { afterEvents, listen } = require('./events.js')
 const { context } = require('./handlers.js')
 const { makeError } = require('./errors.js')
 const { continuationOf, iterate } = require('./iterator.js')
 const { encode, encodeOptions } = require('./json.js')
 const native = require('./native.js')
-const { encodeHandled, encodeOutput } = require('./options.js')
-const { withOutput, withOutputOf } = require('./output.js')
+const { takeOptions } = require('./options.js')
+const { withOutputOf } = require('./output.js')
 const { pages } = require('./pages.js')
 const { folder } = require('./place.js')
 const { searchFrom } = require('./program.js')
@@ -30,15 +30,14 @@ const hooks = {
   makeError,
   encode,
   encodeOptions,
-  encodeHandled,
-  encodeOutput,
+  takeOptions,
+  takeArguments,
+  settle,
   abortable,
-  begun,
   context,
   /** @type {(promise: Promise<any>, turn: object) => Promise<any>} */
   ofTurn: async (promise, turn) =>
     withReview(await ofTurn(withOutputOf(promise, turn, ties.get(turn)?.signal), turn)),
-  withOutput,
   recordSink,
   pages,
   continuationOf,

@@ -9,7 +9,7 @@ use codex_client::options::{
     Call, ClientInfo, ClientSettings, CloseSettings, ContinueSettings, NotificationSettings,
     ObserverSettings, RequestSettings, RunSettings, ThreadSettings, parse_continuation,
 };
-use codex_client::requests::Handlers;
+use codex_client::requests::{CallContext, Handlers};
 use codex_client::routing::RingReader;
 use codex_client::session::ByteTransport;
 use codex_client::turn::Continuation;
@@ -18,14 +18,15 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::Handled;
+use crate::arguments::{Arguments, TurnCall};
+use crate::environment::{ClientOptions, TakenOptions};
 use crate::error::to_js;
 use crate::hooks::{Evaluation, Hooks};
-use crate::input::input_argument;
 use crate::logger::{Registration, register};
 use crate::notifications::notifications_object;
-use crate::promise::{abortable, is_aborted, or_reject, parsed, parsing, promise};
+use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
 use crate::runtime::runtime;
+use crate::text::Text;
 use crate::thread::string_argument;
 use crate::transport::JsTransport;
 use crate::turn::Turn;
@@ -50,9 +51,9 @@ impl Codex {
         let env = &env;
         let _entered = Evaluation::given(evaluation).enter();
         let hooks = Hooks::of(env)?;
-        let handled = hooks.encode_handled(env, options, "logger")?;
-        let settings: ClientSettings = handled.settings(env)?;
-        let Handled { apart: logger, handlers, transport, token, .. } = handled;
+        let ClientOptions { options, transport, token } = hooks.take_client_options(env, options)?;
+        let settings: ClientSettings = options.settings(env)?;
+        let TakenOptions { apart: logger, handlers, .. } = options;
         let logger = logger.map(|logger| hooks.record_sink(env, logger)).transpose()?;
         let (span, registration) = register(logger.as_ref(), settings.log_level.unwrap_or_default())?;
         let host = Host {
@@ -126,21 +127,14 @@ impl Codex {
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let run = || {
-            let Handled { json, apart: signal, handlers, output, beside, .. } =
-                Hooks::of(env)?.encode_handled(env, options, "signal")?;
-            let settings = RunSettings::parse(json.as_deref(), "options", &beside)
-                .map_err(|error| to_js(env, &error))?;
-            let input = input_argument(env, input)?;
-            let cancel = CancellationToken::new();
-            if is_aborted(signal.as_ref())? {
-                cancel.cancel();
-            }
-            let codex = self.codex.clone();
-            let token = cancel.clone();
-            let handlers = handlers.map_or_else(|| Hooks::of(env)?.context_alone(env), Ok)?;
-            let run = async move { codex.run(input, settings, Some(handlers), token).await };
-            let promise = promise(env, run, |env, result| parsed(env, result.to_json()))?;
-            abortable(env, parsing(env, promise, output, signal)?, signal, cancel)
+            let arguments = Arguments::take(env, TurnCall::Run, Some(input), options)?;
+            let TakenOptions { json, beside, .. } = &arguments.options;
+            let settings =
+                RunSettings::parse(json.as_deref(), "options", beside).map_err(|error| to_js(env, &error))?;
+            let (codex, input) = (self.codex.clone(), arguments.input()?);
+            let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
+            let run = async move { codex.run(input, settings, handlers, cancel).await };
+            arguments.settle(promise(env, run, |_, result| Ok(Text(result.to_json())))?)
         };
         or_reject(env, run())
     }
@@ -163,21 +157,14 @@ impl Codex {
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let go_on = || {
-            let (settings, signal, output) =
-                Hooks::of(env)?.output_settings::<ContinueSettings>(env, options)?;
-            let continuation = continuation_argument(env, continuation)?;
-            let cancel = CancellationToken::new();
-            if is_aborted(signal.as_ref())? {
-                cancel.cancel();
-            }
-            let turn = self.codex.continue_turn(
-                &continuation,
-                &settings,
-                Some(Hooks::of(env)?.context(env)?),
-                cancel.clone(),
-            );
-            let promise = promise(env, async move { turn }, |_, turn| Ok(Turn::new(turn)))?;
-            abortable(env, parsing(env, promise, output, signal)?, signal, cancel)
+            let arguments = Arguments::take(env, TurnCall::ContinueTurn, Some(continuation), options)?;
+            let settings: ContinueSettings = arguments.settings()?;
+            let continuation = parse_continuation(arguments.first.as_deref());
+            let continuation = continuation.map_err(|error| to_js(env, &error))?;
+            let context = Some(Arc::clone(&arguments.context) as CallContext);
+            let cancel = arguments.cancel.clone();
+            let turn = self.codex.continue_turn(&continuation, &settings, context, cancel);
+            arguments.settle(promise(env, async move { turn }, |_, turn| Ok(Turn::new(turn)))?)
         };
         or_reject(env, go_on())
     }
@@ -322,8 +309,8 @@ impl Codex {
 type ThreadArguments = (ThreadSettings, Option<Arc<dyn Handlers>>, Option<Unknown<'static>>);
 
 pub(crate) fn thread_settings(env: &Env, options: Unknown<'_>, call: Call) -> Result<ThreadArguments> {
-    let handled = Hooks::of(env)?.encode_handled(env, options, "signal")?;
-    Ok((handled.settings_for(env, call)?, handled.handlers, handled.apart))
+    let options = Hooks::of(env)?.take_options(env, options)?;
+    Ok((options.settings_for(env, call)?, options.handlers, options.apart))
 }
 
 fn continuation_argument(env: &Env, continuation: Unknown<'_>) -> Result<Continuation> {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use codex_client::options::{Call, parse, parse_beside, parse_for};
+use codex_client::options::{Call, parse, parse_for};
 use codex_client::process::Surroundings;
-use codex_client::requests::{ContextAlone, HandlerKind, Handlers};
+use codex_client::requests::{HandlerKind, Handlers};
 use codex_client::transport::TokenSource;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result};
@@ -17,25 +17,43 @@ use crate::hooks::{Hooks, RecordSink, TransportCommand, extend};
 use crate::surroundings::JsProgram;
 use crate::token::{JsToken, TokenFunction};
 
-/// Options taken apart.
-pub(crate) struct Handled {
+/// Options as `glue/options.js` takes them.
+pub(crate) struct TakenOptions {
     /// What is data, as JSON text.
     pub(crate) json: Option<String>,
     /// The signal or the logger.
     pub(crate) apart: Option<Unknown<'static>>,
     /// The handlers.
     pub(crate) handlers: Option<Arc<dyn Handlers>>,
-    /// How the final message is read, where options ask for it.
-    pub(crate) output: Option<Unknown<'static>>,
-    /// What carries the bytes of a client.
-    pub(crate) transport: Option<Unknown<'static>>,
-    /// What gives the tokens of a client.
-    pub(crate) token: Option<Arc<dyn TokenSource>>,
     /// The names of all options that are no data.
     pub(crate) beside: Vec<&'static str>,
 }
 
-impl Handled {
+impl TakenOptions {
+    /// Those that take no handlers.
+    pub(crate) fn data(taken: &Object<'_>, apart: &'static str) -> Result<Self> {
+        let json = taken.get_named_property("json")?;
+        Ok(Self { json, apart: taken.get_named_property("apart")?, handlers: None, beside: vec![apart] })
+    }
+
+    /// Those that may have handlers, which were given where the call is made.
+    pub(crate) fn read(
+        taken: &Object<'_>,
+        apart: &'static str,
+        context: Option<Arc<Context>>,
+    ) -> Result<Self> {
+        let Self { json, apart: given, .. } = Self::data(taken, apart)?;
+        let caller: Option<CallerFunction<'_>> = taken.get_named_property("caller")?;
+        let handlers = caller.map(|caller| {
+            let kinds: Vec<String> = taken.get_named_property("kinds")?;
+            let tools: Option<Vec<String>> = taken.get_named_property("tools")?;
+            let context = context.map_or_else(|| Context::new(&taken.get_named_property("context")?), Ok)?;
+            JsHandlers::shared(&kinds, tools.unwrap_or_default(), &caller, context)
+        });
+        let beside = HandlerKind::ALL.map(HandlerKind::option).into_iter().chain([apart]).collect();
+        Ok(Self { json, apart: given, handlers: handlers.transpose()?, beside })
+    }
+
     /// What is data, checked.
     pub(crate) fn settings<T: DeserializeOwned + Default>(&self, env: &Env) -> Result<T> {
         self.settings_for(env, Call::Other)
@@ -45,6 +63,15 @@ impl Handled {
     pub(crate) fn settings_for<T: DeserializeOwned + Default>(&self, env: &Env, call: Call) -> Result<T> {
         parse_for(call, self.json.as_deref(), "options", &self.beside).map_err(|error| to_js(env, &error))
     }
+}
+
+/// What is for a client alone.
+pub(crate) struct ClientOptions {
+    pub(crate) options: TakenOptions,
+    /// What carries its bytes.
+    pub(crate) transport: Option<Unknown<'static>>,
+    /// What gives its tokens.
+    pub(crate) token: Option<Arc<dyn TokenSource>>,
 }
 
 /// Registers what only JavaScript can do, and gives the number of this evaluation. Called once by each, before
@@ -85,68 +112,36 @@ impl Hooks {
         options: Unknown<'_>,
     ) -> Result<(T, Option<Unknown<'static>>)> {
         let arguments = (extend(options), "options".to_owned(), "signal".to_owned());
-        let pair: Object<'static> = self.call(env, "encodeOptions", arguments)?;
-        let json = pair.get_element::<Option<String>>(0)?;
-        let settings = parse_beside(json.as_deref(), "options", &["signal"]);
-        Ok((settings.map_err(|error| to_js(env, &error))?, pair.get_element(1)?))
+        let taken: Object<'static> = self.call(env, "encodeOptions", arguments)?;
+        let options = TakenOptions::data(&taken, "signal")?;
+        Ok((options.settings(env)?, options.apart))
     }
 
-    /// Options among which there may be handlers.
-    pub(crate) fn encode_handled(
-        &self,
-        env: &Env,
-        options: Unknown<'_>,
-        apart: &'static str,
-    ) -> Result<Handled> {
-        let arguments = (extend(options), "options".to_owned(), apart.to_owned());
-        let parts: Object<'static> = self.call(env, "encodeHandled", arguments)?;
-        let kinds = parts.get_element::<Option<Vec<String>>>(2)?;
-        let caller = parts.get_element::<Option<CallerFunction<'_>>>(3)?;
-        let tools = parts.get_element::<Option<Vec<String>>>(4)?.unwrap_or_default();
-        let handlers = kinds
-            .zip(caller)
-            .map(|(kinds, caller)| JsHandlers::shared(&kinds, tools, &caller, self.context(env)?))
-            .transpose()?;
-        let carrier = (apart == "logger").then_some("transport");
-        let beside = HandlerKind::ALL.map(HandlerKind::option).into_iter().chain([apart]).chain(carrier);
-        let beside = beside.collect();
-        Ok(Handled {
-            json: parts.get_element(0)?,
-            apart: parts.get_element(1)?,
-            handlers,
-            output: parts.get_element(5)?,
-            transport: parts.get_element(6)?,
-            token: parts
-                .get_element::<Option<TokenFunction<'_>>>(7)?
-                .map(|give| JsToken::shared(&give))
-                .transpose()?,
-            beside,
+    /// Options among which there may be handlers, and a signal.
+    pub(crate) fn take_options(&self, env: &Env, options: Unknown<'_>) -> Result<TakenOptions> {
+        TakenOptions::read(&self.taken(env, options, "signal")?, "signal", None)
+    }
+
+    /// The options of a client, and a logger among them.
+    pub(crate) fn take_client_options(&self, env: &Env, options: Unknown<'_>) -> Result<ClientOptions> {
+        let taken = self.taken(env, options, "logger")?;
+        let mut options = TakenOptions::read(&taken, "logger", None)?;
+        options.beside.push("transport");
+        let token: Option<TokenFunction<'_>> = taken.get_named_property("token")?;
+        Ok(ClientOptions {
+            options,
+            transport: taken.get_named_property("transport")?,
+            token: token.map(|give| JsToken::shared(&give)).transpose()?,
         })
+    }
+
+    fn taken(&self, env: &Env, options: Unknown<'_>, apart: &'static str) -> Result<Object<'static>> {
+        self.call(env, "takeOptions", (extend(options), "options".to_owned(), apart.to_owned()))
     }
 
     /// Where the call is made that is being carried out.
     pub(crate) fn context(&self, env: &Env) -> Result<Arc<Context>> {
         Context::new(&self.call::<_, Within>(env, "context", ((),))?)
-    }
-
-    /// The same for a call that brings no handlers.
-    pub(crate) fn context_alone(&self, env: &Env) -> Result<Arc<dyn Handlers>> {
-        Ok(Arc::new(ContextAlone(self.context(env)?)))
-    }
-
-    /// Options with a signal and the schema of a final message among them: what is data, the signal, and how the
-    /// message is read.
-    pub(crate) fn output_settings<T: DeserializeOwned + Default>(
-        &self,
-        env: &Env,
-        options: Unknown<'_>,
-    ) -> Result<(T, Option<Unknown<'static>>, Option<Unknown<'static>>)> {
-        let parts: Object<'static> =
-            self.call(env, "encodeOutput", (extend(options), "options".to_owned()))?;
-        let json = parts.get_element::<Option<String>>(0)?;
-        let settings = parse_beside(json.as_deref(), "options", &["signal"]);
-        let settings = settings.map_err(|error| to_js(env, &error))?;
-        Ok((settings, parts.get_element(1)?, parts.get_element(2)?))
     }
 
     /// Ties a promise to an abort signal.
@@ -158,27 +153,6 @@ impl Hooks {
         cancel: Unknown<'_>,
     ) -> Result<Unknown<'static>> {
         self.call(env, "abortable", (extend(promise), extend(signal), extend(cancel)))
-    }
-
-    /// Remembers with what options a turn began, for whoever goes on with it.
-    pub(crate) fn begun(
-        &self,
-        env: &Env,
-        promise: Unknown<'_>,
-        options: Unknown<'_>,
-    ) -> Result<Unknown<'static>> {
-        self.call(env, "begun", (extend(promise), extend(options)))
-    }
-
-    /// Has the final message of the result parsed that a promise gives, or of the turn.
-    pub(crate) fn with_output(
-        &self,
-        env: &Env,
-        promise: Unknown<'_>,
-        output: Unknown<'_>,
-        signal: Option<Unknown<'_>>,
-    ) -> Result<Unknown<'static>> {
-        self.call(env, "withOutput", (extend(promise), extend(output), signal.map(extend)))
     }
 
     /// Ties a promise to what a turn was started with: its signal, and the schema of its final message.

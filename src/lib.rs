@@ -5,6 +5,7 @@
 
 mod account;
 mod answer;
+mod arguments;
 mod codex;
 mod command;
 mod config;

@@ -86,19 +86,6 @@ pub(crate) fn abortable<'env>(
     Hooks::of(env)?.abortable(env, promise, signal, cancel.to_unknown())
 }
 
-/// A promise of a result or a turn whose final message is parsed, where that was asked for.
-pub(crate) fn parsing<'env>(
-    env: &'env Env,
-    promise: Unknown<'env>,
-    output: Option<Unknown<'env>>,
-    signal: Option<Unknown<'env>>,
-) -> Result<Unknown<'env>> {
-    match output {
-        Some(output) => Hooks::of(env)?.with_output(env, promise, output, signal),
-        None => Ok(promise),
-    }
-}
-
 /// A rejected promise for an error that was found before anything began: asynchronous calls never throw.
 pub(crate) fn or_reject<'env>(env: &'env Env, outcome: Result<Unknown<'env>>) -> Result<Unknown<'env>> {
     match outcome {

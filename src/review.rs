@@ -4,12 +4,11 @@ use codex_client::options::{CompactSettings, ReviewSettings, ReviewTarget};
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, Result};
 use napi_derive::napi;
-use tokio_util::sync::CancellationToken;
 
-use crate::environment::Handled;
+use crate::arguments::{Arguments, TurnCall};
 use crate::error::to_js;
-use crate::hooks::Hooks;
-use crate::promise::{abortable, is_aborted, or_reject, parsed, promise};
+use crate::promise::{or_reject, promise};
+use crate::text::Text;
 use crate::thread::Thread;
 use crate::turn::Turn;
 
@@ -31,21 +30,14 @@ impl Thread {
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
         let review = || {
-            let hooks = Hooks::of(env)?;
-            let target = hooks.encode(env, target, "target")?;
-            let target = ReviewTarget::parse(target.as_deref()).map_err(|error| to_js(env, &error))?;
-            let handled = hooks.encode_handled(env, options, "signal")?;
-            let settings: ReviewSettings = handled.settings(env)?;
-            let Handled { apart: signal, handlers, .. } = handled;
-            let cancel = CancellationToken::new();
-            if is_aborted(signal.as_ref())? {
-                cancel.cancel();
-            }
-            let handlers = handlers.map_or_else(|| hooks.context_alone(env), Ok)?;
-            let review = self.thread.review(&target, &settings, Some(handlers), cancel.clone());
+            let arguments = Arguments::take(env, TurnCall::Review, Some(target), options)?;
+            let target =
+                ReviewTarget::parse(arguments.first.as_deref()).map_err(|error| to_js(env, &error))?;
+            let settings: ReviewSettings = arguments.settings()?;
+            let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
+            let review = self.thread.review(&target, &settings, handlers, cancel);
             let review = review.map_err(|error| to_js(env, &error))?;
-            let promise = promise(env, review, |_, turn| Ok(Turn::new(turn)))?;
-            abortable(env, promise, signal, cancel)
+            arguments.settle(promise(env, review, |_, turn| Ok(Turn::new(turn)))?)
         };
         or_reject(env, review())
     }
@@ -60,17 +52,12 @@ impl Thread {
     #[napi(ts_args_type = "options?: CompactOptions", ts_return_type = "Promise<TurnResult>")]
     pub fn compact<'env>(&self, env: &'env Env, options: Unknown<'env>) -> Result<Unknown<'env>> {
         let compact = || {
-            let (settings, signal) = Hooks::of(env)?.abortable_settings::<CompactSettings>(env, options)?;
-            let cancel = CancellationToken::new();
-            if is_aborted(signal.as_ref())? {
-                cancel.cancel();
-            }
-            let compact = self
-                .thread
-                .compact(&settings, Some(Hooks::of(env)?.context_alone(env)?), cancel.clone())
-                .map_err(|error| to_js(env, &error))?;
-            let promise = promise(env, compact, |env, result| parsed(env, result.to_json()))?;
-            abortable(env, promise, signal, cancel)
+            let arguments = Arguments::take(env, TurnCall::Compact, None, options)?;
+            let settings: CompactSettings = arguments.settings()?;
+            let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
+            let compact = self.thread.compact(&settings, handlers, cancel);
+            let compact = compact.map_err(|error| to_js(env, &error))?;
+            arguments.settle(promise(env, compact, |_, result| Ok(Text(result.to_json())))?)
         };
         or_reject(env, compact())
     }

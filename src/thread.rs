@@ -1,20 +1,16 @@
 //! The class `Thread`: its turns and its end. What else it does is in the file of the feature.
 
-use std::sync::Arc;
-
 use codex_client::Error;
-use codex_client::options::{Input, ReadSettings, TurnSettings};
-use codex_client::requests::Handlers;
+use codex_client::options::ReadSettings;
 use napi::bindgen_prelude::{JsValue, Null, ToNapiValue, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use tokio_util::sync::CancellationToken;
 
-use crate::environment::Handled;
+use crate::arguments::{Arguments, TurnCall};
 use crate::error::to_js;
 use crate::hooks::Hooks;
-use crate::input::input_argument;
-use crate::promise::{abortable, is_aborted, or_reject, parsed, parsing, promise};
+use crate::promise::{or_reject, parsed, promise};
+use crate::text::Text;
 use crate::turn::Turn;
 
 /// One thread: a conversation with the agent. Made by `startThread` and `resumeThread` of `Codex`.
@@ -100,13 +96,15 @@ impl Thread {
         input: Unknown<'env>,
         options: Unknown<'env>,
     ) -> Result<Unknown<'env>> {
-        or_reject(
-            env,
-            begin(env, input, options, |input, settings, handlers, cancel| {
-                let run = self.thread.run(input, settings, handlers, cancel)?;
-                Ok(move |env| promise(env, run, |env, result| parsed(env, result.to_json())))
-            }),
-        )
+        let run = || {
+            let arguments = Arguments::take(env, TurnCall::Run, Some(input), options)?;
+            let settings = arguments.settings()?;
+            let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
+            let run = self.thread.run(arguments.input()?, settings, handlers, cancel);
+            let run = run.map_err(|error| to_js(env, &error))?;
+            arguments.settle(promise(env, run, |_, result| Ok(Text(result.to_json())))?)
+        };
+        or_reject(env, run())
     }
 
     /// Starts one turn and gives it as soon as the server has accepted it. Turns of one thread run in the order
@@ -212,11 +210,12 @@ pub(crate) fn begin_turn<'env>(
     input: Unknown<'env>,
     options: Unknown<'env>,
 ) -> Result<Unknown<'env>> {
-    let turn = begin(env, input, options, |input, settings, handlers, cancel| {
-        let turn = thread.turn(input, settings, handlers, cancel)?;
-        Ok(move |env| promise(env, turn, |_, turn| Ok(Turn::new(turn))))
-    })?;
-    Hooks::of(env)?.begun(env, turn, options)
+    let arguments = Arguments::take(env, TurnCall::Turn, Some(input), options)?;
+    let settings = arguments.settings()?;
+    let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
+    let turn = thread.turn(arguments.input()?, settings, handlers, cancel);
+    let turn = turn.map_err(|error| to_js(env, &error))?;
+    arguments.settle(promise(env, turn, |_, turn| Ok(Turn::new(turn)))?)
 }
 
 /// Goes on in a thread.
@@ -225,54 +224,11 @@ pub(crate) fn proceed<'env>(
     thread: &codex_client::Thread,
     options: Unknown<'env>,
 ) -> Result<Unknown<'env>> {
-    let turn = begin_with(env, options, |settings, handlers, cancel| {
-        let turn = thread.proceed(settings, handlers, cancel).map_err(|error| to_js(env, &error))?;
-        Ok(move |env| promise(env, turn, |_, turn| Ok(Turn::new(turn))))
-    })?;
-    Hooks::of(env)?.begun(env, turn, options)
-}
-
-/// What `run` and `turn` have in common: the arguments, and the signal.
-fn begin<'env, P>(
-    env: &'env Env,
-    input: Unknown<'env>,
-    options: Unknown<'env>,
-    start: impl FnOnce(
-        Input,
-        TurnSettings,
-        Option<Arc<dyn Handlers>>,
-        CancellationToken,
-    ) -> std::result::Result<P, Error>,
-) -> Result<Unknown<'env>>
-where
-    P: FnOnce(&'env Env) -> Result<Unknown<'env>>,
-{
-    begin_with(env, options, |settings, handlers, cancel| {
-        let input = input_argument(env, input)?;
-        start(input, settings, handlers, cancel).map_err(|error| to_js(env, &error))
-    })
-}
-
-/// What all that begins a turn has in common.
-fn begin_with<'env, P>(
-    env: &'env Env,
-    options: Unknown<'env>,
-    start: impl FnOnce(TurnSettings, Option<Arc<dyn Handlers>>, CancellationToken) -> Result<P>,
-) -> Result<Unknown<'env>>
-where
-    P: FnOnce(&'env Env) -> Result<Unknown<'env>>,
-{
-    let handled = Hooks::of(env)?.encode_handled(env, options, "signal")?;
-    let settings = handled.settings(env)?;
-    let Handled { apart: signal, handlers, output, .. } = handled;
-    let cancel = CancellationToken::new();
-    if is_aborted(signal.as_ref())? {
-        cancel.cancel();
-    }
-    let handlers = handlers.map_or_else(|| Hooks::of(env)?.context_alone(env), Ok)?;
-    let started = start(settings, Some(handlers), cancel.clone())?;
-    let promise = parsing(env, started(env)?, output, signal)?;
-    abortable(env, promise, signal, cancel)
+    let arguments = Arguments::take(env, TurnCall::Proceed, None, options)?;
+    let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
+    let turn = thread.proceed(arguments.settings()?, handlers, cancel);
+    let turn = turn.map_err(|error| to_js(env, &error))?;
+    arguments.settle(promise(env, turn, |_, turn| Ok(Turn::new(turn)))?)
 }
 
 /// Reads a string; an empty one is the callee's matter.
