@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import {
   AbortError,
   ClosedError,
+  IndeterminateError,
   InvalidRequestError,
   ThreadBusyError,
   ThreadNotFoundError,
@@ -57,6 +58,28 @@ describe('a turn that the server never ends', { concurrency: true, timeout: 60_0
     const thread = await codex.startThread()
     await (await thread.turn('go')).interrupt()
     assert.equal((await thread.run('again')).status, 'completed')
+  })
+
+  test('and whose start is heard of only after its deadline is not reverted behind its back', async (t) => {
+    const { codex, log } = rig(
+      t,
+      {
+        on: {
+          'turn/start': [[{ waitFor: 'x/go' }, 'turnStarted', 'never']],
+          'x/go': { reply: {} },
+          ...read('active'),
+        },
+      },
+      { requestTimeoutMs: 1_000 },
+    )
+    const thread = await codex.startThread()
+    await rejection(thread.run('go'), IndeterminateError)
+    const [busy] = await Promise.all([
+      rejection(thread.rollback(1), ThreadBusyError),
+      codex.request('x/go', {}),
+    ])
+    assert.equal(busy.threadId, thread.id)
+    assert.equal(log.messages('thread/revert').length, 0)
   })
 
   test('of another client is waited for as long as it goes on, and no longer', async (t) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::watch::Receiver;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
 use super::found::{Found, look};
@@ -32,12 +33,9 @@ impl Thread {
         let mut active = session.router.active(self.id());
         loop {
             let Some(turn) = active.borrow_and_update().clone() else {
-                // A start that was not answered may be heard of a moment later.
-                if !session.router.is_in_doubt(self.id()) {
+                if !self.doubt_settles(session, &mut active).await {
                     return Ok(());
                 }
-                changes(&mut active, GRACE).await;
-                session.router.no_doubt(self.id());
                 continue;
             };
             let given_up = self.shared.gave_up(&turn);
@@ -62,6 +60,16 @@ impl Thread {
                 }
             }
         }
+    }
+
+    /// A start that was not answered may be heard of a moment later. False where there is none.
+    async fn doubt_settles(&self, session: &Session, active: &mut Receiver<Option<String>>) -> bool {
+        let is_in_doubt = session.router.is_in_doubt(self.id());
+        if is_in_doubt {
+            changes(active, GRACE).await;
+            session.router.no_doubt(self.id());
+        }
+        is_in_doubt
     }
 
     /// Queues up for the place of a running turn, with the first step of what this gives.
@@ -98,10 +106,17 @@ impl Thread {
     /// The place of a running turn, so that none can run. Refused while one does: the server would break it off.
     pub(super) async fn idle_place(&self) -> Result<OwnedSemaphorePermit, Error> {
         let session = self.core.session()?;
-        let running = session.router.active(self.id()).borrow().clone();
         let Ok(place) = Arc::clone(&self.shared.turns).try_acquire_owned() else {
+            let running = session.router.active(self.id()).borrow().clone();
             return Err(self.busy(&session, running).await);
         };
+        // Of a thread that is not followed nobody says what it is at.
+        self.ensure_loaded(&session).await?;
+        let mut active = session.router.active(self.id());
+        if active.borrow_and_update().is_none() {
+            self.doubt_settles(&session, &mut active).await;
+        }
+        let running = active.borrow().clone();
         match running {
             // Its end may have gone untold.
             Some(turn) if self.is_active(&session, &turn).await? => {
@@ -171,6 +186,6 @@ impl Thread {
 }
 
 /// Whether something changes within a time.
-async fn changes(active: &mut tokio::sync::watch::Receiver<Option<String>>, within: Duration) -> bool {
+async fn changes(active: &mut Receiver<Option<String>>, within: Duration) -> bool {
     matches!(tokio::time::timeout(within, active.changed()).await, Ok(Ok(())))
 }
