@@ -1,6 +1,7 @@
 'use strict'
 
 const { types } = require('node:util')
+const { withCaller } = require('./caller.js')
 const { classes } = require('./errors.js')
 const native = require('./native.js')
 
@@ -170,6 +171,18 @@ function abortMessage(message, reason) {
 }
 
 /**
+ * What an abort rejects with where nothing of the native side waits.
+ *
+ * @param {AbortSignal} signal
+ * @param {import('./caller.js').Caller} caller
+ */
+function abortError(signal, caller) {
+  const fields = { code: 'ABORT_ERR', retryable: false, result: null, cause: signal.reason }
+  const message = abortMessage('the operation was aborted', signal.reason)
+  return withCaller(new classes.AbortError(message, fields), caller)
+}
+
+/**
  * What the abort of a budget rejects with.
  *
  * @param {any} error
@@ -190,4 +203,4 @@ function endOf(value) {
   return value instanceof native.CommandProcess ? native.commandEnded : undefined
 }
 
-module.exports = { abortMessage, abortable, ofTurn, onAbort, ties, untilAborted, withReason }
+module.exports = { abortError, abortable, ofTurn, onAbort, ties, untilAborted, withReason }

@@ -2,8 +2,8 @@
 
 // A structured answer that does not fit is asked for again, with what is wrong with it.
 
-const { beginningOf } = require('./beginning.js')
-const { METERS } = require('./budget.js')
+const { beginAnew, beginningOf } = require('./beginning.js')
+const { METERS, meterOf } = require('./budget.js')
 const { classes } = require('./errors.js')
 const { KINDS } = require('./handlers.js')
 const { argumentError } = require('./json.js')
@@ -97,6 +97,19 @@ const resulting = (askTurn) => (original) =>
   }
 
 /**
+ * `Thread.review`, which is begun anew where it is tried again: a reviewer only reads, and no input goes on with it.
+ * @param {(...args: any[]) => any} original
+ */
+const reviewing = (original) =>
+  /** @this {any} @param {unknown} target @param {unknown} options */
+  async function (target, options) {
+    const turn = await Reflect.apply(original, this, [target, options])
+    const { budget, cost, ...rest } = /** @type {any} */ (options ?? {})
+    beginAnew(turn, () => this.review(target, { ...rest, [METERS]: meterOf(turn) }))
+    return turn
+  }
+
+/**
  * `Thread.run`.
  * @param {(...args: any[]) => any} original
  */
@@ -144,7 +157,12 @@ function aroundOf(called) {
   const result = resulting(called(native.askTurn))
   /** @type {Map<object, Wraps>} */
   const around = new Map()
-  around.set(native.Thread.prototype, { turn: beginning(1), proceed: beginning(0), run: running })
+  around.set(native.Thread.prototype, {
+    turn: beginning(1),
+    proceed: beginning(0),
+    review: reviewing,
+    run: running,
+  })
   around.set(native.Turn.prototype, { result, run: result })
   around.set(native.Codex.prototype, { run: runningAlone })
   return around

@@ -5,6 +5,7 @@
 const { randomUUID } = require('node:crypto')
 const { onAbort } = require('./abort.js')
 const { argumentError } = require('./json.js')
+const { tell } = require('./tell.js')
 
 /**
  * @typedef {{ id: string, kind: string, request: any, askedAt: number }} Question
@@ -30,13 +31,7 @@ function ask(listener) {
   const open = new Map()
 
   /** @param {QuestionEvent['type']} type @param {Question} question */
-  const tell = (type, question) => {
-    try {
-      listener?.({ type, question })
-    } catch (error) {
-      process.emitWarning(`the listener given to ask() of codex-node threw: ${error}`)
-    }
-  }
+  const told = (type, question) => tell(listener, 'the listener of ask()', { type, question })
 
   /** @param {string} kind */
   const handler =
@@ -46,8 +41,8 @@ function ask(listener) {
         /** @type {Question} */
         const question = { id: randomUUID(), kind, request, askedAt: Date.now() }
         const off = onAbort(signal, () => {
-          open.delete(question.id)
-          tell('withdrawn', question)
+          // One that nobody was asked is not withdrawn either.
+          if (open.delete(question.id)) told('withdrawn', question)
           reject(signal.reason)
         })
         if (signal.aborted) return
@@ -57,10 +52,10 @@ function ask(listener) {
             off()
             open.delete(question.id)
             resolve(answer)
-            tell('answered', question)
+            told('answered', question)
           },
         })
-        tell('asked', question)
+        told('asked', question)
       })
 
   const handlers = Object.fromEntries(Object.entries(KINDS).map(([option, kind]) => [option, handler(kind)]))

@@ -69,6 +69,25 @@ function keepSignal(turn, signal) {
   beginnings.set(turn, signal === undefined ? own : { ...own, signal })
 }
 
+/** What begins a turn anew that is not gone on with. @type {WeakMap<object, () => Promise<object>>} */
+const anew = new WeakMap()
+
+/**
+ * @param {object} turn
+ * @param {() => Promise<object>} begin
+ */
+function beginAnew(turn, begin) {
+  anew.set(turn, begin)
+}
+
+/**
+ * What begins a turn anew, where it is not gone on with.
+ * @param {object} turn
+ */
+function anewOf(turn) {
+  return anew.get(turn)
+}
+
 /** @param {object} turn */
 function hold(turn) {
   const key = native.turnKey(turn)
@@ -91,4 +110,4 @@ function same(turn) {
   return turn
 }
 
-module.exports = { begun, beginningOf, keepSignal, same }
+module.exports = { anewOf, beginAnew, begun, beginningOf, keepSignal, same }

@@ -130,7 +130,9 @@ function beginning({ by, threadId, at, options, after }, args) {
           void metered.ended.then(off)
           return value
         }
-        return await settled(promise, metered)
+        const result = await settled(promise, metered)
+        off()
+        return result
       } catch (error) {
         off()
         metered.stop()
@@ -267,4 +269,12 @@ function replaced(args, at, options) {
   return given
 }
 
-module.exports = { METERS, exceeded, takeBudget, watchCall }
+/**
+ * The budget that a turn has of its own.
+ * @param {object} turn
+ */
+function meterOf(turn) {
+  return owns.get(turn)
+}
+
+module.exports = { METERS, exceeded, meterOf, takeBudget, watchCall }

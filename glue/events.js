@@ -4,6 +4,7 @@ const { EventEmitter } = require('node:events')
 const { buildError } = require('./errors.js')
 const { argumentError } = require('./json.js')
 const { rounds } = require('./rounds.js')
+const { tell } = require('./tell.js')
 
 /**
  * Who listens to which client.
@@ -45,11 +46,7 @@ function deliver(emitter, json) {
   const { error, ...event } = JSON.parse(json)
   if (error !== undefined) event.error = buildError(error)
   for (const listener of emitter.rawListeners('connection')) {
-    try {
-      listener.call(emitter, event)
-    } catch (thrown) {
-      process.emitWarning(`a listener of 'connection' given to codex-node threw: ${thrown}`)
-    }
+    tell(listener.bind(emitter), "a listener of 'connection'", event)
   }
 }
 

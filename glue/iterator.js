@@ -4,9 +4,10 @@
 const { clearTimeout, setImmediate, setTimeout } = require('node:timers')
 const clock = performance.now.bind(performance)
 const { types } = require('node:util')
-const { ties, withReason } = require('./abort.js')
+const { onAbort, ties, withReason } = require('./abort.js')
 const { inBackground } = require('./background.js')
 const { CALLED, withCaller } = require('./caller.js')
+const native = require('./native.js')
 
 /**
  * What the native side gives at once: JSON of one event or of several, text, or deltas of one item.
@@ -88,6 +89,8 @@ class BatchIterator {
   #done = false
   /** How long it is at least from one piece of text to the next, in milliseconds. */
   #everyMs
+  /** Whether the turn has ended: the rest comes at once. */
+  #isOver = false
   /** When the last was given. */
   #gaveAt = Number.NEGATIVE_INFINITY
   /** Ends a pause between pieces. @type {(() => void) | undefined} */
@@ -107,7 +110,21 @@ class BatchIterator {
     if (turn !== undefined) {
       this.#tie = ties.get(turn)
       lastReaders.set(turn, this)
+      if (everyMs > 0) this.#hurryAtEnd(turn)
     }
+  }
+
+  /** Nothing more is waited for once the turn has ended. @param {object} turn */
+  #hurryAtEnd(turn) {
+    // The turn holds this until then, and this its log.
+    const held = new WeakRef(this)
+    native.turnEnded(turn, () => {
+      const iterator = held.deref()
+      if (iterator !== undefined) {
+        iterator.#isOver = true
+        iterator.#endPause?.()
+      }
+    })
   }
 
   static {
@@ -202,15 +219,18 @@ class BatchIterator {
   /** Waits until the next piece may be given, unless this is left before. */
   async #untilDue() {
     const left = this.#gaveAt + this.#everyMs - clock()
-    if (left > 0) {
-      await new Promise((resolve) => {
-        const timer = setTimeout(resolve, left)
-        this.#endPause = () => {
-          clearTimeout(timer)
-          resolve(undefined)
-        }
-      })
-    }
+    const signal = this.#tie?.signal
+    if (left <= 0 || this.#isOver || signal?.aborted) return
+    let off = () => {}
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, left)
+      this.#endPause = () => {
+        clearTimeout(timer)
+        resolve(undefined)
+      }
+      if (signal !== undefined) off = onAbort(signal, this.#endPause)
+    })
+    off()
   }
 
   /** @returns {any} the next event of the batch, or undefined */

@@ -1,20 +1,16 @@
 'use strict'
 
+const { tell } = require('./tell.js')
+
 /**
- * A logger as a function that takes a record as JSON, or nothing, which only its answer is wanted for. What the logger throws must not end the host: it becomes
- * a warning.
+ * A logger as a function that takes a record as JSON, or nothing, which only its answer is wanted for.
  *
  * @param {(record: object) => void} logger
  * @returns {(json: string) => void}
  */
 function recordSink(logger) {
   return (json) => {
-    if (json === '') return
-    try {
-      logger(JSON.parse(json))
-    } catch (error) {
-      process.emitWarning(`the logger given to codex-node threw: ${error}`)
-    }
+    if (json !== '') tell(logger, 'the logger', JSON.parse(json))
   }
 }
 

@@ -5,6 +5,7 @@
 // Taken here: programs under test put clocks of their own in place of the global ones.
 const { clearTimeout, setTimeout } = require('node:timers')
 const clock = performance.now.bind(performance)
+const { ignore, tell } = require('./tell.js')
 const { since } = require('./usage.js')
 
 /**
@@ -101,8 +102,10 @@ class Meter {
     if (this.#limits.cost === undefined) return
     try {
       const cost = this.#limits.cost(usage, model)
-      if (typeof cost !== 'number' || Number.isNaN(cost))
-        throw new TypeError(`cost: it gave ${cost}, which is no number`)
+      ignore(cost)
+      if (typeof cost !== 'number' || !(cost >= 0)) {
+        throw new TypeError(`cost: it gave ${cost}, which is no number from 0`)
+      }
       this.#use.cost += cost
     } catch (error) {
       // What can't be told is not free.
@@ -137,11 +140,7 @@ class Meter {
 
   /** @param {Threshold} threshold */
   #tell(threshold) {
-    try {
-      this.#limits.onThreshold?.(threshold)
-    } catch (thrown) {
-      process.emitWarning(`onThreshold of a budget given to codex-node threw: ${thrown}`)
-    }
+    tell(this.#limits.onThreshold, 'onThreshold of a budget', threshold)
   }
 }
 

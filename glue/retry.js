@@ -1,12 +1,13 @@
 'use strict'
 
-const { abortMessage, untilAborted } = require('./abort.js')
-const { beginningOf } = require('./beginning.js')
-const { callerOf, withCaller } = require('./caller.js')
+const { abortError, untilAborted } = require('./abort.js')
+const { anewOf, beginningOf } = require('./beginning.js')
+const { callerOf } = require('./caller.js')
 const { classes } = require('./errors.js')
 const { argumentError, checkObject, checkSignal } = require('./json.js')
 const native = require('./native.js')
 const { called } = require('./setup.js')
+const { ignore } = require('./tell.js')
 
 const proceedTurn = called(native.proceedTurn)
 
@@ -58,7 +59,7 @@ async function attempts(operation, options, caller) {
   const { first, again } = ways(operation, onTurn)
   let next = first
   for (let attempt = 1; ; attempt++) {
-    if (signal?.aborted) throw aborted(signal, caller)
+    if (signal?.aborted) throw abortError(signal, caller)
     try {
       return await next()
     } catch (error) {
@@ -66,7 +67,7 @@ async function attempts(operation, options, caller) {
       const way = attempt >= maxAttempts || after > maxRetryAfterMs ? undefined : again(error)
       if (way === undefined) throw error
       const delayMs = Math.max(delayOf(attempt, settings), after)
-      onRetry?.({ attempt, error, delayMs })
+      await onRetry?.({ attempt, error, delayMs })
       await wait(delayMs, signal, caller)
       next = way
     }
@@ -93,20 +94,28 @@ function ways(operation, onTurn) {
   /** @type {any} */
   let turn
   /** @param {any} given */
-  const ended = (given) => {
+  const ended = async (given) => {
     if (!(given instanceof native.Turn)) return given
     turn = given
-    onTurn?.(turn)
-    return given.run()
+    // It ends however long this takes.
+    const result = given.run()
+    ignore(result)
+    await onTurn?.(turn)
+    return result
   }
   if (typeof operation !== 'function' && !(operation instanceof native.Turn)) {
     throw argumentError('operation: must be a function or a turn')
   }
   const first = async () => ended(typeof operation === 'function' ? await operation() : operation)
-  const proceed = async () => ended(await proceedTurn(turn, beginningOf(turn)))
+  const proceed = async () => ended(await (anewOf(turn)?.() ?? proceedTurn(turn, beginningOf(turn))))
+  // That of another client says nothing of its target.
+  const isForeignReview = (/** @type {any} */ error) =>
+    anewOf(turn) === undefined &&
+    error.result?.items?.some((/** @type {any} */ { type }) => type === 'enteredReviewMode')
   return {
     first,
     again(error) {
+      if (turn !== undefined && isForeignReview(error)) return undefined
       if (turn !== undefined && isTransient(error)) return proceed
       if (!isRetryableError(error)) return undefined
       // What could not even begin may be tried as it was.
@@ -167,20 +176,10 @@ async function wait(ms, signal, caller) {
     timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS))
   })
   try {
-    await untilAborted(over, signal, () => aborted(/** @type {AbortSignal} */ (signal), caller))
+    await untilAborted(over, signal, () => abortError(/** @type {AbortSignal} */ (signal), caller))
   } finally {
     clearTimeout(timer)
   }
-}
-
-/**
- * @param {AbortSignal} signal
- * @param {import('./caller.js').Caller} caller
- */
-function aborted(signal, caller) {
-  const fields = { code: 'ABORT_ERR', retryable: false, result: null, cause: signal.reason }
-  const message = abortMessage('the operation was aborted', signal.reason)
-  return withCaller(new classes.AbortError(message, fields), caller)
 }
 
 module.exports = { isRetryableError, retryOnOverload }

@@ -2,9 +2,11 @@
 
 // What runs in threads, and input to it. Methods of `Thread` and `Codex` that are made of others.
 
+const { abortError, untilAborted } = require('./abort.js')
 const { same } = require('./beginning.js')
+const { callerOf } = require('./caller.js')
 const { isError } = require('./errors.js')
-const { encode } = require('./json.js')
+const { checkSignal, encode } = require('./json.js')
 const native = require('./native.js')
 
 /** Options of a turn that also go with input to one that runs. */
@@ -33,13 +35,17 @@ const ofThread = {
   async send(input, options) {
     // As it is now: it may be changed while it waits.
     encode(input, 'input')
+    const { signal } = /** @type {{ signal?: AbortSignal }} */ (options ?? {})
+    if (signal !== undefined) checkSignal(signal, 'options')
+    const caller = callerOf(ofThread.send)
     const before = sending.get(this)
     const sent = after(before, () => steerOrStart(this, input, options))
     sending.set(
       this,
       sent.catch(() => {}),
     )
-    return sent
+    // The server may have taken what has left.
+    return untilAborted(sent, signal, () => abortError(/** @type {AbortSignal} */ (signal), caller))
   },
 }
 

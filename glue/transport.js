@@ -9,7 +9,7 @@ const { argumentError, checkObject } = require('./json.js')
  * @typedef {(what: 'open' | 'write' | 'end', bytes?: Uint8Array) => void} Command
  *
  * What it hears: bytes, the end with its reason, if there is one, and that what was written is all out and closed.
- * @typedef {{ feed: (bytes: Uint8Array) => void, done: (why?: string) => void, finished: () => void }} Inlet
+ * @typedef {{ feed: (bytes: Uint8Array) => void, done: (why: string | undefined) => void, finished: () => void }} Inlet
  */
 
 const ACCEPTS = 'must be a Node Duplex, or {readable, writable} of Node or web streams of bytes'
@@ -96,7 +96,8 @@ async function pump(readable, inlet, failed) {
       for (let next = await reader.read(); !next.done; next = await reader.read())
         inlet.feed(bytesOf(next.value))
     }
-    inlet.done()
+    // Without an argument the addon refuses it.
+    inlet.done(undefined)
   } catch (error) {
     failed(error)
   }

@@ -58,6 +58,25 @@ describe('a turn that an overloaded provider broke off', () => {
     assert.equal(turns.at(-1), result.turnId)
   })
 
+  test('that was a review is begun anew, for the same target', async (t) => {
+    const failed = { play: 'turnFailed', with: { message: 'busy', codexErrorInfo: 'serverOverloaded' } }
+    const { codex, log } = rig(t, {
+      on: {
+        'review/start': [
+          ['turnReply', 'turnStarted', failed],
+          ['turnReply', 'turnStarted', 'turnEnd'],
+        ],
+      },
+    })
+    const thread = await codex.startThread()
+    const target = { type: 'custom', instructions: 'Look' }
+    const result = await retryOnOverload(() => thread.review(/** @type {any} */ (target)), soon)
+    assert.equal(result.status, 'completed')
+    const asked = log.messages('review/start').map(({ params }) => params.target)
+    assert.deepEqual(asked, [target, target])
+    assert.equal(log.messages('turn/start').length, 0)
+  })
+
   test('keeps its handlers, its schema and its signal where it is gone on with', async (t) => {
     const { codex, provider, home } = await real(t)
     const thread = await codex.startThread({ cwd: home.workspace, model: 'gpt-5.5' })

@@ -87,6 +87,32 @@ describe('send()', () => {
     await turn.interrupt()
   })
 
+  test('an abort ends it in every state: while it is sent, and while it waits for one before it', async (t) => {
+    const { codex, log } = rig(t, {
+      on: {
+        'turn/start': [['turnReply', 'turnStarted', { waitFor: 'x/end' }, 'turnEnd']],
+        'turn/steer': [['never']],
+        'x/end': { reply: {} },
+      },
+    })
+    const thread = await codex.startThread()
+    const turn = await thread.turn('x')
+    const one = new AbortController()
+    const two = new AbortController()
+    const sent = thread.send('y', { signal: one.signal })
+    await log.message('turn/steer')
+    const waiting = thread.send('z', { signal: two.signal })
+    two.abort(new Error('second'))
+    await assert.rejects(waiting, { name: 'AbortError', message: /second/ })
+    one.abort(new Error('first'))
+    await assert.rejects(sent, { name: 'AbortError', message: /first/ })
+    await assert.rejects(thread.send('w', { signal: AbortSignal.abort() }), { name: 'AbortError' })
+    await assert.rejects(thread.send('w', /** @type {any} */ ({ signal: 'now' })), /options\.signal/)
+    await codex.request('x/end', {})
+    await turn.result()
+    assert.equal(log.messages('turn/steer').length, 1)
+  })
+
   test('wrong input is refused before anything is sent, and an error is none of the next', async (t) => {
     const { codex } = rig(t)
     const thread = await codex.startThread()

@@ -59,9 +59,32 @@ describe('text()', () => {
       text += piece
     }
     assert.equal(text, 'abc '.repeat(200))
-    // A loop that comes late has the next piece sooner after that.
-    const most = ((times.at(-1) ?? 0) - begun) / 40 + 1
+    // A loop that comes late has the next piece sooner after that, and the rest comes with the end.
+    const most = ((times.at(-1) ?? 0) - begun) / 40 + 2
     assert.ok(times.length > 1 && times.length <= most, `${times.length} pieces, at most ${most}`)
+  })
+
+  test('the end of the turn and an abort wait for no next piece', async (t) => {
+    const { provider, thread } = await open(t)
+    const slow = { everyMs: 600_000, leaveRunning: true }
+    const gate = createGate()
+    provider.enqueue(reply([say('One'), waitFor(gate), say('Two')]))
+    const reader = (await thread.turn('x')).text(slow)
+    const first = await reader.next()
+    const rest = collect(reader)
+    gate.open()
+    assert.equal([first.value, ...(await rest)].join(''), 'One\n\nTwo')
+
+    const controller = new AbortController()
+    const forEver = createGate()
+    provider.enqueue(reply([say('One'), waitFor(forEver)]))
+    const turn = await thread.turn('x', { signal: controller.signal })
+    const aborted = turn.text(slow)
+    assert.equal((await aborted.next()).done, false)
+    const next = aborted.next()
+    controller.abort(new Error('enough'))
+    await assert.rejects(next, { name: 'AbortError', message: /enough/ })
+    forEver.open()
   })
 
   test('leaving does not wait for the next piece', async (t) => {
