@@ -1,5 +1,5 @@
-// Rows R of the failure cases (R5 is in server-requests.test.mjs), and request(), notify(), notifications() and
-// retryOnOverload() as they are used.
+// Rows R of the failure cases (R5 is in server-requests.test.mjs, R7 in handshake.test.mjs), and request() and notify()
+// as they are used.
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -8,7 +8,6 @@ import { describe, test } from 'node:test'
 import {
   AbortError,
   ClosedError,
-  Codex,
   CodexError,
   IndeterminateError,
   InternalRpcError,
@@ -17,19 +16,13 @@ import {
   isRetryableError,
   JsonRpcError,
   MethodNotFoundError,
-  retryOnOverload,
   ServerBusyError,
-  ServerExitedError,
   TimeoutError,
-  TransportError,
-  TurnFailedError,
 } from '../../index.mjs'
-import { httpError } from '../../testing/index.mjs'
 import { assertContains } from '../support/contains.mjs'
-import { collect, rejection } from '../support/outcomes.mjs'
-import { gone, isAlive } from '../support/processes.mjs'
+import { rejection } from '../support/outcomes.mjs'
 import { real } from '../support/real.mjs'
-import { rig, rigPath, temporaryFolder } from '../support/rig.mjs'
+import { rig, temporaryFolder } from '../support/rig.mjs'
 
 const busy = { error: { code: -32001, message: 'Server overloaded; retry later.' } }
 const answer = { reply: { config: {} } }
@@ -41,7 +34,7 @@ const methodsOf = (/** @type {import('../support/rig.mjs').RigLog} */ log) =>
     .filter((method) => !['initialize', 'initialized'].includes(method))
 /** The server has read what was sent before: notifications do not wait for a place. */
 const fence = async (
-  /** @type {Codex} */ codex,
+  /** @type {import('../../index.js').Codex} */ codex,
   /** @type {import('../support/rig.mjs').RigLog} */ log,
   method = 'test/fence',
 ) => {
@@ -403,91 +396,6 @@ describe('requests', { concurrency: true }, () => {
     assert.equal((await rejection(codex.request('test/bare'), InternalRpcError)).data, null)
   })
 
-  test('R7: an initialize that is never answered rejects with the path and stderr; the child goes, the next call tries again', async (t) => {
-    const { codex, log } = rig(
-      t,
-      { runs: [{ on: { initialize: [[{ stderr: 'thinking about it' }]] } }, {}] },
-      { connectTimeoutMs: 4_000 },
-    )
-    const [error] = await Promise.all([
-      rejection(codex.connect(), TimeoutError),
-      rejection(codex.request('thread/loaded/list', {}), TimeoutError),
-    ])
-    assert.equal(error.method, 'initialize')
-    assert.equal(error.timeoutMs, 4_000)
-    for (const part of [rigPath, '4000 ms', 'thinking about it'])
-      assert.ok(error.message.includes(part), error.message)
-    await gone((await log.find((entry) => entry.run === 0)).pid)
-    assert.deepEqual(await codex.request('thread/loaded/list', {}), { data: [], nextCursor: null })
-    assert.equal(log.entries().filter((entry) => entry.run !== undefined).length, 2)
-  })
-
-  test('R7: a program that answers nothing and won’t go is gone when the deadline rejects', async (t) => {
-    const { codex, log } = rig(
-      t,
-      { onEof: 'ignore', onSigterm: 'ignore', on: { initialize: ['never'] } },
-      { connectTimeoutMs: 3_000 },
-    )
-    const begun = performance.now()
-    await rejection(codex.connect(), TimeoutError)
-    // The graces of an end would be 2,750 ms more.
-    assert.ok(performance.now() - begun < 5_500, `${performance.now() - begun} ms`)
-    assert.equal(isAlive((await log.find((entry) => entry.run === 0)).pid), false)
-  })
-
-  test('R7: a program that prints help and exits rejects with the path and stderr; the next call tries again', async (t) => {
-    const { codex, log } = rig(t, { runs: [{ notCodex: true }, { notCodex: true }, {}] })
-    for (const call of [() => codex.connect(), () => codex.startThread()]) {
-      const error = await rejection(call(), ServerExitedError)
-      assert.equal(error.exitCode, 2)
-      assert.equal(error.signal, null)
-      assert.match(error.stderr, /unrecognized arguments/)
-      for (const part of [rigPath, 'code 2', 'unrecognized'])
-        assert.ok(error.message.includes(part), error.message)
-    }
-    assert.equal(codex.pid, null)
-    assert.equal((await codex.startThread()).id, 'thread-1')
-    assert.equal(log.entries().filter((entry) => entry.run !== undefined).length, 3)
-  })
-
-  test('R7: a program that is not codex rejects with its path', async (t) => {
-    // Node takes `app-server` for a file that is missing.
-    const codex = new Codex({ codexPath: process.execPath })
-    t.after(() => codex.close())
-    const error = await rejection(codex.connect(), ServerExitedError)
-    assert.ok(error.message.includes(process.execPath), error.message)
-    assert.match(error.stderr, /app-server/)
-  })
-
-  for (const [how, actions, errorClass, parts] of /** @type {[string, unknown[], any, string[]][]} */ ([
-    [
-      'with something else',
-      [{ reply: { hello: 1 } }],
-      TransportError,
-      [rigPath, 'initialize', 'is it codex?'],
-    ],
-    [
-      'with an error',
-      [{ error: { code: -32600, message: 'bad client' } }],
-      InvalidRequestError,
-      ['initialize', 'bad client'],
-    ],
-    [
-      'by dying',
-      [{ stderr: 'no license' }, { exit: 9 }],
-      ServerExitedError,
-      [rigPath, 'code 9', 'no license'],
-    ],
-    ['with the end of its output', ['closeStdout'], ServerExitedError, [rigPath]],
-  ])) {
-    test(`R7: an initialize that is answered ${how} rejects, and the child goes`, async (t) => {
-      const { codex, log } = rig(t, { on: { initialize: [actions] } })
-      const error = await rejection(codex.connect(), errorClass)
-      for (const part of parts) assert.ok(error.message.includes(part), error.message)
-      await gone((await log.find((entry) => entry.run === 0)).pid)
-    })
-  }
-
   test('a request that is aborted frees its place, and its answer is ignored', async (t) => {
     const open = join(temporaryFolder(t), 'open')
     const { codex, log } = rig(
@@ -535,278 +443,5 @@ describe('requests', { concurrency: true }, () => {
     assert.deepEqual(await log.message('test/note'), { method: 'test/note', params: { a: ['é'] } })
     assert.deepEqual(await log.message('test/bare'), { method: 'test/bare' })
     assert.deepEqual(await log.message('test/null'), { method: 'test/null', params: null })
-  })
-})
-
-/** A server that answers `test/say` with the notifications named in its `methods`, and then. */
-const saying = {
-  on: {
-    'test/say': [[{ notify: { method: '$params.method', params: { n: '$params.n' } } }, { reply: 'said' }]],
-  },
-}
-
-describe('notifications()', { concurrency: true }, () => {
-  test('gives those that come from now on, as they come, to each reader', async (t) => {
-    const { codex } = rig(t, saying)
-    await codex.request('test/say', { method: 'test/early', n: 0 })
-    const readers = [codex.notifications(), codex.notifications()]
-    await codex.request('test/say', { method: 'test/a', n: 1 })
-    await codex.request('test/say', { method: 'test/b', n: 'é' })
-    for (const reader of readers) {
-      const [a, b] = [(await reader.next()).value, (await reader.next()).value]
-      assert.deepEqual([a?.method, a?.params], ['test/a', { n: 1 }])
-      assert.deepEqual([b?.method, b?.params], ['test/b', { n: 'é' }])
-      assert.equal(typeof (/** @type {any} */ (a).emittedAtMs), 'number')
-      assert.equal(reader.dropped, 0)
-    }
-  })
-
-  test('gives those of the methods that were asked for', async (t) => {
-    const { codex } = rig(t, saying)
-    const reader = codex.notifications({ methods: ['test/b', 'test/c'] })
-    const none = codex.notifications({ methods: [] })
-    for (const method of ['test/a', 'test/b', 'test/bc', 'test/c']) {
-      await codex.request('test/say', { method, n: 0 })
-    }
-    await codex.close()
-    assert.deepEqual(
-      (await collect(reader)).map((event) => event.method),
-      ['test/b', 'test/c'],
-    )
-    assert.deepEqual(await collect(none), [])
-  })
-
-  test('wakes a reader that waits', async (t) => {
-    const { codex } = rig(t, saying)
-    const reader = codex.notifications({ methods: ['test/a'] })
-    const next = reader.next()
-    await codex.request('test/say', { method: 'test/a', n: 1 })
-    assert.deepEqual((await next).value?.params, { n: 1 })
-  })
-
-  test('does not give what belongs to a turn of this client', async (t) => {
-    const { codex } = rig(t)
-    const reader = codex.notifications()
-    const thread = await codex.startThread()
-    await thread.run('go')
-    await codex.close()
-    const methods = (await collect(reader)).map((event) => event.method)
-    assert.ok(methods.includes('thread/started'), methods.join())
-    assert.deepEqual(
-      methods.filter((method) => /^(turn|item)\//.test(method)),
-      [],
-    )
-  })
-
-  for (const [bound, flood, kept] of /** @type {[string, object, number][]} */ ([
-    ['4,096 of them', { count: 5_000, bytes: 8, numbered: true }, 4_096],
-    ['16 MiB', { count: 40, bytes: 1024 * 1024, numbered: true }, 15],
-  ])) {
-    test(`keeps ${bound} for a reader that is behind, and counts the rest`, async (t) => {
-      const what = { ...flood, method: 'test/flood', params: { text: '$fill' } }
-      const { codex } = rig(t, { on: { 'test/flood': [[{ flood: what }, { reply: null }]] } })
-      const count = /** @type {{ count: number }} */ (flood).count
-      await codex.connect()
-      const reader = codex.notifications({ methods: ['test/flood'] })
-      await codex.request('test/flood')
-      await codex.close()
-      const numbers = (await collect(reader)).map((event) =>
-        Number.parseInt(/** @type {any} */ (event).params.text, 10),
-      )
-      assert.equal(reader.dropped, count - kept)
-      assert.deepEqual(
-        numbers,
-        Array.from({ length: kept }, (_, n) => count - kept + n),
-      )
-    })
-  }
-
-  test('loses nothing for a reader that keeps up', async (t) => {
-    const flood = { count: 3_000, bytes: 8, method: 'test/flood', params: { text: '$fill' } }
-    const { codex } = rig(t, { on: { 'test/flood': [[{ flood }, { reply: null }]] } })
-    await codex.connect()
-    const reader = codex.notifications({ methods: ['test/flood'] })
-    for (let round = 0; round < 5; round++) {
-      await codex.request('test/flood')
-      for (let n = 0; n < flood.count; n++) assert.equal((await reader.next()).done, false)
-    }
-    assert.equal(reader.dropped, 0)
-  })
-
-  test('ends at close(), after what had come; a reader that waits ends, too', async (t) => {
-    const { codex } = rig(t, saying)
-    const [reader, waiting] = [
-      codex.notifications({ methods: ['test/a'] }),
-      codex.notifications({ methods: ['test/none'] }),
-    ]
-    const ended = waiting.next()
-    await codex.request('test/say', { method: 'test/a', n: 1 })
-    await codex.close()
-    assert.deepEqual(await ended, { value: undefined, done: true })
-    assert.equal((await collect(reader)).length, 1)
-    assert.throws(() => codex.notifications(), ClosedError)
-  })
-
-  test('may be left by break; later ones are not affected', async (t) => {
-    const { codex } = rig(t, saying)
-    const [left, other] = [
-      codex.notifications({ methods: ['test/a'] }),
-      codex.notifications({ methods: ['test/a'] }),
-    ]
-    await codex.request('test/say', { method: 'test/a', n: 1 })
-    for await (const event of left) {
-      assert.deepEqual(event.params, { n: 1 })
-      break
-    }
-    assert.deepEqual(await left.next(), { value: undefined, done: true })
-    await codex.request('test/say', { method: 'test/a', n: 2 })
-    assert.deepEqual((await other.next()).value?.params, { n: 1 })
-    assert.deepEqual((await other.next()).value?.params, { n: 2 })
-  })
-
-  test('goes on with the next server when one has died', async (t) => {
-    const { codex } = rig(t, { runs: [{ on: { 'test/die': [[{ exit: 1 }]] } }, saying] })
-    const reader = codex.notifications({ methods: ['test/a'] })
-    await rejection(codex.request('test/die'), ServerExitedError)
-    await codex.request('test/say', { method: 'test/a', n: 1 })
-    assert.deepEqual((await reader.next()).value?.params, { n: 1 })
-  })
-
-  test('real: gives what the server tells of itself and of threads', async (t) => {
-    const { codex } = await real(t)
-    const reader = codex.notifications({ methods: ['thread/started'] })
-    const thread = await codex.startThread()
-    const { value } = await reader.next()
-    assert.equal(value?.method === 'thread/started' && value.params.thread.id, thread.id)
-  })
-})
-
-describe('retryOnOverload()', () => {
-  /**
-   * Timers of the test's own, which fire at once.
-   *
-   * @param {import('node:test').TestContext} t
-   * @param {number} random what Math.random() gives
-   */
-  function recordPauses(t, random) {
-    /** @type {number[]} */
-    const pauses = []
-    t.mock.method(Math, 'random', () => random)
-    t.mock.method(
-      globalThis,
-      'setTimeout',
-      (/** @type {() => void} */ callback, /** @type {number} */ ms) => {
-        pauses.push(ms)
-        queueMicrotask(callback)
-      },
-    )
-    return pauses
-  }
-
-  const busyError = Object.assign(new ServerBusyError('busy'), { code: 'SERVER_BUSY', retryable: true })
-
-  /** Fails so often before it gives 'done'. */
-  function failing(/** @type {number} */ times, error = /** @type {Error} */ (busyError)) {
-    const operation = () => {
-      operation.calls++
-      if (operation.calls <= times) throw error
-      return 'done'
-    }
-    operation.calls = 0
-    return operation
-  }
-
-  test('gives what the operation gives', async () => {
-    assert.equal(await retryOnOverload(() => 5), 5)
-    assert.equal(await retryOnOverload(async () => 'text', {}), 'text')
-  })
-
-  test('repeats what failed, each pause twice as long as the one before', async (t) => {
-    const pauses = recordPauses(t, 0.5)
-    const operation = failing(5)
-    assert.equal(await retryOnOverload(operation, { maxAttempts: 6 }), 'done')
-    assert.equal(operation.calls, 6)
-    assert.deepEqual(pauses, [250, 500, 1000, 2000, 2000])
-  })
-
-  test('makes the pauses longer and shorter by the jitter', async (t) => {
-    for (const [random, jitter, expected] of /** @type {const} */ ([
-      [0, undefined, [200, 400]],
-      [1, undefined, [300, 600]],
-      [1, 1, [500, 1000]],
-      [0, 0, [250, 500]],
-    ])) {
-      const pauses = recordPauses(t, random)
-      await retryOnOverload(failing(2), { jitter })
-      assert.deepEqual(pauses, expected)
-      t.mock.restoreAll()
-    }
-  })
-
-  test('takes other pauses', async (t) => {
-    const pauses = recordPauses(t, 0.5)
-    await retryOnOverload(failing(4), { maxAttempts: 5, initialDelayMs: 10, maxDelayMs: 25 })
-    assert.deepEqual(pauses, [10, 20, 25, 25])
-  })
-
-  test('gives up after three attempts with the last error', async (t) => {
-    recordPauses(t, 0.5)
-    const operation = failing(10)
-    assert.equal(await rejection(retryOnOverload(operation), ServerBusyError), busyError)
-    assert.equal(operation.calls, 3)
-  })
-
-  test('does not repeat what is not retryable', async () => {
-    const error = new Error('broken')
-    const operation = failing(1, error)
-    assert.equal(await rejection(retryOnOverload(operation), Error), error)
-    assert.equal(operation.calls, 1)
-  })
-
-  test('a signal ends the attempts: before the first, in a pause, in the operation', async () => {
-    const never = failing(0)
-    const before = retryOnOverload(never, { signal: AbortSignal.abort('early') })
-    assert.equal((await rejection(before, AbortError)).cause, 'early')
-    assert.equal(never.calls, 0)
-
-    for (const abortIn of ['pause', 'operation']) {
-      const controller = new AbortController()
-      const abort = () => controller.abort(abortIn)
-      const operation = () => {
-        if (abortIn === 'pause') setImmediate(abort)
-        else abort()
-        throw busyError
-      }
-      const retried = retryOnOverload(operation, { initialDelayMs: 60_000, signal: controller.signal })
-      const error = await rejection(retried, AbortError)
-      assert.equal(error.code, 'ABORT_ERR')
-      assert.equal(error.cause, abortIn)
-    }
-  })
-
-  test('repeats a call to a server that is overloaded', async (t) => {
-    const { codex, log } = rig(t, { on: { 'thread/start': [busy, busy, 'default'] } })
-    const thread = await retryOnOverload(() => codex.startThread(), { initialDelayMs: 1 })
-    assert.equal(thread.id, 'thread-3')
-    assert.equal(log.messages('thread/start').length, 3)
-  })
-
-  test('real: isRetryableError of a provider that is overloaded, and of one that refuses', async (t) => {
-    const { codex, provider } = await real(t)
-    provider.enqueue(
-      httpError(503, { body: { error: { code: 'server_is_overloaded', message: 'too many' } } }),
-      httpError(400, { body: { error: { message: 'no' } } }),
-    )
-    const thread = await codex.startThread()
-    const overloaded = await rejection(thread.run('one'), TurnFailedError)
-    assert.equal(isRetryableError(overloaded), true)
-    const refused = await rejection(thread.run('two'), TurnFailedError)
-    assert.equal(isRetryableError(refused), false)
-  })
-
-  test('isRetryableError is false for whatever is no error of this package', () => {
-    for (const value of [null, undefined, 5, 'busy', {}, { retryable: true }, new Error('busy')]) {
-      assert.equal(isRetryableError(value), false)
-    }
   })
 })
