@@ -16,7 +16,7 @@ try {
   const turn = await thread.turn(prompt)
 
   // The token is in a file that only this user can read: nobody sees it in the list of processes.
-  console.log(`node examples/take-over.mjs ${server.url} ${server.tokenFile} ${thread.id}`)
+  console.log(`node examples/take-over.mjs ${server.url} "${server.tokenFile}" ${thread.id}`)
 
   const result = await turn.result()
   console.log(`${result.status}: ${result.finalResponse}`)

@@ -50,7 +50,8 @@ test('serve and take-over: a second program follows and steers the turn of the f
   const serving = start('serve', ['Check this'])
   const lines = createInterface({ input: serving.child.stdout })
   const [hint] = await once(lines, 'line')
-  const [, , url, tokenFile, threadId] = hint.split(' ')
+  const [, url = '', tokenFile = '', threadId = ''] =
+    /^node examples\/take-over\.mjs (\S+) "(.+)" (\S+)$/.exec(hint) ?? []
   await gate.reached
   const rest = once(lines, 'line')
 

@@ -149,11 +149,11 @@ fn launcher_package(path: &Path, real: &Path) -> Option<PathBuf> {
         return None;
     }
     let line = text[..end].lines().next_back()?;
-    // Inside quotes a path may hold spaces.
+    // Inside quotes a path may hold spaces, outside with a backslash before each.
     let quote = ['"', '\''].into_iter().find(|quote| line.matches(*quote).count() % 2 == 1);
     let script = match quote {
-        Some(quote) => line.rsplit(quote).next()?,
-        None => line.rsplit(['"', '\'', ' ', '=']).next()?,
+        Some(quote) => line.rsplit(quote).next()?.to_owned(),
+        None => line.replace("\\ ", "\0").rsplit(['"', '\'', ' ', '=']).next()?.replace('\0', " "),
     };
     let relative = script
         .trim_start_matches("$basedir")

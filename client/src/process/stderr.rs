@@ -70,7 +70,12 @@ impl StderrTail {
         let line = self.secrets.strike(String::from_utf8_lossy(&window.line).into_owned());
         drop(window);
         let text = String::from_utf8_lossy(&bytes) + line.as_str();
-        let text = text.trim();
+        // Each of the two may be as long as all that is kept.
+        let mut cut = text.len().saturating_sub(TAIL_BYTES);
+        while !text.is_char_boundary(cut) {
+            cut += 1;
+        }
+        let text = text[cut..].trim();
         let start = text.rmatch_indices('\n').nth(MESSAGE_LINES - 1).map_or(0, |(at, _)| at + 1);
         text[start..].to_owned()
     }
@@ -140,8 +145,9 @@ mod tests {
         for chunk in text.as_bytes().chunks(step) {
             lock(&tail.window).take(chunk, &tail.secrets);
         }
-        assert!(lock(&tail.window).bytes.len() <= TAIL_BYTES);
-        tail.text()
+        let kept = tail.text();
+        assert!(lock(&tail.window).bytes.len() <= TAIL_BYTES && kept.len() <= TAIL_BYTES);
+        kept
     }
 
     #[test]

@@ -257,7 +257,12 @@ fn p2_a_launcher_script_leads_to_the_native_executable() {
         ("absolute", sh(absolute), &native),
         ("spaced", sh("$basedir/with two spaces/node_modules/@openai/codex/bin/codex.js"), &spaced_native),
         ("spaced-absolute", sh(spaced), &spaced_native),
-        ("plain", format!("#!/bin/sh\nexec node {absolute} \"$@\"\n"), &native),
+        ("plain", format!("#!/bin/sh\nexec node {} \"$@\"\n", absolute.replace(' ', "\\ ")), &native),
+        (
+            "plain-spaced",
+            format!("#!/bin/sh\nexec node {} \"$@\"\n", spaced.replace(' ', "\\ ")),
+            &spaced_native,
+        ),
         ("single", format!("#!/bin/sh\nexec node '{spaced}' \"$@\"\n"), &spaced_native),
         ("codex.cmd", cmd.to_owned(), &native),
         ("pnpm.cmd", pnpm_cmd.to_owned(), &native),
