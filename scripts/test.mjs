@@ -19,7 +19,7 @@ const cargo = (name, ...args) => command('cargo', [name, '--target-dir', 'target
 /** @param {string} name @param {string[]} args */
 const tool = (name, ...args) => node(join(root, 'node_modules', name), ...args)
 
-/** What needs no build, and so runs beside it. */
+/** What needs no build, and so runs beside it and the tests. */
 const lint = {
   format: command('cargo', ['fmt', '--all', '--check']),
   biome: tool('@biomejs/biome/bin/biome', 'ci', '--colors=off'),
@@ -55,10 +55,15 @@ async function main() {
   const everything = codex === undefined && positionals.length === 0
 
   const steps = new Steps()
-  await Promise.all([steps.run(build), ...(everything ? [steps.run(lint, { aside: true })] : [])])
-  if (everything) await steps.run(rust)
-  // Alone on the machine: some guard bounds in time.
-  await steps.run({ 'node --test': runTests(files, codex) })
+  const aside = async () => {
+    await steps.run(lint, { aside: true })
+    await built
+    // While the tests of JavaScript wait.
+    await steps.run(rust, { aside: true })
+  }
+  const built = steps.run(build)
+  const javascript = built.then(() => steps.run({ 'node --test': runTests(files, codex) }))
+  await Promise.all([javascript, everything && aside()])
   const passed = steps.summary()
   if (!everything) console.log('This was a part of the tests; `npm test` runs them all.')
   process.exitCode = passed ? 0 : 1

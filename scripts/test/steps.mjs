@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
+import { constants, getPriority, setPriority } from 'node:os'
 import { root } from '../setup.mjs'
 
 /**
- * Something that passes or fails. It writes to the terminal, or gives its output to `aside`.
+ * Something that passes or fails. It writes to the terminal, or gives its output to `aside`, and gives way then to what it
+ * runs beside.
  *
  * @typedef {(aside?: (text: string) => void) => Promise<boolean>} Step
  */
@@ -18,6 +20,8 @@ export function command(program, args, env = process.env) {
     new Promise((resolve) => {
       const output = aside === undefined ? 'inherit' : 'pipe'
       const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', output, output] })
+      if (aside !== undefined && child.pid !== undefined)
+        setPriority(child.pid, Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL))
       for (const stream of [child.stdout, child.stderr])
         stream?.setEncoding('utf8').on('data', aside ?? (() => {}))
       child.once('error', (error) => {
