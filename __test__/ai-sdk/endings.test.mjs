@@ -5,9 +5,11 @@ import { describe, test } from 'node:test'
 import { codexMetadata, createCodex } from '../../ai-sdk/index.mjs'
 import { BinaryNotFoundError, ServerExitedError, TurnFailedError } from '../../index.mjs'
 import { command, createGate, failed, httpError, reply, say, waitFor } from '../../testing/index.mjs'
+import { connect } from '../support/connection.mjs'
 import { startHost } from '../support/host.mjs'
+import { listening } from '../support/listening.mjs'
+import { startProxy } from '../support/proxy.mjs'
 import { real } from '../support/real.mjs'
-import { connect, listening, startProxy } from '../support/remote.mjs'
 import { answered, conversation, majors, partsOf, sdk, shared } from './sdk.mjs'
 
 const rig = shared()

@@ -17,7 +17,7 @@ import {
   startScriptedProvider,
 } from '../../testing/index.mjs'
 import { blocks, folderInside, pages, root } from '../support/guide.mjs'
-import { listening } from '../support/remote.mjs'
+import { listening } from '../support/listening.mjs'
 
 const run = promisify(execFile)
 

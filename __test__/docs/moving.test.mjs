@@ -11,9 +11,9 @@ import { promisify } from 'node:util'
 import { Codex as TheirCodex } from '@openai/codex-sdk'
 import { Codex as OurCodex } from '../../exec/index.mjs'
 import { command, createCodexHome, say, startScriptedProvider } from '../../testing/index.mjs'
+import { codexExecutable } from '../support/codex.mjs'
 import { asInstalled, folderInside, pages, read } from '../support/guide.mjs'
 import { python } from '../support/python.mjs'
-import { codexExecutable } from '../support/remote.mjs'
 
 const run = promisify(execFile)
 

@@ -16,7 +16,7 @@ import {
   startScriptedProvider,
   waitFor,
 } from '../../testing/index.mjs'
-import { codexExecutable } from '../support/remote.mjs'
+import { codexExecutable } from '../support/codex.mjs'
 
 /** @param {import('node:test').TestContext} t */
 async function stage(t) {

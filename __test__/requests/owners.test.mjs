@@ -7,9 +7,11 @@ import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TurnInactiveError, TurnLostError } from '../../index.mjs'
 import { command, createGate, functionCall, reply, say, spawnAgent, waitFor } from '../../testing/index.mjs'
+import { connect } from '../support/connection.mjs'
+import { listening } from '../support/listening.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
+import { startPeer } from '../support/peer.mjs'
 import { real } from '../support/real.mjs'
-import { connect, listening, startPeer } from '../support/remote.mjs'
 import { rig } from '../support/rig.mjs'
 
 /** @param {{ params: object } | undefined} request */
@@ -399,7 +401,7 @@ describe('a server with other clients', { concurrency: 3, timeout: 120_000 }, ()
   test('an answer leaves over the line that asked, after its handshake, and once', async (t) => {
     /** @type {any[][]} */
     const lines = []
-    /** @type {import('../support/remote.mjs').Peer[]} */
+    /** @type {import('../support/peer.mjs').Peer[]} */
     const peers = []
     const [asked, gap, again] = [createGate(), createGate(), createGate()]
     const ask = {

@@ -15,8 +15,9 @@ import {
   startScriptedProvider,
   waitFor,
 } from '../../testing/index.mjs'
+import { codexExecutable } from '../support/codex.mjs'
+import { connect } from '../support/connection.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
-import { codexExecutable, connect } from '../support/remote.mjs'
 
 /**
  * A real app-server on stdio, started here.

@@ -14,12 +14,12 @@ import {
   TimeoutError,
 } from '../../index.mjs'
 import { command, createCodexHome, hang, say, startScriptedProvider } from '../../testing/index.mjs'
+import { watchConnection } from '../support/connection.mjs'
 import { appears } from '../support/files.mjs'
 import { startHost } from '../support/host.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
 import { gone, isAlive } from '../support/processes.mjs'
 import { real } from '../support/real.mjs'
-import { watchConnection } from '../support/remote.mjs'
 import { rig, rigEnvironment, rigPath, temporaryFolder } from '../support/rig.mjs'
 
 /** The bound of C3, C4 and C10. */

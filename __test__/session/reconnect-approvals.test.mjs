@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { after, describe, test } from 'node:test'
 import { command, say } from '../../testing/index.mjs'
+import { connect } from '../support/connection.mjs'
 import { collect } from '../support/outcomes.mjs'
 import { checkEvents, itemTypes, reconnecting } from '../support/reconnect.mjs'
-import { connect } from '../support/remote.mjs'
 
 const { anotherFile, behindProxy, endedOnServer, scripted, server } = await reconnecting({ after })
 

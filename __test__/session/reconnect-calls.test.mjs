@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { IndeterminateError, TransportError } from '../../index.mjs'
 import { createGate, deltas, reply, say, waitFor } from '../../testing/index.mjs'
+import { connect, watchConnection } from '../support/connection.mjs'
 import { rejection } from '../support/outcomes.mjs'
 import { reconnecting } from '../support/reconnect.mjs'
-import { connect, watchConnection } from '../support/remote.mjs'
 
 const { anotherFile, behindProxy, provider, scripted, server } = await reconnecting({ after })
 

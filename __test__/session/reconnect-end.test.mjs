@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { AbortError, ClosedError, IndeterminateError, TransportError } from '../../index.mjs'
 import { createGate, reply, say, waitFor } from '../../testing/index.mjs'
+import { connect } from '../support/connection.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
+import { startPeer } from '../support/peer.mjs'
 import { checkEvents, reconnecting } from '../support/reconnect.mjs'
-import { connect, startPeer } from '../support/remote.mjs'
 
 const { behindProxy, endedOnServer, scripted } = await reconnecting({ after })
 

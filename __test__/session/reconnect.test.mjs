@@ -5,9 +5,11 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { TurnLostError } from '../../index.mjs'
 import { command, createGate, deltas, functionCall, reply, say, waitFor } from '../../testing/index.mjs'
+import { connect } from '../support/connection.mjs'
+import { listening } from '../support/listening.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
+import { startProxy } from '../support/proxy.mjs'
 import { checkEvents, itemTypes, reconnecting, words } from '../support/reconnect.mjs'
-import { connect, listening, startProxy } from '../support/remote.mjs'
 
 const { server, provider, home, behindProxy, scripted, prompted, openCommand, endedOnServer } =
   await reconnecting({ after })

@@ -3,22 +3,23 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { TransportError, TurnLostError } from '../../index.mjs'
+import { connect } from '../support/connection.mjs'
 import { rejection } from '../support/outcomes.mjs'
-import { connect, startPeer } from '../support/remote.mjs'
+import { startPeer } from '../support/peer.mjs'
 
 /**
  * A server of threads that are named by their model, and what becomes of each when it is resumed.
  *
  * @param {import('node:test').TestContext} t
- * @param {(thread: string, peer: import('../support/remote.mjs').Peer) => object | undefined} resume
+ * @param {(thread: string, peer: import('../support/peer.mjs').Peer) => object | undefined} resume
  * @param {import('../../index.js').CodexOptions} [options]
  */
 async function server(t, resume, options) {
-  /** @type {import('../support/remote.mjs').Peer[]} */
+  /** @type {import('../support/peer.mjs').Peer[]} */
   const lines = []
   /** @type {{ method: string, thread: string, line: number }[]} */
   const asked = []
-  /** @param {string} method @param {string} thread @param {import('../support/remote.mjs').Peer} peer */
+  /** @param {string} method @param {string} thread @param {import('../support/peer.mjs').Peer} peer */
   const note = (method, thread, peer) => asked.push({ method, thread, line: lines.indexOf(peer) })
   const peer = await startPeer(t, {
     connected: (peer) => lines.push(peer),
@@ -46,7 +47,7 @@ async function server(t, resume, options) {
     events,
     asked,
     /** The line that is open. */
-    line: () => /** @type {import('../support/remote.mjs').Peer} */ (lines.at(-1)),
+    line: () => /** @type {import('../support/peer.mjs').Peer} */ (lines.at(-1)),
     cut: () => first?.socket.destroy(),
   }
 }

@@ -26,10 +26,11 @@ import {
   startScriptedProvider,
   waitFor,
 } from '../../testing/index.mjs'
+import { connect } from '../support/connection.mjs'
 import { startHost } from '../support/host.mjs'
+import { listening } from '../support/listening.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
 import { gone, isAlive, withArgument } from '../support/processes.mjs'
-import { connect, listening } from '../support/remote.mjs'
 import { rigEnvironment, rigPath, temporaryFolder } from '../support/rig.mjs'
 
 const onUnix = { skip: process.platform === 'win32' }

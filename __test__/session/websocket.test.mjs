@@ -15,10 +15,14 @@ import {
   TransportError,
 } from '../../index.mjs'
 import { createGate, deltas, reply, say, waitFor } from '../../testing/index.mjs'
+import { connect } from '../support/connection.mjs'
+import { serverFrame } from '../support/frames.mjs'
 import { startHost } from '../support/host.mjs'
+import { listening } from '../support/listening.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
+import { startPeer } from '../support/peer.mjs'
 import { withArgument } from '../support/processes.mjs'
-import { caFile, connect, listening, serverFrame, startPeer, startProxy } from '../support/remote.mjs'
+import { caFile, startProxy } from '../support/proxy.mjs'
 import { temporaryFolder } from '../support/rig.mjs'
 
 const MEBIBYTE = 1024 * 1024

@@ -4,8 +4,8 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { codexExecutable } from './codex.mjs'
 import { root } from './guide.mjs'
-import { codexExecutable } from './remote.mjs'
 
 const run = promisify(execFile)
 const sdk = 'openai-codex==0.163.0'

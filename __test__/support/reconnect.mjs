@@ -6,7 +6,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Codex } from '../../index.mjs'
 import { command } from '../../testing/index.mjs'
-import { connect, listening, startProxy } from './remote.mjs'
+import { connect } from './connection.mjs'
+import { listening } from './listening.mjs'
+import { startProxy } from './proxy.mjs'
 
 /**
  * A server for the tests of a file, and how they use it.

@@ -3,7 +3,7 @@
 import { generateSync } from 'json-schema-faker'
 import { printProtocol } from '../../scripts/protocol/codex.mjs'
 import { RESULTS } from '../../scripts/protocol/methods.mjs'
-import { codexExecutable } from './remote.mjs'
+import { codexExecutable } from './codex.mjs'
 
 /** @typedef {Record<string, any>} Schema */
 /** @typedef {{ kind: string, seed: number, value: any }} Sample */

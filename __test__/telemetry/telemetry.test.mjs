@@ -19,8 +19,10 @@ import {
   say,
   waitFor,
 } from '../../testing/index.mjs'
+import { connect } from '../support/connection.mjs'
+import { listening } from '../support/listening.mjs'
+import { startProxy } from '../support/proxy.mjs'
 import { real } from '../support/real.mjs'
-import { connect, listening, startProxy } from '../support/remote.mjs'
 import { rig } from '../support/rig.mjs'
 import { collector, idOf, telemetry } from '../support/telemetry.mjs'
 

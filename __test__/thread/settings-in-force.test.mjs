@@ -6,10 +6,12 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { OutputValidationError, ServerExitedError } from '../../index.mjs'
 import { command, createGate, reply, say, waitFor } from '../../testing/index.mjs'
+import { connect, watchConnection } from '../support/connection.mjs'
 import { assertContains } from '../support/contains.mjs'
+import { listening } from '../support/listening.mjs'
 import { rejection } from '../support/outcomes.mjs'
+import { startProxy } from '../support/proxy.mjs'
 import { real } from '../support/real.mjs'
-import { connect, listening, startProxy, watchConnection } from '../support/remote.mjs'
 import { rig } from '../support/rig.mjs'
 
 /** @typedef {import('../../index.js').TurnOptions} TurnOptions */

@@ -13,9 +13,11 @@ import {
   TurnLostError,
 } from '../../index.mjs'
 import { createGate, hang, reply, say, waitFor } from '../../testing/index.mjs'
+import { connect, watchConnection } from '../support/connection.mjs'
+import { listening } from '../support/listening.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
+import { startProxy } from '../support/proxy.mjs'
 import { real } from '../support/real.mjs'
-import { connect, listening, startProxy, watchConnection } from '../support/remote.mjs'
 import { rig } from '../support/rig.mjs'
 
 /** Kills codex, and waits until its client knows. @param {import('../../index.js').Codex} codex */

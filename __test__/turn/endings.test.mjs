@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { TurnFailedError, TurnLostError } from '../../index.mjs'
+import { connect } from '../support/connection.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
-import { connect, startPeer } from '../support/remote.mjs'
+import { startPeer } from '../support/peer.mjs'
 import { rig } from '../support/rig.mjs'
 
 const schema = { type: 'object', properties: {}, additionalProperties: false }

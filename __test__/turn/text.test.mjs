@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { connect } from '../support/connection.mjs'
 import { collect } from '../support/outcomes.mjs'
-import { connect, startPeer } from '../support/remote.mjs'
+import { startPeer } from '../support/peer.mjs'
 
 const ids = { threadId: 't', turnId: 'u' }
 /** @param {string} text */
