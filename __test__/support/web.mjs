@@ -5,7 +5,6 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { rig, temporaryFolder } from './rig.mjs'
 
 export const inTime = { concurrency: true, timeout: 60_000 }

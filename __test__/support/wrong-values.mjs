@@ -1,9 +1,8 @@
 // Wrong values of arguments by what was asked for, and how a call refuses them.
 
 import assert from 'node:assert/strict'
-import { Codex, CodexError } from '../../index.mjs'
+import { CodexError } from '../../index.mjs'
 import { rejection } from './outcomes.mjs'
-import { rig } from './rig.mjs'
 
 /**
  * A wrong value, and what the error says of it or of what is accepted.
@@ -126,7 +125,7 @@ export function eachOption(options, beside = {}) {
 /**
  * The server has got nothing but these messages.
  *
- * @param {Codex} codex
+ * @param {import('../../index.js').Codex} codex
  * @param {import('../support/rig.mjs').RigLog} log
  * @param {string[]} methods
  */
