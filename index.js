@@ -39,46 +39,21 @@ const method = (prototype, name, value) =>
 method(Codex.prototype, 'importThread', importThread)
 method(native.Thread.prototype, 'export', exportThread)
 
-module.exports.Codex = Codex
-module.exports.Thread = native.Thread
-module.exports.Turn = native.Turn
-module.exports.Goal = native.Goal
-module.exports.Account = native.Account
-module.exports.Login = native.Login
-module.exports.Config = native.Config
-module.exports.CommandProcess = native.CommandProcess
-module.exports.AppServer = native.AppServer
-module.exports.serve = called(native.serve)
-module.exports.signedBearerToken = called(native.signedBearerToken)
-module.exports.isRetryableError = isRetryableError
-module.exports.retryOnOverload = retryOnOverload
-module.exports.defineTool = defineTool
-module.exports.ask = ask
-module.exports.CodexError = classes.CodexError
-module.exports.BinaryNotFoundError = classes.BinaryNotFoundError
-module.exports.TransportError = classes.TransportError
-module.exports.ServerExitedError = classes.ServerExitedError
-module.exports.ClosedError = classes.ClosedError
-module.exports.ProtocolError = classes.ProtocolError
-module.exports.FileError = classes.FileError
-module.exports.TimeoutError = classes.TimeoutError
-module.exports.IndeterminateError = classes.IndeterminateError
-module.exports.JsonRpcError = classes.JsonRpcError
-module.exports.InvalidRequestError = classes.InvalidRequestError
-module.exports.ThreadNotFoundError = classes.ThreadNotFoundError
-module.exports.ThreadInUseError = classes.ThreadInUseError
-module.exports.ConfigLoadError = classes.ConfigLoadError
-module.exports.MethodNotFoundError = classes.MethodNotFoundError
-module.exports.InvalidParamsError = classes.InvalidParamsError
-module.exports.ConfigWriteError = classes.ConfigWriteError
-module.exports.InternalRpcError = classes.InternalRpcError
-module.exports.ServerBusyError = classes.ServerBusyError
-module.exports.ThreadBusyError = classes.ThreadBusyError
-module.exports.LoginFailedError = classes.LoginFailedError
-module.exports.TurnFailedError = classes.TurnFailedError
-module.exports.TurnInactiveError = classes.TurnInactiveError
-module.exports.TurnLostError = classes.TurnLostError
-module.exports.OutputValidationError = classes.OutputValidationError
-module.exports.BudgetExceededError = classes.BudgetExceededError
-module.exports.UnsupportedVersionError = classes.UnsupportedVersionError
-module.exports.AbortError = classes.AbortError
+module.exports = {
+  Codex,
+  Thread: native.Thread,
+  Turn: native.Turn,
+  Goal: native.Goal,
+  Account: native.Account,
+  Login: native.Login,
+  Config: native.Config,
+  CommandProcess: native.CommandProcess,
+  AppServer: native.AppServer,
+  serve: called(native.serve),
+  signedBearerToken: called(native.signedBearerToken),
+  isRetryableError,
+  retryOnOverload,
+  defineTool,
+  ask,
+  ...classes,
+}
