@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::action::Action;
-use crate::json::Json;
+use crate::json::{Json, object};
 use crate::placeholder::fill;
 use crate::player::Player;
 use crate::script::VERSION;
@@ -178,8 +178,8 @@ impl Player {
         let polite = &self.server.polite;
         let mut state = self.server.state();
         let status = match state.running_turn(&self.text("threadId")) {
-            Some(_) => Json::object([("type", "active".into()), ("activeFlags", Json::Array(Vec::new()))]),
-            None => Json::object([("type", "idle".into())]),
+            Some(_) => object([("type", "active".into()), ("activeFlags", Json::Array(Vec::new()))]),
+            None => object([("type", "idle".into())]),
         };
         let thread = state.thread(&self.text("threadId"))?;
         let mut values = polite.constants();
@@ -209,7 +209,7 @@ impl Player {
 }
 
 fn invalid(message: &str) -> Json {
-    Json::object([("code", Json::Number((-32600).into())), ("message", message.into())])
+    object([("code", Json::Number((-32600).into())), ("message", message.into())])
 }
 
 fn no_default(method: &str) -> Json {

@@ -4,7 +4,9 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::json::Json;
+use serde_json::Map;
+
+use crate::json::{self, Json};
 use crate::log::Log;
 
 /// How the log's first line of each run begins; runs are counted by it.
@@ -42,7 +44,7 @@ pub(crate) fn launch(args: &[String], counts: bool) -> Result<(Json, Log), Strin
 
 /// From `CODEX_RIG_SCRIPT`, else from the file `<executable>.rig.json`, else nothing.
 fn read_script() -> Result<Json, String> {
-    let parse = |text: &[u8]| Json::parse(text).map_err(|error| format!("the script is no JSON: {error}"));
+    let parse = |text: &[u8]| json::parse(text).map_err(|error| format!("the script is no JSON: {error}"));
     let path = match env::var("CODEX_RIG_SCRIPT") {
         Ok(text) if text.trim_start().starts_with('{') => return parse(text.as_bytes()),
         Ok(path) if !path.is_empty() => PathBuf::from(path),
@@ -53,7 +55,7 @@ fn read_script() -> Result<Json, String> {
                 exe.file_stem().unwrap_or_default().to_string_lossy()
             ));
             if !beside.exists() {
-                return Ok(Json::Object(Vec::new()));
+                return Ok(Json::Object(Map::new()));
             }
             beside
         }

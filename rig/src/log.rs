@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::json::Json;
+use crate::json::{Json, object};
 
 /// Appends to the file named by `CODEX_RIG_LOG`, or does nothing.
 #[derive(Default)]
@@ -19,7 +19,7 @@ impl Log {
 
     pub(crate) fn entry<const N: usize>(&self, fields: [(&str, Json); N]) {
         if self.0.is_some() {
-            self.write(Json::object(fields).to_string().as_bytes());
+            self.write(object(fields).to_string().as_bytes());
         }
     }
 

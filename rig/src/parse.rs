@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::action::{Action, Flood};
-use crate::json::Json;
+use crate::json::{Json, object};
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -31,10 +31,11 @@ impl Parser {
     fn action(&self, json: &Json, at: &str) -> Result<Action> {
         match json {
             Json::String(name) => self.named(name, at),
-            Json::Object(entries) => match entries.split_first() {
-                Some(((key, value), modifiers)) => self.keyed(key, value, modifiers, &format!("{at}.{key}")),
-                None => Err(format!("{at}: an action needs a key")),
-            },
+            Json::Object(entries) => {
+                let mut entries = entries.iter();
+                let (key, value) = entries.next().ok_or_else(|| format!("{at}: an action needs a key"))?;
+                self.keyed(key, value, &entries.collect::<Vec<_>>(), &format!("{at}.{key}"))
+            }
             other => Err(format!("{at}: an action is a string or an object, not {other}")),
         }
     }
@@ -59,7 +60,7 @@ impl Parser {
         }
     }
 
-    fn keyed(&self, key: &str, value: &Json, modifiers: &[(String, Json)], at: &str) -> Result<Action> {
+    fn keyed(&self, key: &str, value: &Json, modifiers: &[(&String, &Json)], at: &str) -> Result<Action> {
         let allowed: &[&str] = match key {
             "request" => &["wait"],
             "play" => &["with"],
@@ -69,7 +70,7 @@ impl Parser {
         if let Some((name, _)) = modifiers.iter().find(|(name, _)| !allowed.contains(&name.as_str())) {
             return Err(format!("{at}: unknown key {name:?} beside it"));
         }
-        let modifier = |name: &str| modifiers.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let modifier = |name: &str| modifiers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
         Ok(match key {
             "default" | "never" | "closeStdout" => {
                 flag(value, at)?;
@@ -162,7 +163,7 @@ fn flood(value: &Json, at: &str) -> Result<Flood> {
 
 fn spawn(value: &Json, at: &str) -> Result<Action> {
     let fields = Fields::new(value, at, &["argv", "ownGroup", "holdStdout"])?;
-    let argv = fields.need("argv")?.as_array().unwrap_or(&[]);
+    let argv = fields.need("argv")?.as_array().map_or(&[][..], Vec::as_slice);
     if argv.is_empty() {
         return Err(format!("{at}.argv: needs a list of strings"));
     }
@@ -218,7 +219,7 @@ impl<'j> Fields<'j> {
     /// `method` and `params`, by default an agent message delta whose text is `$fill`.
     fn delta_message(&self) -> Result<Json> {
         let params = self.get("params").cloned().unwrap_or_else(|| {
-            Json::object([
+            object([
                 ("threadId", "$threadId".into()),
                 ("turnId", "$turnId".into()),
                 ("itemId", "$itemId".into()),
@@ -226,13 +227,13 @@ impl<'j> Fields<'j> {
             ])
         });
         let method = self.text_or("method", "item/agentMessage/delta")?;
-        Ok(Json::object([("method", method.into()), ("params", params)]))
+        Ok(object([("method", method.into()), ("params", params)]))
     }
 }
 
 fn entries(json: &Json, at: &str) -> Result<Vec<(String, Json)>> {
     match json {
-        Json::Object(entries) => Ok(entries.clone()),
+        Json::Object(entries) => Ok(entries.clone().into_iter().collect()),
         other => Err(format!("{at}: needs an object, not {other}")),
     }
 }

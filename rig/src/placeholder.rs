@@ -91,17 +91,18 @@ mod tests {
     use std::collections::HashMap;
 
     use super::{Json, fill, fill_text};
+    use crate::json;
 
     fn values() -> HashMap<String, Json> {
         HashMap::from([
             ("id".to_owned(), Json::from(7)),
             ("threadId".to_owned(), Json::from("thread-1")),
-            ("params".to_owned(), Json::parse(br#"{"input":[{"text":"hi"}],"model":null}"#).unwrap()),
+            ("params".to_owned(), json::parse(br#"{"input":[{"text":"hi"}],"model":null}"#).unwrap()),
         ])
     }
 
     fn check(template: &str, expected: &str) {
-        let template = Json::parse(template.as_bytes()).unwrap();
+        let template = json::parse(template.as_bytes()).unwrap();
         assert_eq!(fill(&template, &values()).to_string(), expected);
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::env;
 use std::path::PathBuf;
 
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::script::{Script, VERSION};
 
 /// The default behaviour, itself a script, and the shapes of thread and turn objects.
@@ -17,9 +17,9 @@ pub(crate) struct Polite {
 
 impl Polite {
     pub(crate) fn load() -> Result<Self, String> {
-        let templates = Json::parse(include_bytes!("polite/templates.json"))?;
+        let templates = json::parse(include_bytes!("polite/templates.json"))?;
         let shape = |name| templates.get(name).cloned().ok_or_else(|| format!("no template {name}"));
-        let script = Script::parse(&Json::parse(include_bytes!("polite/script.json"))?, None)?;
+        let script = Script::parse(&json::parse(include_bytes!("polite/script.json"))?, None)?;
         Ok(Self { script, thread: shape("thread")?, turn: shape("turn")?, constants: HashMap::new() })
     }
 

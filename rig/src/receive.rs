@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::action::Action;
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::player::Player;
 use crate::script::Ending;
 use crate::server::Server;
@@ -19,7 +19,7 @@ impl Server {
         if line.is_empty() {
             return true;
         }
-        let message = match Json::parse(line) {
+        let message = match json::parse(line) {
             Ok(message @ Json::Object(_)) => message,
             // Like codex: not a word on stdout about what it cannot read, and the end at a byte that is not UTF-8.
             _ => {

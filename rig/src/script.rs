@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Map;
+
 use crate::action::Action;
 use crate::json::Json;
 use crate::parse::Parser;
@@ -56,12 +58,12 @@ impl Script {
     /// Reads a script that may use the fragments of `base`, too.
     pub(crate) fn parse(json: &Json, base: Option<&Self>) -> Result<Self, String> {
         let Json::Object(entries) = json else { return Err("a script is an object".to_owned()) };
-        if let Some((key, _)) = entries.iter().find(|(key, _)| !KEYS.contains(&key.as_str())) {
+        if let Some(key) = entries.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(format!("unknown key {key:?}, expected one of {KEYS:?}"));
         }
         let object = |key: &str| match json.get(key) {
-            None => Ok([].as_slice()),
-            Some(Json::Object(entries)) => Ok(entries.as_slice()),
+            None => Ok(Map::new()),
+            Some(Json::Object(entries)) => Ok(entries.clone()),
             Some(other) => Err(format!("{key}: needs an object, not {other}")),
         };
         let text = |key: &str| match json.get(key) {
@@ -70,7 +72,7 @@ impl Script {
             Some(other) => Err(format!("{key}: needs a string, not {other}")),
         };
 
-        let mut known: HashSet<String> = object("fragments")?.iter().map(|(name, _)| name.clone()).collect();
+        let mut known: HashSet<String> = object("fragments")?.into_iter().map(|(name, _)| name).collect();
         known.extend(base.iter().flat_map(|base| base.fragments.keys().cloned()));
         let parser = Parser { fragments: known };
 
@@ -82,10 +84,12 @@ impl Script {
             ..Self::default()
         };
         for (name, body) in object("fragments")? {
-            script.fragments.insert(name.clone(), parser.list(body, &format!("fragments.{name}"))?);
+            let list = parser.list(&body, &format!("fragments.{name}"))?;
+            script.fragments.insert(name, list);
         }
         for (method, calls) in object("on")? {
-            script.on.insert(method.clone(), parse_calls(&parser, method, calls)?);
+            let calls = parse_calls(&parser, &method, &calls)?;
+            script.on.insert(method, calls);
         }
         for (key, list) in [("start", &mut script.start), ("background", &mut script.background)] {
             if let Some(json) = json.get(key) {
@@ -135,11 +139,12 @@ fn parse_calls(parser: &Parser, method: &str, calls: &Json) -> Result<Vec<Vec<Ac
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Ending, Json, Script};
+    use super::{Action, Ending, Script};
+    use crate::json;
 
     fn parse(text: &str) -> Result<Script, String> {
-        let polite = Json::parse(include_bytes!("polite/script.json")).unwrap();
-        Script::parse(&Json::parse(text.as_bytes()).unwrap(), Some(&Script::parse(&polite, None).unwrap()))
+        let polite = json::parse(include_bytes!("polite/script.json")).unwrap();
+        Script::parse(&json::parse(text.as_bytes()).unwrap(), Some(&Script::parse(&polite, None).unwrap()))
     }
 
     fn check_error(text: &str, expected: &str) {

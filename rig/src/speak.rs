@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::action::Flood;
 use crate::flood::{Lines, filler, numbered_filler};
-use crate::json::Json;
+use crate::json::{Json, object};
 use crate::output::Piece;
 use crate::placeholder::fill;
 use crate::player::{Flow, Player, now_ms};
@@ -19,8 +19,8 @@ impl Player {
         }
         // The server writes the id first in an answer and last in an error.
         self.line(&match kind {
-            "result" => Json::object([("id", id), ("result", value)]),
-            _ => Json::object([("error", value), ("id", id)]),
+            "result" => object([("id", id), ("result", value)]),
+            _ => object([("error", value), ("id", id)]),
         })
     }
 
@@ -36,8 +36,7 @@ impl Player {
         );
         self.set("requestId", id.clone());
         let field = |key| fill(message.get(key).unwrap_or(&Json::Null), self);
-        let line =
-            Json::object([("method", field("method")), ("id", id.clone()), ("params", field("params"))]);
+        let line = object([("method", field("method")), ("id", id.clone()), ("params", field("params"))]);
         let flow = self.line(&line);
         if wait && flow == Flow::On {
             self.wait_for_reply(&id);
@@ -61,17 +60,15 @@ impl Player {
         };
         let chars: Vec<char> = text.chars().collect();
         for piece in chars.chunks(chars.len().div_ceil(pieces).max(1)) {
-            let params = Json::object([
+            let params = object([
                 ("threadId", "$threadId".into()),
                 ("turnId", "$turnId".into()),
                 ("itemId", "$itemId".into()),
             ]);
             let Json::Object(mut params) = fill(&params, self) else { return Flow::On };
-            params.push(("delta".to_owned(), piece.iter().collect::<String>().into()));
-            let message = Json::object([
-                ("method", "item/agentMessage/delta".into()),
-                ("params", Json::Object(params)),
-            ]);
+            params.insert("delta".to_owned(), piece.iter().collect::<String>().into());
+            let message =
+                object([("method", "item/agentMessage/delta".into()), ("params", Json::Object(params))]);
             if self.notify(&message) == Flow::Stop {
                 return Flow::Stop;
             }
@@ -124,8 +121,8 @@ impl Player {
 fn stamped(message: &Json) -> Json {
     let Json::Object(mut entries) = message.clone() else { return message.clone() };
     match message.get("emittedAtMs") {
-        None => entries.push(("emittedAtMs".to_owned(), now_ms().into())),
-        Some(Json::Null) => entries.retain(|(key, _)| key != "emittedAtMs"),
+        None => drop(entries.insert("emittedAtMs".to_owned(), now_ms().into())),
+        Some(Json::Null) => entries.retain(|key, _| key != "emittedAtMs"),
         Some(_) => {}
     }
     Json::Object(entries)

@@ -154,6 +154,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::{Json, State};
+    use crate::json;
 
     #[test]
     fn a_turn_is_interruptible_only_between_started_and_completed() {
@@ -164,7 +165,7 @@ mod tests {
 
         let params = format!(r#"{{"threadId":"{thread}","turn":{{"id":"{turn}"}}}}"#);
         let message = format!(r#"{{"method":"turn/started","params":{params}}}"#);
-        state.observe(&Json::parse(message.as_bytes()).unwrap());
+        state.observe(&json::parse(message.as_bytes()).unwrap());
         let stale = state.interrupt(&thread, "turn-9");
         assert_eq!(stale, Err("expected active turn id turn-9 but found turn-1".to_owned()));
         assert_eq!(state.interrupt(&thread, &turn), Ok(()));
