@@ -81,7 +81,11 @@ let shared
 async function site(t, own) {
   if (own === undefined) shared ??= startSite()
   const { provider, server } = own ?? (await /** @type {Promise<Site>} */ (shared))
-  const context = await browser.newContext({ viewport: { width: 1100, height: 760 } })
+  // What turns while codex works would be drawn all the time.
+  const context = await browser.newContext({
+    viewport: { width: 1100, height: 760 },
+    reducedMotion: 'reduce',
+  })
   context.setDefaultTimeout(20_000)
   /** What no page should say. @type {string[]} */
   const complaints = []
