@@ -8,8 +8,11 @@ const { isAbsolute, join, parse, relative, resolve, sep } = require('node:path')
 /** Windows takes either. */
 const SEPARATOR = sep === '/' ? '/' : /[\\/]/
 
-/** Folders in a folder that are not meant with it: what is written there is run by others. */
-const SPECIAL = new Set(['.git', '.codex'])
+/**
+ * Folders in a folder that are not meant with it: what is written there is run or followed by others. The sandbox of codex
+ * keeps the same.
+ */
+const SPECIAL = new Set(['.git', '.codex', '.agents'])
 
 /**
  * Where a path leads, link by link as the system goes; undefined where that can't be said. It need not be there.
@@ -93,7 +96,7 @@ function startedIn(cwd, moves) {
  *
  * @param {readonly string[]} folders absolute
  * @param {string | undefined} path absolute
- * @param {{ special?: boolean }} [options] whether `.git` and `.codex` are meant, too
+ * @param {{ special?: boolean }} [options] whether what others run is meant, too
  * @returns {Promise<string | undefined>}
  */
 async function folderOf(folders, path, { special = false } = {}) {
@@ -105,9 +108,25 @@ async function folderOf(folders, path, { special = false } = {}) {
     const rest = relative(root, place)
     const segments = rest === '' ? [] : rest.split(sep)
     if (segments[0] === '..' || isAbsolute(rest)) continue
-    if (special || !segments.some((segment) => SPECIAL.has(segment.toLowerCase()))) return folder
+    if (special || !(await isSpecial(root, segments))) return folder
   }
   return undefined
+}
+
+/**
+ * Whether what lies there is run by others. A folder with a `HEAD` in it may be a repository without a `.git`, whose
+ * settings name programs that git runs.
+ *
+ * @param {string} root
+ * @param {readonly string[]} segments
+ */
+async function isSpecial(root, segments) {
+  if (segments.some((segment) => SPECIAL.has(segment.toLowerCase()))) return true
+  if (segments.at(-1)?.toLowerCase() === 'head') return true
+  for (let depth = 1; depth < segments.length; depth++) {
+    if ((await realOf(join(root, ...segments.slice(0, depth), 'HEAD'))) !== null) return true
+  }
+  return false
 }
 
 module.exports = { folderOf, named, placeOf, startedIn }

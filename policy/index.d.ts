@@ -41,7 +41,8 @@ export interface CommandPattern {
   options?: readonly string[] | undefined
   /**
    * Folders in which the command must be started, and in which all its arguments and the files of its redirections must
-   * lie, once links and `..` are followed. Without it no file may be redirected to but `/dev/null`.
+   * lie, once links and `..` are followed; not in a `.git`, `.codex` or `.agents`, but for programs that only look
+   * (`cat`, `ls`, `grep` ...). Without it no file may be redirected to but `/dev/null`.
    */
   within?: string | readonly string[] | undefined
 }
@@ -57,9 +58,10 @@ export declare function allowCommands(
 ): Rule
 
 /**
- * Allows changes of files all of which lie in these folders, once links and `..` are followed, but not in a `.git` or
- * `.codex` there unless that is named; and a single command without options of which codex says that it reads, lists or
- * searches files in there. Folders are those of this machine; relative ones are from `process.cwd()` now.
+ * Allows changes of files all of which lie in these folders, once links and `..` are followed, but not in a `.git`,
+ * `.codex` or `.agents` there, nor in another git repository, unless that is named; and a single command without options that
+ * reads, lists or searches files in there: of `cat`, `head`, `tail`, `nl`, `wc`, `ls`, `tree`, `du`, `find`, `grep`, `rg` and
+ * `fd`, where codex says the same. Folders are those of this machine; relative ones are from `process.cwd()` now.
  *
  * @throws {TypeError} what is given is no path
  */
@@ -97,7 +99,7 @@ export declare function ask(
 export interface DenyOptions {
   /** As `allowCommands` has them, but with whatever options and other arguments there are. */
   commands?: string | readonly string[] | undefined
-  /** Changes of files in there. */
+  /** Changes of files in there, and commands that are started there, name a path there or search through it. */
   folders?: string | readonly string[] | undefined
   /** The network to these. */
   hosts?: string | readonly string[] | undefined

@@ -4,6 +4,7 @@
 
 const { posix, resolve } = require('node:path')
 const { folderOf, named, placeOf, startedIn } = require('./folders.js')
+const { isLooker, isPlain } = require('./looks.js')
 const { argumentError, checkObject } = require('../glue/json.js')
 
 /**
@@ -116,8 +117,10 @@ async function isMeant({ words, options, within }, command, cwd) {
   if (args === undefined) return false
   const files = [...command.reads, ...command.writes].filter((file) => file !== NOWHERE)
   if (within === undefined) return files.length === 0
+  // What a program does with its arguments is not known, but of those that only look.
+  const looked = ['.', ...command.reads, ...(isLooker(command.words[0] ?? '') ? args : [])]
   for (const path of ['.', ...args, ...files]) {
-    const special = !command.writes.includes(path)
+    const special = looked.includes(path) && !command.writes.includes(path)
     if ((await folderOf(within, folder && named(folder, path), { special })) === undefined) return false
   }
   return true
@@ -170,14 +173,6 @@ function argumentsOf(wanted, options, given) {
 }
 
 /**
- * Whether an argument can be but a name: no option, and no setting as `dd`, `make` and `env` take them.
- * @param {string} argument
- */
-function isPlain(argument) {
-  return !argument.startsWith('-') && !argument.startsWith('+') && !argument.includes('=')
-}
-
-/**
  * Whether words are a command that is to be refused: its program, wherever it lies, and the others in their order, whatever
  * stands between them.
  *
@@ -191,4 +186,4 @@ function isNamed({ words: [wanted = '', ...rest] }, [program = '', ...args]) {
   return at >= rest.filter((word) => word !== '*').length
 }
 
-module.exports = { foldersOf, isMeant, isNamed, isPlain, isTexts, patternOf }
+module.exports = { foldersOf, isMeant, isNamed, isTexts, patternOf }

@@ -9,18 +9,17 @@ const { readScript } = require('./script.js')
 /**
  * @typedef {import('../index.js').ApprovalRequest} ApprovalRequest
  * @typedef {import('./script.js').Command} Command
- * @typedef {'read' | 'listFiles' | 'search'} Look
  *
  * @typedef {object} CommandReading
  * @property {'command'} about
  * @property {Command[]} commands
  * @property {string[][]} named
  * @property {string} cwd
- * @property {Look | null} look what codex says that it does, where that is but looking
+ * @property {boolean} isLook whether codex says that it does but look at files
  *
  * @typedef {{ about: 'files', paths: string[] }} FilesReading
  * @typedef {{ about: 'network', host: string }} NetworkReading
- * @typedef {{ about: 'unknown', why: string, named: string[][] }} UnknownReading
+ * @typedef {{ about: 'unknown', why: string, named: string[][], cwd?: string }} UnknownReading
  * @typedef {CommandReading | FilesReading | NetworkReading | UnknownReading} RequestReading
  */
 
@@ -65,8 +64,11 @@ async function readingOf(request) {
     case 'applyPatchApproval':
       return filesOf(request)
     case 'item/commandExecution/requestApproval':
-    case 'execCommandApproval':
-      return commandOf(request)
+    case 'execCommandApproval': {
+      const reading = await commandOf(request)
+      const { cwd } = request.params
+      return reading.about === 'unknown' && typeof cwd === 'string' ? { ...reading, cwd } : reading
+    }
     default:
       return unknown(`it asks for ${request.kind}`)
   }
@@ -152,7 +154,7 @@ async function read(argv, cwd, { said, looks, proposed }) {
   const isShell = SHELLS.has(posix.basename(program))
   if (!isShell) {
     const command = { words: argv, reads: [], writes: [], moves: [] }
-    return { about: 'command', commands: [command], named: [argv], cwd, look: null }
+    return { about: 'command', commands: [command], named: [argv], cwd, isLook: false }
   }
   const isTrusted = SHELL_FOLDERS.has(posix.dirname(program)) && !program.startsWith('.')
   if (!isTrusted && program !== process.env.SHELL) return unknown(`its shell is ${program}`)
@@ -164,7 +166,7 @@ async function read(argv, cwd, { said, looks, proposed }) {
   const { commands, named } = reading
   const differs = await difference(argv, commands, said, proposed)
   if (differs !== undefined) return unknown(differs, named)
-  return { about: 'command', commands, named, cwd, look: lookOf(looks, commands) }
+  return { about: 'command', commands, named, cwd, isLook: isLook(looks, commands) }
 }
 
 /**
@@ -190,15 +192,14 @@ async function difference(argv, commands, said, proposed) {
 }
 
 /**
- * What codex says that a command does, where it is a single one: of more than one it may leave some out.
+ * Whether codex says that a command but looks, where it is a single one: of more than one it may leave some out.
  *
  * @param {string[]} looks
  * @param {Command[]} commands
- * @returns {Look | null}
  */
-function lookOf([look, ...others], commands) {
-  if (others.length > 0 || commands.length !== 1) return null
-  return look === 'read' || look === 'listFiles' || look === 'search' ? look : null
+function isLook([look, ...others], commands) {
+  if (others.length > 0 || commands.length !== 1) return false
+  return look === 'read' || look === 'listFiles' || look === 'search'
 }
 
 /**

@@ -1,7 +1,8 @@
 'use strict'
 
-const { folderOf, named } = require('./folders.js')
-const { foldersOf, isMeant, isNamed, isPlain, isTexts, patternOf } = require('./patterns.js')
+const { folderOf } = require('./folders.js')
+const { enteredBy, lookedAt, namedBy } = require('./looks.js')
+const { foldersOf, isMeant, isNamed, isTexts, patternOf } = require('./patterns.js')
 const { understand } = require('./request.js')
 const { argumentError, checkObject } = require('../glue/json.js')
 
@@ -43,7 +44,7 @@ function allowCommands(...given) {
 }
 
 /**
- * Allows changes of files in folders, and commands that codex says but look at what is there.
+ * Allows changes of files in folders, and commands that but look at what is there.
  * @param {unknown[]} given
  */
 function allowFolders(...given) {
@@ -62,25 +63,6 @@ function allowFolders(...given) {
     }
     return { decision: 'accept', rule: `allowFolders: ${[...used].join(', ')}` }
   })
-}
-
-/**
- * What a command looks at, where that is all it does: by codex's word, without options, which can make a program do
- * anything, and without a redirection.
- *
- * @param {import('./request.js').RequestReading} reading
- * @returns {string[] | undefined}
- */
-function lookedAt(reading) {
-  if (reading.about !== 'command' || reading.look === null) return undefined
-  const [command] = reading.commands
-  if (command === undefined || command.reads.length + command.writes.length > 0) return undefined
-  const args = command.words.slice(1)
-  if (!args.every(isPlain) || command.words[0]?.includes('/')) return undefined
-  // The first of a search is what is searched for.
-  const looked = reading.look === 'search' ? args.slice(1) : args
-  const paths = looked.length > 0 ? looked : ['.']
-  return paths.flatMap((path) => named(reading.cwd, path) ?? [])
 }
 
 /**
@@ -206,15 +188,35 @@ function deny(...given) {
  * @returns {Promise<string | undefined>}
  */
 async function denied(reading, { patterns, folders, hosts }) {
-  if (reading.about === 'files') {
-    for (const path of reading.paths) {
-      const folder = await folderOf(folders, path, { special: true })
-      if (folder !== undefined) return folder
-    }
-    return undefined
-  }
+  if (reading.about === 'files') return folderNamed(folders, reading.paths)
   if (reading.about === 'network') return hosts.find((host) => isHost(host, reading.host))
-  return patterns.find((pattern) => reading.named.some((words) => isNamed(pattern, words)))?.label
+  const pattern = patterns.find((one) => reading.named.some((words) => isNamed(one, words)))
+  if (pattern !== undefined) return pattern.label
+  const { cwd } = reading
+  if (cwd === undefined || folders.length === 0) return undefined
+  const commands =
+    reading.about === 'command'
+      ? reading.commands
+      : reading.named.map((words) => ({ words, reads: [], writes: [], moves: [] }))
+  const named = await folderNamed(folders, [cwd, ...commands.flatMap((command) => namedBy(command, cwd))])
+  if (named !== undefined) return named
+  const entered = commands.flatMap((command) => enteredBy(command, cwd))
+  return first(folders, async (folder) => (await folderNamed(entered, [folder])) !== undefined)
+}
+
+/**
+ * The first of some folders in which one of the paths lies.
+ *
+ * @param {readonly string[]} folders
+ * @param {readonly string[]} paths
+ * @returns {Promise<string | undefined>}
+ */
+async function folderNamed(folders, paths) {
+  for (const path of paths) {
+    const folder = await folderOf(folders, path, { special: true })
+    if (folder !== undefined) return folder
+  }
+  return undefined
 }
 
 /**

@@ -15,10 +15,11 @@ describe('files', () => {
   /** @param {import('node:test').TestContext} t */
   function workspace(t) {
     const root = realpathSync(temporaryFolder(t))
-    for (const name of ['src/deep', 'src/.git/hooks', 'outside', 'srcs']) {
+    for (const name of ['src/deep', 'src/.git/hooks', 'src/bare', 'outside', 'srcs']) {
       mkdirSync(join(root, name), { recursive: true })
     }
     writeFileSync(join(root, 'src/file'), '')
+    writeFileSync(join(root, 'src/bare/HEAD'), '')
     writeFileSync(join(root, 'outside/file'), '')
     writeFileSync(join(root, 'src/run.sh'), '')
     symlinkSync(join(root, 'outside'), join(root, 'src/out'))
@@ -58,6 +59,10 @@ describe('files', () => {
       'src/.git/hooks/pre-commit',
       'src/deep/.GIT/config',
       'src/.codex/config.toml',
+      'src/.agents/skills/a/SKILL.md',
+      'src/new/HEAD',
+      'src/bare/config',
+      'src/bare/hooks/pre-commit',
       'src/file/below',
     ]) {
       assert.equal(await outcome(path), 'asked', path)
@@ -146,6 +151,55 @@ describe('files', () => {
     assert.equal(await outcome('run.sh', join(root, 'src')), 'asked')
   })
 
+  test('what may be written by an argument is not in a folder that others follow', async (t) => {
+    const root = workspace(t)
+    const within = join(root, 'src')
+    const rule = allowCommands(...['cp *', 'cat *'].map((command) => ({ command, within })))
+    const outcome = (/** @type {string} */ script) => decided(rule, asked(script, { cwd: within }))
+    assert.equal(await outcome('cat .git/config'), 'accept')
+    assert.equal(await outcome('cp file deep/file'), 'accept')
+    assert.equal(await outcome('cp file .git/hooks/pre-commit'), 'asked')
+    assert.equal(await outcome('cp file .agents/a'), 'asked')
+  })
+
+  test('what is denied in a folder is a look at it, too', async (t) => {
+    const root = workspace(t)
+    const secrets = join(root, 'src/deep')
+    const rules = [deny({ folders: secrets }), allowFolders(root), allowCommands('mkdir *', 'cd *', 'cat *')]
+    const outcome = (/** @type {string} */ script, type = 'unknown', cwd = join(root, 'src')) =>
+      policy(...rules)(asked(script, { cwd, commandActions: [{ type, command: script }] }), context)
+    for (const [script, type] of /** @type {const} */ ([
+      ['cat deep/key', 'read'],
+      ['cat in/key', 'read'],
+      [`cat file ${secrets}/key`, 'read'],
+      ['ls deep', 'listFiles'],
+      ['ls ../src/./deep', 'listFiles'],
+      ['rg needle deep', 'search'],
+      ['rg needle', 'search'],
+      ['rg needle ..', 'search'],
+      ['grep -r needle .', 'search'],
+      ['mkdir deep/new', 'unknown'],
+      ['cd deep && cat key', 'unknown'],
+      ['tool --file=deep/key', 'unknown'],
+      ['cat < deep/key', 'unknown'],
+      ['cat deep/key "$(x)"', 'unknown'],
+    ])) {
+      assert.equal((await outcome(script, type)).rule, `deny: ${secrets}`, script)
+    }
+    assert.equal((await outcome('cat key', 'read', secrets)).rule, `deny: ${secrets}`)
+    for (const [script, type] of /** @type {const} */ ([
+      ['cat file', 'read'],
+      ['ls', 'listFiles'],
+      ['grep needle file', 'search'],
+      ['rg deep file', 'search'],
+      ['rg needle ../outside', 'search'],
+    ])) {
+      const { decision } = await outcome(script, type)
+      // What is searched for may be called as the folder is.
+      assert.equal(decision, script === 'rg deep file' ? 'decline' : 'accept', script)
+    }
+  })
+
   test('what codex says but looks at files is allowed in their folder, without options', async (t) => {
     const root = workspace(t)
     const rule = allowFolders(join(root, 'src'))
@@ -156,6 +210,7 @@ describe('files', () => {
       ['ls', 'listFiles'],
       ['rg needle deep', 'search'],
       ['rg /etc', 'search'],
+      ['cat .git/config', 'read'],
     ])) {
       assert.equal(await outcome(script, type), 'accept', script)
     }
@@ -169,6 +224,13 @@ describe('files', () => {
       ['./cat file', 'read'],
       ['cat file > file2', 'read'],
       ['cat file; cat file', 'read'],
+      // Programs that run what their arguments or a file say.
+      [`awk 'BEGIN{system("id")}' file`, 'read'],
+      ['git ls-files', 'listFiles'],
+      ['git grep needle', 'search'],
+      ['less file', 'read'],
+      ['bat file', 'read'],
+      ['unknown file', 'read'],
     ])) {
       assert.equal(await outcome(script, type), 'asked', script)
     }
@@ -331,6 +393,73 @@ describe('the real codex', { timeout: 60_000 }, () => {
       questions.map((reading) => /** @type {any} */ (reading).about),
       ['unknown', 'command', 'files'],
     )
+  })
+
+  test('a look of a program that can do more is asked for, whatever codex says of it', async (t) => {
+    const { codex, provider, home } = await real(t)
+    writeFileSync(join(home.workspace, 'file'), 'x\n')
+    /** @type {string[]} */
+    const looks = []
+    /** @type {unknown[]} */
+    const accepted = []
+    const rules = policy(allowFolders(home.workspace))
+    /** @type {import('../../policy/index.js').Policy} */
+    const onApproval = async (request, handling) => {
+      assert.ok(request.method === 'item/commandExecution/requestApproval')
+      const answer = await rules(request, handling)
+      const [action] = request.params.commandActions ?? []
+      if (action !== undefined && action.type !== 'unknown') looks.push(action.command)
+      if (answer.decision === 'accept') accepted.push(action?.command)
+      return answer
+    }
+    const awk = `awk 'BEGIN{system("touch pwned")}' file`
+    const scripts = [
+      awk,
+      'git ls-files',
+      'git grep x',
+      'less file',
+      'more file',
+      'bat file',
+      'python3 file',
+      'awk x file',
+    ]
+    const last = 'du file'
+    provider.enqueue(...[...scripts, last].map((script) => command(script)), say('Done.'))
+    const thread = await codex.startThread({ cwd: home.workspace, approvalPolicy: 'untrusted', onApproval })
+    assert.equal((await thread.run('go')).finalResponse, 'Done.')
+    assert.ok(looks.includes(awk), `codex says that awk looks: ${looks}`)
+    assert.deepEqual(
+      accepted.filter((script) => script !== last),
+      [],
+    )
+    assert.equal(existsSync(join(home.workspace, 'pwned')), false)
+  })
+
+  test('what its sandbox keeps in a folder is not meant with the folder', async (t) => {
+    const { codex, provider, home } = await real(t, {}, { sandboxMode: 'workspace-write' })
+    const names = [
+      '.git',
+      '.codex',
+      '.agents',
+      '.claude',
+      '.cursor',
+      '.github',
+      '.vscode',
+      '.config',
+      '.husky',
+      'other',
+    ]
+    for (const name of names) mkdirSync(join(home.workspace, name))
+    provider.enqueue(command(`for d in ${names.join(' ')}; do touch $d/x; done`), say('Done.'))
+    const thread = await codex.startThread({ cwd: home.workspace, approvalPolicy: 'never' })
+    await thread.run('go')
+    const kept = names.filter((name) => !existsSync(join(home.workspace, name, 'x')))
+    assert.ok(kept.length > 0 && kept.length < names.length, `its sandbox keeps ${kept}`)
+    const rule = allowFolders(home.workspace)
+    for (const name of names) {
+      const answer = await decided(rule, patched([join(home.workspace, name, 'x')]))
+      assert.equal(answer, kept.includes(name) ? 'asked' : 'accept', name)
+    }
   })
 
   test('an answer that says a rule is what it was without; null where none is said', async (t) => {
