@@ -54,7 +54,7 @@ export interface TurnEventsOptions {
 
 /** The events of a turn, each once and in order. */
 export interface TurnEventStream<Event = TurnEvent> extends AsyncIterableIterator<Event> {
-  /** The `seq` of the last event that was handed out, for `after`. */
+  /** The `seq` of the last event that was handed out, or left out by the server behind it; for `after`. */
   readonly position: number
   /** Known once the server has answered. */
   readonly turnId: string | undefined

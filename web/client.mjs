@@ -63,7 +63,7 @@ async function* framesOf(reader, setDelay, silenceMs) {
     }
     text = text.slice(cut + 2)
     from = 0
-    if (frame.data !== '') yield frame
+    if (frame.data !== '' || frame.id !== '') yield frame
   }
 }
 
@@ -91,7 +91,7 @@ class TurnEvents {
     if (this.#signal?.aborted) this.#abort()
   }
 
-  /** The `seq` of the last event that was handed out. */
+  /** The `seq` of the last event that was handed out, or left out by the server behind it. */
   get position() {
     return this.#position
   }
@@ -159,10 +159,11 @@ class TurnEvents {
             if (event === 'failed') throw turnFailed(JSON.parse(data))
             const seq = Number(id)
             if (!(seq > this.#position)) continue
-            const parsed = JSON.parse(data)
+            const parsed = data === '' ? undefined : JSON.parse(data)
             this.#position = seq
             attempt = 0
-            yield parsed
+            // Without data it says that what lies before it was left out.
+            if (parsed !== undefined) yield parsed
           }
           failure = new Error('The connection was closed before the turn had ended.')
         } catch (error) {

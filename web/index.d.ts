@@ -6,8 +6,8 @@ export type { HeadersLike }
 /** What an event of the stream holds, and how it goes on. */
 export interface TurnResponseOptions {
   /**
-   * After so many milliseconds without an event a comment is sent, so that nothing on the way takes the line for dead.
-   * 0 sends none.
+   * After so many milliseconds in which nothing was sent, also where all events were left out, a heartbeat is, so that
+   * nothing on the way takes the line for dead. 0 sends none.
    *
    * @default 15_000
    */

@@ -141,8 +141,11 @@ function follow(turn, graceMs) {
 function bodyOf(events, signal, after, options, left) {
   const encoder = new TextEncoder()
   const frames = new Frames(after, options)
-  /** @type {Promise<{ frame: string, last: boolean }> | undefined} */
+  /** @type {Promise<Got> | undefined} */
   let next
+  /** Up to where the tab was told, and up to where there is nothing to tell it. */
+  let told = after
+  let passed = after
   let closed = false
 
   const close = (/** @type {boolean} */ turnEnded) => {
@@ -172,23 +175,26 @@ function bodyOf(events, signal, after, options, left) {
       },
       async pull(controller) {
         let text = ''
-        while (text.length < CHUNK) {
+        const due = options.heartbeatMs === 0 ? Infinity : performance.now() + options.heartbeatMs
+        // Events that are left out are no bytes on the line: the time goes on.
+        do {
           next ??= frames.next(events)
-          const got = await (text === '' ? inTime(next, options.heartbeatMs) : atOnce(next))
+          const got = await (text === '' ? until(next, due) : atOnce(next))
           if (got === undefined && text !== '') break
           if (closed) return controller.close()
-          if (got === undefined) {
-            text = ':\n\n'
-            break
-          }
+          if (got === undefined) break
           next = undefined
+          passed = got.seq
+          if (got.frame !== '') told = passed
           text += got.frame
           if (got.last) {
             controller.enqueue(encoder.encode(text))
             close(true)
             return controller.close()
           }
-        }
+        } while (text.length < CHUNK && performance.now() < due)
+        if (text === '') text = passed > told ? `id: ${passed}\n\n` : ':\n\n'
+        told = passed
         controller.enqueue(encoder.encode(text))
       },
       cancel: leave,
@@ -196,6 +202,8 @@ function bodyOf(events, signal, after, options, left) {
     { highWaterMark: 0 },
   )
 }
+
+/** @typedef {{ frame: string, seq: number, last: boolean }} Got a frame, or nothing for an event that is left out */
 
 class Frames {
   #after
@@ -214,21 +222,22 @@ class Frames {
    * The next one: of an event, of the end, or of what went wrong. It never rejects.
    *
    * @param {import('../index.js').TurnStream<TurnEvent>} events
-   * @returns {Promise<{ frame: string, last: boolean }>}
+   * @returns {Promise<Got>}
    */
   async next(events) {
     try {
       const { value, done } = await events.next()
-      if (done) return { frame: this.#last('end', {}), last: true }
+      if (done) return this.#last('end', {})
       this.#after = value.seq
       const { transform } = this.#options
       const shown = transform === undefined ? value : await transform(value)
-      if (shown === undefined || shown === null) return { frame: '', last: false }
-      return { frame: `id: ${value.seq}\ndata: ${JSON.stringify(shown)}\n\n`, last: false }
+      if (shown === undefined || shown === null) return { frame: '', seq: value.seq, last: false }
+      const frame = `id: ${value.seq}\ndata: ${JSON.stringify(shown)}\n\n`
+      return { frame, seq: value.seq, last: false }
     } catch (error) {
       // Where it was what transforms, the events are still there.
       void events.return().catch(() => {})
-      return { frame: this.#last('failed', this.#described(error)), last: true }
+      return this.#last('failed', this.#described(error))
     }
   }
 
@@ -237,9 +246,11 @@ class Frames {
    *
    * @param {string} name
    * @param {object} data
+   * @returns {Got}
    */
   #last(name, data) {
-    return `id: ${this.#after}${END}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+    const frame = `id: ${this.#after}${END}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+    return { frame, seq: this.#after, last: true }
   }
 
   /** @param {any} error */
@@ -253,21 +264,21 @@ class Frames {
 }
 
 /**
- * What a promise gives within a time, else undefined.
+ * What a promise gives up to a time, else undefined.
  *
  * @template T
  * @param {Promise<T>} promise
- * @param {number} ms 0: whenever
+ * @param {number} due as `performance.now()` counts
  * @returns {Promise<T | undefined>}
  */
-async function inTime(promise, ms) {
-  if (ms === 0) return promise
+async function until(promise, due) {
+  if (due === Infinity) return promise
   const soon = await atOnce(promise)
   if (soon !== undefined) return soon
   let stop = () => {}
   /** @type {Promise<undefined>} */
   const late = new Promise((resolve) => {
-    stop = later(ms, () => resolve(undefined))
+    stop = later(Math.max(0, due - performance.now()), () => resolve(undefined))
   })
   try {
     return await Promise.race([promise, late])

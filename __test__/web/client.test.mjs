@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import * as esbuild from 'esbuild'
 import { commonJs } from '../../scripts/web-client.mjs'
 import { command, say } from '../../testing/index.mjs'
@@ -133,6 +134,24 @@ describe('the client', inTime, () => {
     const events = turnEvents(url, { silenceMs: 50, initialDelayMs: 1, onReconnect: () => gate.open() })
     assert.equal(spoken(await collect(events)), whole)
     assert.ok(asked.length >= 2)
+  })
+
+  test('what the server leaves out moves the position, and a line with that alone is alive', async (t) => {
+    const { turn, gate } = await waitingTurn(t)
+    const transform = (/** @type {any} */ event) =>
+      event.method === 'item/completed' && event.params.item.type === 'agentMessage' ? event : undefined
+    const { server, url, asked } = await serveTurn(t, turn, { heartbeatMs: 5, transform })
+    const events = turnEvents(url, { initialDelayMs: 1, onReconnect: () => gate.open() })
+    const rest = collect(events)
+    while (events.position === 0) await setImmediate()
+    const left = events.position
+    server.closeAllConnections()
+    assert.deepEqual(
+      (await rest).map(({ method }) => method),
+      ['item/completed'],
+    )
+    assert.equal(asked.length, 2)
+    assert.ok(left > 1 && left < events.position, `${left}`)
   })
 
   test('a response that was begun by a POST is gone on with by `resume`', async (t) => {

@@ -233,6 +233,56 @@ describe('turnResponse', inTime, () => {
     assert.equal(spoken(framesIn(text).map(({ data }) => data)), whole)
   })
 
+  test('a heartbeat comes while all events are left out, with the number up to which they are', async (t) => {
+    const { turn, gate } = await waitingTurn(t)
+    const isEnd = (/** @type {any} */ event) =>
+      event.method === 'item/completed' && event.params.item.type === 'agentMessage'
+    const heartbeats = {
+      heartbeatMs: 5,
+      transform: (/** @type {any} */ event) => (isEnd(event) ? event : undefined),
+    }
+    const response = turnResponse(turn, ask(), heartbeats)
+    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader()
+    let text = ''
+    while (!/\nid: \d+\n\n(.|\n)*:\n\n/.test(text)) {
+      text += new TextDecoder().decode((await reader.read()).value)
+    }
+    await reader.cancel()
+    const left = Number(
+      text
+        .match(/\nid: (\d+)\n\n/g)
+        ?.at(-1)
+        ?.match(/\d+/)?.[0],
+    )
+    // Who comes again with it gets all that comes behind.
+    gate.open()
+    const frames = await framesOf(turnResponse(turn, ask(String(left)), heartbeats))
+    assert.deepEqual(
+      frames.map(({ data, event }) => data.method ?? event),
+      ['item/completed', 'end'],
+    )
+    assert.ok(left > 1 && left < Number(frames[0]?.id), `${left}`)
+  })
+
+  test('a heartbeat does not wait for events to cease that are left out', async () => {
+    let seq = 0
+    const stream = () => ({
+      // One after the other, each later than at once, as of a command that writes all the time.
+      next: async () => {
+        await new Promise((resolve) => setImmediate(resolve))
+        return { value: { seq: ++seq }, done: false }
+      },
+      return: async () => ({ value: undefined, done: true }),
+    })
+    const turn = /** @type {any} */ ({ id: 'u', threadId: 't', stream })
+    const response = turnResponse(turn, ask(), { heartbeatMs: 20, transform: () => undefined })
+    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader()
+    const read = async () => new TextDecoder().decode((await reader.read()).value)
+    await read()
+    for (let beat = 0; beat < 3; beat++) assert.match(await read(), /^id: \d+\n\n$/)
+    await reader.cancel()
+  })
+
   test('a tab that takes nothing has nothing read for it, and one that is slow gets what was joined meanwhile', async (t) => {
     const count = 20_000
     const { codex } = rig(t, {
