@@ -2,9 +2,10 @@
 
 const { existsSync, readFileSync } = require('node:fs')
 const { createRequire } = require('node:module')
-const { dirname, join } = require('node:path')
+const { dirname, join, sep } = require('node:path')
 const { fileURLToPath } = require('node:url')
 const { file } = require('../glue/place.js')
+const { programFolder } = require('../glue/program.js')
 
 /**
  * @typedef {'v3' | 'v4'} Version of the interface between the AI SDK and models: 3 is that of AI SDK 6, 4 that of 7
@@ -65,7 +66,8 @@ function packageOf(file) {
 
 /** The version for the `ai` that the program would load. */
 function versionInstalled() {
-  for (const from of [process.argv[1], file]) {
+  const folder = programFolder()
+  for (const from of [folder && `${folder}${sep}`, file]) {
     if (from === undefined) continue
     try {
       return versionOf(createRequire(from).resolve('ai/package.json'))

@@ -4,7 +4,9 @@
 // no bundler follows these names, so none stumbles over a native file or over the packages of other platforms.
 const { createRequire } = require('node:module')
 const { realpathSync } = require('node:fs')
+const { sep } = require('node:path')
 const { file } = require('./place.js')
+const { programFolder } = require('./program.js')
 
 /** The addon as its file and the package of this platform name it. */
 function platform() {
@@ -21,11 +23,15 @@ function isMusl() {
   return report.getReport().header.glibcVersionRuntime === undefined
 }
 
-/** Files from which to look: the bundle, and the program, as some bundlers make up names for what is in a bundle. */
+/**
+ * From where to look: the bundle, and the program, as some bundlers make up names for what is in a bundle. Never the
+ * first argument of a program that was not named by a file: that may lie in any repository.
+ */
 function places() {
-  return [file, process.argv[1]].flatMap((path) => {
+  const folder = programFolder()
+  return [file, folder && `${folder}${sep}`].flatMap((path) => {
     try {
-      return path === undefined ? [] : [realpathSync(path)]
+      return path === undefined ? [] : [path === file ? realpathSync(path) : path]
     } catch {
       return []
     }

@@ -49,4 +49,4 @@ function isProgram() {
   return !isEvaluated && !isInteractive && process.versions.electron === undefined
 }
 
-module.exports = { searchFrom }
+module.exports = { programFolder, searchFrom }
