@@ -1,11 +1,11 @@
 'use strict'
 
 // The classes are native, but for the one that a program makes: it says to which evaluation of this package it belongs.
+const { asCalled } = require('./glue/caller.js')
 const { made } = require('./glue/clients.js')
 const { doctor } = require('./glue/doctor.js')
 const { classes } = require('./glue/errors.js')
 const native = require('./glue/native.js')
-const { exportThread, importThread } = require('./glue/rollout.js')
 const { isRetryableError, retryOnOverload } = require('./glue/retry.js')
 const { called, evaluation, own } = require('./glue/setup.js')
 const { ask } = require('./glue/ask.js')
@@ -25,19 +25,14 @@ class Codex extends native.Codex {
   }
 
   /** @param {{ signal?: AbortSignal }} [options] */
-  async doctor(options = {}) {
+  doctor(options = {}) {
     const client = () => new Codex({ ...this.#options, logger: undefined, handlers: undefined })
-    return doctor(this, this.#options, client, options)
+    return asCalled(this.doctor, async () => doctor(this, this.#options, client, options))
   }
 }
 // Its own, so that whoever looks at it or replaces one finds them here.
 const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(native.Codex.prototype)
 Object.defineProperties(Codex.prototype, methods)
-/** @param {object} prototype @param {string} name @param {Function} value */
-const method = (prototype, name, value) =>
-  Object.defineProperty(prototype, name, { value, configurable: true, writable: true })
-method(Codex.prototype, 'importThread', importThread)
-method(native.Thread.prototype, 'export', exportThread)
 
 module.exports = {
   Codex,

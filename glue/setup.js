@@ -19,6 +19,7 @@ const { folder } = require('./place.js')
 const { searchFrom } = require('./program.js')
 const { withReview } = require('./review.js')
 const { recordSink } = require('./log.js')
+const { ofRollouts } = require('./rollout.js')
 const { added } = require('./running.js')
 const { surroundings } = require('./surroundings.js')
 const { attachTransport } = require('./transport.js')
@@ -47,7 +48,7 @@ const hooks = {
   iterate,
   surroundings,
 }
-const { called, evaluation, own } = evaluate(hooks, aroundOf, added)
+const { called, evaluation, own } = evaluate(hooks, aroundOf, [...added, ...ofRollouts])
 
 // process.exit() and uncaught exceptions run no destructors; a codex that ignores the end of its input would
 // stay. A worker's end runs them, and its clients are its own. One listener, however often this is evaluated.
