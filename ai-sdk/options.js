@@ -1,5 +1,6 @@
 'use strict'
 
+const { argumentError: invalid, checkObject } = require('../glue/json.js')
 const { NAME } = require('./prompt.js')
 
 /**
@@ -102,9 +103,7 @@ function optionsOf(settings, given) {
  * @throws {TypeError} naming the option that is wrong
  */
 function checkOptions(options, what) {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid(`${what}: must be an object`)
-  }
+  checkObject(options, what)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || CHECKS[name]?.(value) !== false) continue
     throw invalid(
@@ -136,11 +135,6 @@ function handlersOf(rest) {
   return Object.fromEntries(
     HANDLERS.flatMap((name) => (rest[name] === undefined ? [] : [[name, rest[name]]])),
   )
-}
-
-/** @param {string} message */
-function invalid(message) {
-  return Object.assign(new TypeError(message), { code: 'INVALID_ARGUMENT' })
 }
 
 /** @param {Options} record */

@@ -19,8 +19,8 @@ function createCodex(codexOrOptions = {}, settings = {}) {
   const isClient = typeof codexOrOptions?.startThread === 'function'
   /** @type {import('../index.js').Codex} */
   const codex = isClient ? codexOrOptions : new Codex(codexOrOptions)
-  const { specificationVersion, ...defaults } = settings
   checkSettings(settings, 'settings')
+  const { specificationVersion, ...defaults } = settings
   const limits = new Limits()
   const sessions = new Sessions(codex, new AskedOfAll())
   const shared = { sessions, limits }

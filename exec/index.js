@@ -18,6 +18,7 @@ class Codex {
 
   /** @param {{ config?: unknown }} [options] */
   constructor(options) {
+    if (options != null) checkObject(options, 'options')
     const config = options?.config
     const given = config ? { ...options, config: withoutUndefined(config) } : options
     this.#native = new native.ExecCodex(given, evaluation.id)

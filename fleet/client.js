@@ -10,6 +10,7 @@ const { readRequests } = require('./requests.js')
 const { encode } = require('./options.js')
 const { digest, idOf } = require('./schedule.js')
 const { readStats } = require('./stats.js')
+const { checkObject } = require('../glue/json.js')
 const { takeOutput } = require('../glue/output.js')
 
 /**
@@ -37,7 +38,7 @@ class Fleet {
   /** @param {any} options */
   constructor(options) {
     bullmq()
-    if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object')
+    checkObject(options, 'options')
     for (const name of Object.keys(options)) {
       if (!KNOWN.includes(name))
         throw new TypeError(`options.${name} is unknown; known are ${KNOWN.join(', ')}`)

@@ -1,5 +1,6 @@
 'use strict'
 
+const { checkObject } = require('../glue/json.js')
 const { PayloadTooLargeError } = require('./errors.js').classes
 const { FORMAT } = require('./names.js')
 
@@ -49,7 +50,7 @@ const SECRET =
  * @returns {{ payload: string, job: Record<string, any> }}
  */
 function encode(input, options, maxBytes) {
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object')
+  checkObject(options, 'options')
   /** @type {Record<string, unknown>} */
   const kept = {}
   for (const [name, value] of Object.entries(options)) {
@@ -71,7 +72,7 @@ function encode(input, options, maxBytes) {
   if (answerWithinMs !== undefined && !(Number.isFinite(answerWithinMs) && answerWithinMs > 0)) {
     throw new TypeError('options.answerWithinMs must be a number of milliseconds above 0')
   }
-  if (typeof job !== 'object' || job === null) throw new TypeError('options.job must be an object')
+  checkObject(job, 'options.job')
   for (const name of Object.keys(job)) {
     if (!BULLMQ.has(name))
       throw new TypeError(`options.job.${name} is unknown; known are ${[...BULLMQ].join(', ')}`)

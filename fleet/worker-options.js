@@ -1,6 +1,7 @@
 'use strict'
 
 const { hostname } = require('node:os')
+const { checkObject } = require('../glue/json.js')
 const { ON_LOST } = require('./options.js')
 
 const DEFAULTS = {
@@ -34,7 +35,7 @@ const NUMBERS = /** @type {Record<string, [number, number]>} */ ({
 
 /** @param {any} options */
 function checkWorker(options) {
-  if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object')
+  checkObject(options, 'options')
   for (const name of Object.keys(options)) {
     if (!KNOWN.includes(name))
       throw new TypeError(`options.${name} is unknown; known are ${KNOWN.sort().join(', ')}`)

@@ -6,7 +6,7 @@ const { beginAnew, beginningOf } = require('./beginning.js')
 const { METERS, meterOf } = require('./budget.js')
 const { classes } = require('./errors.js')
 const { KINDS } = require('./handlers.js')
-const { argumentError } = require('./json.js')
+const { argumentError, checkObject } = require('./json.js')
 const native = require('./native.js')
 const { isRecord, issueText } = require('./schema.js')
 
@@ -23,6 +23,7 @@ const TOLD = 20
  */
 function takeRetries(options) {
   if (!isRecord(options) || options.outputRetries === undefined) return { rest: options, retries: 0 }
+  checkObject(options, 'options')
   const { outputRetries: retries, ...rest } = options
   if (!Number.isInteger(retries) || Number(retries) < 0 || Number(retries) > MOST) {
     throw argumentError(`options.outputRetries: must be a whole number from 0 to ${MOST}`)

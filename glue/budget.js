@@ -8,7 +8,7 @@ const { beginningCall } = require('./beginners.js')
 const { keepSignal } = require('./beginning.js')
 const { clientOf, modelOf } = require('./clients.js')
 const { classes } = require('./errors.js')
-const { argumentError, isSignal } = require('./json.js')
+const { argumentError, checkObject, isSignal } = require('./json.js')
 const native = require('./native.js')
 const { KINDS, Meter, Metered } = require('./meter.js')
 const { rounds } = require('./rounds.js')
@@ -199,6 +199,7 @@ async function interruptAgents(client, agents) {
 function takeBudget(options, scope) {
   // What are no options is left to those that check them.
   if (!isRecord(options)) return { rest: options === undefined ? {} : options }
+  checkObject(options, 'options')
   const { budget, cost, ...rest } = /** @type {any} */ (options)
   if (budget === undefined && cost === undefined) return { rest: options }
   if (cost !== undefined && typeof cost !== 'function')

@@ -1,6 +1,6 @@
 'use strict'
 
-const { argumentError } = require('./json.js')
+const { argumentError, checkObject } = require('./json.js')
 const { folder } = require('./place.js')
 const { searchFrom } = require('./program.js')
 
@@ -13,6 +13,7 @@ const { searchFrom } = require('./program.js')
  * @param {unknown} given the options of this call
  */
 function doctor(codex, options, another, given) {
+  if (given != null) checkObject(given, 'options')
   const { signal, ...others } = /** @type {any} */ (given ?? {})
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw argumentError(`options: there is no ${unknown}; doctor() takes signal`)

@@ -67,7 +67,19 @@ function withoutJson(value) {
   if (types.isPromise(value)) return 'a promise, which was not awaited,'
   if (types.isMap(value) || types.isSet(value)) return 'a Map or Set'
   if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return 'binary data'
+  if (types.isSymbolObject(value) || types.isBigIntObject(value)) return nameOf(value)
+  if (isIterable(value)) return `${nameOf(value)}, which is iterable but no array,`
   return isData(value) ? undefined : nameOf(value)
+}
+
+/**
+ * Whether it gives values that JSON has nothing of.
+ * @param {any} value
+ */
+function isIterable(value) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || types.isBoxedPrimitive(value))
+    return false
+  return typeof value[Symbol.asyncIterator] === 'function' || typeof value[Symbol.iterator] === 'function'
 }
 
 /**
@@ -77,9 +89,16 @@ function withoutJson(value) {
 function isData(value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || types.isBoxedPrimitive(value))
     return true
-  const prototype = Object.getPrototypeOf(value)
-  // Also the plain objects of another realm, and `process.env`, whose prototype is one.
-  return prototype === null || Object.getPrototypeOf(prototype) === null || nameOf(value) === 'an Object'
+  for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) {
+    // Also that of another realm.
+    const isTop = Object.getPrototypeOf(at) === null
+    if (isTop && Object.hasOwn(at, 'hasOwnProperty')) return true
+    // `process.env` has a prototype with nothing in it; what is in others would be lost.
+    if (nameOf(value) !== 'an Object' || Reflect.ownKeys(at).some((key) => key !== 'constructor'))
+      return false
+  }
+  // Nothing is above it, as with the namespace of a module.
+  return true
 }
 
 /**
@@ -151,14 +170,15 @@ function encodeOptions(options, what, apart) {
 }
 
 /**
- * Refuses options that are no object.
+ * Refuses options that are no plain object: of a promise, a Map or an instance of a class a copy has nothing.
  * @param {unknown} options
  * @param {string} what
  */
 function checkObject(options, what) {
-  if (options !== null && typeof options === 'object' && !Array.isArray(options)) return
-  const given = options === null ? 'null' : Array.isArray(options) ? 'an array' : `a ${typeof options}`
-  throw argumentError(`${what}: ${given} is not accepted; give an object`)
+  const isObject = options !== null && typeof options === 'object' && !Array.isArray(options)
+  const other = options === null ? 'null' : Array.isArray(options) ? 'an array' : `a ${typeof options}`
+  const given = isObject ? withoutJson(options) : other
+  if (given !== undefined) throw argumentError(`${what}: ${given} is not accepted; give a plain object`)
 }
 
 /**
@@ -188,6 +208,7 @@ function argumentError(message) {
 
 module.exports = {
   Encoded,
+  withoutJson,
   encode,
   encodeOptions,
   checkObject,

@@ -1,7 +1,7 @@
 'use strict'
 
 const { context, handlerCaller, takeHandlers } = require('./handlers.js')
-const { encodeOptions } = require('./json.js')
+const { checkObject, encodeOptions } = require('./json.js')
 const native = require('./native.js')
 const { takeOutput } = require('./output.js')
 const { takeTools, toolRunner } = require('./tools.js')
@@ -32,9 +32,10 @@ const { takeTransport } = require('./transport.js')
  * @returns {TakenOptions}
  */
 function takeOptions(options, what, apart) {
-  if (!isObject(options)) return encodeOptions(options, what, apart)
+  if (options === undefined) return {}
+  const given = plain(options, what)
   const isClient = apart === 'logger'
-  const { rest: asked, token = undefined } = isClient ? takeToken(options) : { rest: options }
+  const { rest: asked, token = undefined } = isClient ? takeToken(given) : { rest: given }
   const { rest: carried, transport = undefined } = isClient ? takeTransport(asked) : { rest: asked }
   const { rest: named, tools } = takeTools(carried, what)
   const { rest: described, output } = takeOutput(named, what)
@@ -56,17 +57,18 @@ function takeOptions(options, what, apart) {
  * @returns {TakenOptions}
  */
 function takeOutputOptions(options, what) {
-  if (!isObject(options)) return encodeOptions(options, what, 'signal')
-  const { rest, output } = takeOutput(options, what)
+  if (options === undefined) return {}
+  const { rest, output } = takeOutput(plain(options, what), what)
   return { ...encodeOptions(rest, what, 'signal'), output }
 }
 
 /**
  * @param {unknown} options
- * @returns {options is Record<string, unknown>}
+ * @param {string} what
  */
-function isObject(options) {
-  return typeof options === 'object' && options !== null && !Array.isArray(options)
+function plain(options, what) {
+  checkObject(options, what)
+  return /** @type {Record<string, unknown>} */ (options)
 }
 
 module.exports = { takeOptions, takeOutputOptions }

@@ -6,7 +6,7 @@ const { abortError, untilAborted } = require('./abort.js')
 const { same } = require('./beginning.js')
 const { callerOf } = require('./caller.js')
 const { isError } = require('./errors.js')
-const { checkSignal, encode } = require('./json.js')
+const { checkObject, checkSignal, encode } = require('./json.js')
 const native = require('./native.js')
 
 /** Options of a turn that also go with input to one that runs. */
@@ -35,6 +35,7 @@ const ofThread = {
   async send(input, options) {
     // As it is now: it may be changed while it waits.
     encode(input, 'input')
+    if (options != null) checkObject(options, 'options')
     const { signal } = /** @type {{ signal?: AbortSignal }} */ (options ?? {})
     if (signal !== undefined) checkSignal(signal, 'options')
     const caller = callerOf(ofThread.send)

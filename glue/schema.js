@@ -1,6 +1,6 @@
 'use strict'
 
-const { argumentError } = require('./json.js')
+const { argumentError, withoutJson } = require('./json.js')
 
 /**
  * What of https://standardschema.dev is used here.
@@ -54,7 +54,7 @@ function isStandardSchema(value) {
  */
 function jsonSchemaOf(schema, what) {
   if (!isStandardSchema(schema)) {
-    if (isRecord(schema)) return schema
+    if (isRecord(schema) && withoutJson(schema) === undefined) return schema
     throw argumentError(
       `${what}: must be a JSON Schema, which is an object, or a Standard Schema (Zod, Valibot, ArkType, ...)`,
     )

@@ -17,6 +17,7 @@ function invalid(message) {
 function withDefaults(given, defaults) {
   if (given === undefined || given === null) return { ...defaults }
   if (typeof given !== 'object') throw invalid(`options: must be an object, not ${typeof given}`)
+  checkPlain(given)
   const options = { ...defaults }
   for (const [name, value] of Object.entries(given)) {
     if (!(name in defaults)) {
@@ -27,6 +28,17 @@ function withDefaults(given, defaults) {
     Object.assign(options, { [name]: value })
   }
   return options
+}
+
+/**
+ * Refuses what is no plain object: a promise that was not awaited has no option. Browsers run this too.
+ * @param {object} given
+ */
+function checkPlain(given) {
+  const prototype = Object.getPrototypeOf(given)
+  if (prototype === null) return
+  if (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'hasOwnProperty')) return
+  throw invalid(`options: must be a plain object, not ${Object.prototype.toString.call(given).slice(8, -1)}`)
 }
 
 /**

@@ -185,6 +185,9 @@ describe('the provider', { timeout: 180_000 }, () => {
       /settings\.onData: must be a function/,
     )
     assert.throws(() => createCodex(/** @type {any} */ ({ nonsense: 1 })), /nonsense/)
+    const unawaited = /** @type {any} */ (Promise.resolve({ sandbox: 'read-only' }))
+    assert.throws(() => createCodex({}, unawaited), /settings: a promise, which was not awaited/)
+    assert.throws(() => provider('gpt-5.5', unawaited), /settings: a promise/)
     assert.throws(() => provider.imageModel('x'), { name: 'AI_NoSuchModelError', modelId: 'x' })
     for (const [, ai] of majors) {
       const call = (/** @type {any} */ codex) =>

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import { Codex, Thread } from '../../exec/index.mjs'
 import { rigPath } from '../support/rig.mjs'
 import { says, scriptedExec } from '../support/scripted-exec.mjs'
+import { notPlain } from '../support/wrong-values.mjs'
 
 /** Calls that types forbid. @param {any} options */
 const codexWith = (options) => new Codex(options)
@@ -56,6 +57,9 @@ const turnOptions = [
   ['null', null, 'options: null'],
   ['text', 'x', 'options: a string'],
   ['an array', [], 'options: an array'],
+  ...notPlain.map(
+    ([make, says]) => /** @type {[string, any, string]} */ ([`${says}`, make(), `options: ${says.source}`]),
+  ),
   ['a signal that is none', { signal: {} }, 'options.signal: must be an AbortSignal'],
   ['a signal that is null', { signal: null }, 'options.signal: must be an AbortSignal'],
   ['a controller', { signal: new AbortController() }, 'options.signal: must be an AbortSignal'],
@@ -101,6 +105,13 @@ describe('what a caller of codex exec gets wrong', { concurrency: true, timeout:
   for (const options of [null, 7, 'x', []]) {
     test(`options of the client that are ${JSON.stringify(options)}`, () => {
       assert.throws(() => codexWith(options), argumentError('options: '))
+    })
+  }
+
+  for (const [make, says] of notPlain) {
+    test(`options of the client and of a thread that are ${says.source}`, () => {
+      assert.throws(() => codexWith(make()), argumentError(`options: ${says.source}`))
+      assert.throws(() => codexWith({}).startThread(make()), argumentError(`options: ${says.source}`))
     })
   }
 

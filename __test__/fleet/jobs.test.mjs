@@ -240,6 +240,7 @@ describe('jobs', () => {
       [{ config: { mcp_servers: { x: { env: { TOKEN: 'a' } } } } }, /may be a secret/],
       [{ config: { model_providers: { x: { experimental_bearer_token: 'a' } } } }, /may be a secret/],
       [{ modle: 'x' }, /options.modle is unknown/],
+      [Promise.resolve({ key: 'x' }), /options: a promise, which was not awaited/],
       [{ key: '' }, /options.key/],
       [{ onLost: 'maybe' }, /fail, continue, resend/],
       [{ job: { jobId: 'x' } }, /options.job.jobId is unknown/],

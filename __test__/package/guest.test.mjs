@@ -448,6 +448,9 @@ describe('what JSON bends', { concurrency: true, timeout: 60_000 }, () => {
       [new Headers(), 'a Headers'],
       [(function* () {})(), 'a Generator'],
       [new Point(), 'a Point'],
+      [Object.create({ x: 1 }), 'an Object'],
+      [{ async *[Symbol.asyncIterator]() {} }, 'an Object, which is iterable'],
+      [Object(Symbol('x')), 'a Symbol'],
       [{ deep: [new Map()] }, 'a Map'],
     ])) {
       const { success, text } = await answerOf(t, () => value)

@@ -68,7 +68,25 @@ export const noParams = [
   ...wrong(/^params\.a: a Map or Set/, { a: new Set([1]) }),
   ...wrong(/^params: a promise/, Promise.resolve({})),
 ]
-export const noOptions = wrong(/^options: .*object/, null, 5, 'x', true, [])
+
+class WithGetters {
+  get sandbox() {
+    return 'read-only'
+  }
+}
+/** Objects of which a copy has nothing. Functions: to read one may use it up. */
+export const notPlain = /** @type {[() => object, RegExp][]} */ ([
+  [() => Promise.resolve({ sandbox: 'read-only' }), /a promise, which was not awaited/],
+  [() => new Map([['sandbox', 'read-only']]), /a Map or Set/],
+  [() => new URLSearchParams('sandbox=read-only'), /a URLSearchParams/],
+  [() => new WithGetters(), /a WithGetters/],
+  [() => Object.create({ sandbox: 'read-only' }), /an Object/],
+  [() => Object.create(Object.assign(Object.create(null), { sandbox: 'read-only' })), /an Object/],
+])
+export const noOptions = [
+  ...wrong(/^options: .*object/, null, 5, 'x', true, []),
+  ...notPlain.map(([make, says]) => /** @type {Wrong} */ ([make(), says])),
+]
 
 /**
  * The error is a TypeError of this package that names its argument.

@@ -329,6 +329,9 @@ describe('turnResponse', inTime, () => {
       [{ interruptOnClose: { graceMs: 'x' } }, /graceMs/],
       [{ transform: 1 }, /options\.transform: must be a function/],
       [1, /options: must be an object/],
+      [Promise.resolve({ heartbeatMs: 5 }), /options: must be a plain object, not Promise/],
+      [new Map(), /options: must be a plain object, not Map/],
+      [Object.create({ heartbeatMs: 5 }), /options: must be a plain object/],
     ])) {
       assert.throws(() => turnResponse(turn, ask(), options), { name: 'TypeError', message: says })
     }
