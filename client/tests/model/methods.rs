@@ -77,6 +77,9 @@ impl Server {
             Ok(result) => json!({ "id": id, "result": result }),
             Err((code, message)) => json!({ "id": id, "error": { "code": code, "message": message } }),
         };
+        let thread = message["result"]["thread"]["id"].as_str().or_else(|| params["threadId"].as_str());
+        let taught = thread.filter(|_| answers_teach(method) && fault != Some(Fault::Garbage));
+        let teaches = taught.and_then(|id| Some((id.to_owned(), state.threads.get(id)?.in_force.clone())));
         match fault {
             Some(Fault::Never) => {}
             Some(Fault::Late(ms)) => {
@@ -85,18 +88,12 @@ impl Server {
                     tokio::select! {
                         () = process.cancelled() => {}
                         () = tokio::time::sleep(Duration::from_millis(ms.into())) => {
-                            server.state().tell(leg, message);
+                            server.state().teach(leg, teaches, message.to_string());
                         }
                     }
                 });
             }
-            _ if answers_teach(method) && fault != Some(Fault::Garbage) => {
-                let thread =
-                    message["result"]["thread"]["id"].as_str().or_else(|| params["threadId"].as_str());
-                let thread = thread.unwrap_or_default().to_owned();
-                state.teach(leg, &thread, message.to_string());
-            }
-            _ => state.tell(leg, message),
+            _ => state.teach(leg, teaches, message.to_string()),
         }
         if let Some(after) = after {
             after(self, state);
@@ -151,6 +148,10 @@ impl Server {
             parent: None,
         };
         state.threads.insert(id.clone(), thread);
+        let client = state.legs.get(&leg).map(|leg| leg.client);
+        if let Some(before) = client.and_then(|client| state.missing.remove(&client)) {
+            state.anew.insert(id.clone(), before);
+        }
         let answer = self.opened(&state.threads[&id], false);
         let after = move |server: &Arc<Self>, state: &mut State| {
             let thread = server.thread_json(&state.threads[&id], false);
@@ -168,6 +169,7 @@ impl Server {
         params: &Value,
     ) -> (Answer, Option<After>) {
         let Some(thread) = state.threads.get_mut(id).filter(|thread| thread.is_written) else {
+            state.missing.insert(client, id.to_owned());
             return (invalid(format!("no rollout found for thread id {id}")), None);
         };
         if !thread.is_loaded {

@@ -16,7 +16,10 @@ use crate::settings;
 /// A thread that is loaded again has the settings that were in force.
 pub fn check_loads(faults: &mut Faults, state: &State) {
     for load in &state.loads {
-        let of = |asked: &&(usize, String, Value)| asked.0 == load.client && asked.1 == load.thread;
+        let before = state.anew.get(&load.thread);
+        let of = |asked: &&(usize, String, Value)| {
+            asked.0 == load.client && (asked.1 == load.thread || Some(&asked.1) == before)
+        };
         let named = |given: &[(usize, String, Value)]| -> Vec<_> {
             given.iter().filter(of).map(|(.., given)| settings::by_name(given)).collect()
         };
@@ -29,8 +32,10 @@ pub fn check_loads(faults: &mut Faults, state: &State) {
                 && value.is_null()
                 && asked.iter().any(|given| given.get("model") == Some(&load.after["model"]));
             // Of a limit that may or may not have been accepted the narrower holds.
+            let is_limit = settings::LIMITS.contains(&name);
             of_model
                 || is_in(&asked)
+                || (is_in(&tried) && !is_limit)
                 || (is_in(&tried) && settings::is_narrower(name, value, &load.before[name]))
         });
         faults.0.extend(changed.into_iter().map(|what| format!("a reload changed a setting: {what}")));

@@ -50,6 +50,9 @@ pub struct State {
     pub asked: Vec<(usize, String, Value)>,
     /// What users gave to turns and for later ones, whether the server heard of it or not.
     pub tried: Vec<(usize, String, Value)>,
+    /// Which thread a client found missing last, and the threads that were then made in the place of one.
+    pub missing: BTreeMap<usize, String>,
+    pub anew: BTreeMap<String, String>,
     pub(crate) ids: u32,
     pub(crate) words: u32,
 }
@@ -174,6 +177,8 @@ impl Server {
             loads: Vec::new(),
             asked: Vec::new(),
             tried: Vec::new(),
+            missing: BTreeMap::new(),
+            anew: BTreeMap::new(),
             ids: 0,
             words: 0,
         };
@@ -293,8 +298,11 @@ impl State {
         let Some(thread) = self.threads.get_mut(id) else { return };
         for leg in thread.followers.iter().filter_map(|leg| self.legs.get(leg)) {
             let teaches = teaches.clone().map(|in_force| (id.to_owned(), in_force));
-            if let Some((_, in_force)) = &teaches {
-                thread.known.entry(leg.client).or_default().push(in_force.clone());
+            // Who was never answered has taken up nothing yet.
+            if let Some((_, in_force)) = &teaches
+                && let Some(known) = thread.known.get_mut(&leg.client)
+            {
+                known.push(in_force.clone());
             }
             let _ = leg.out.send(Out { line: line.to_owned(), teaches });
         }
@@ -308,10 +316,14 @@ impl State {
     }
 
     /// The answer to one client, which tells it what settings a thread has.
-    pub fn teach(&mut self, leg: u32, id: &str, line: String) {
-        let (Some(thread), Some(leg)) = (self.threads.get_mut(id), self.legs.get(&leg)) else { return };
-        thread.known.entry(leg.client).or_default().push(thread.in_force.clone());
-        let _ = leg.out.send(Out { line, teaches: Some((id.to_owned(), thread.in_force.clone())) });
+    pub fn teach(&mut self, leg: u32, teaches: Option<(String, InForce)>, line: String) {
+        let Some(leg) = self.legs.get(&leg) else { return };
+        if let Some((id, in_force)) = &teaches
+            && let Some(thread) = self.threads.get_mut(id)
+        {
+            thread.known.entry(leg.client).or_default().push(in_force.clone());
+        }
+        let _ = leg.out.send(Out { line, teaches });
     }
 
     /// A message has reached a client.

@@ -19,6 +19,9 @@ const NAMES: &[(&str, &str, &str)] = &[
     ("serviceTier", "serviceTier", "serviceTier"),
 ];
 
+/// What says how far the agent may go.
+pub const LIMITS: &[&str] = &["sandboxPolicy", "approvalPolicy", "approvalsReviewer"];
+
 /// What the configuration says.
 pub fn config() -> InForce {
     let all = json!({

@@ -67,7 +67,13 @@ pub(crate) async fn watch_turn(watch: Watch) {
             }
         }
     }
-    watch.router.forget(&state.thread_id, &state.turn_id);
+    // Of a turn that is lost the server may go on, and ask.
+    match state.end() {
+        Some(end) if matches!(end.outcome, Err(Error::TurnLost { .. })) => {
+            drop(watch.router.lose(&state.thread_id, &state.turn_id));
+        }
+        _ => watch.router.forget(&state.thread_id, &state.turn_id),
+    }
 }
 
 /// Gives a turn up to a view of it when it is silent for too long. It goes on, and can be continued.
@@ -198,5 +204,5 @@ enum Found {
 
 /// Whether reading again may give another answer.
 fn may_pass(error: &Error) -> bool {
-    is_unwritten(error) || error.is_overload()
+    is_unwritten(error) || error.is_overload() || matches!(error, Error::Protocol { .. })
 }
