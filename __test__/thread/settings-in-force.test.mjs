@@ -65,6 +65,7 @@ const lasting = [
   ['summary', { summary: 'concise' }, { config: { model_reasoning_summary: 'concise' } }],
   ['personality', { personality: 'friendly' }, { personality: 'friendly' }],
   ['serviceTier', { serviceTier: 'flex' }, { serviceTier: 'flex' }],
+  ['runtimeWorkspaceRoots', { runtimeWorkspaceRoots: ['/y'] }, { runtimeWorkspaceRoots: ['/y'] }],
 ]
 
 /** What a thread is loaded with that has none of them. */
@@ -93,8 +94,11 @@ describe('each option of a turn that lasts is loaded again', { concurrency: 8, t
         const before = thread.defaults
         await thread.run('again')
         const { params } = log.messages('thread/resume')[0]
+        // Another folder has roots that nobody has told yet.
+        const roots = 'cwd' in options ? {} : { runtimeWorkspaceRoots: params.runtimeWorkspaceRoots }
         const { model, cwd } = log.messages('thread/start')[0].params
-        assert.deepEqual(params, { model: 'gpt-5.5', cwd: params.cwd, ...plain, ...loads }, `${model} ${cwd}`)
+        const expected = { model: 'gpt-5.5', cwd: params.cwd, ...plain, ...roots, ...loads }
+        assert.deepEqual(params, expected, `${model} ${cwd}`)
         const { sandboxPolicy, approvalPolicy } = thread.defaults
         assert.deepEqual([sandboxPolicy, approvalPolicy], [before.sandboxPolicy, before.approvalPolicy])
       })
@@ -110,7 +114,8 @@ describe('each option of a turn that lasts is loaded again', { concurrency: 8, t
     await rejection(thread.run('die'), ServerExitedError)
     await thread.run('again')
     const { params } = log.messages('thread/resume')[0]
-    assert.deepEqual(params, { model: 'gpt-5.5', cwd: params.cwd, ...plain })
+    const runtimeWorkspaceRoots = [params.cwd]
+    assert.deepEqual(params, { model: 'gpt-5.5', cwd: params.cwd, runtimeWorkspaceRoots, ...plain })
   })
 
   test('a turn that was refused changes nothing', async (t) => {
@@ -122,7 +127,8 @@ describe('each option of a turn that lasts is loaded again', { concurrency: 8, t
     await rejection(thread.run('die'), ServerExitedError)
     await thread.run('again')
     const { params } = log.messages('thread/resume')[0]
-    assert.deepEqual(params, { model: 'gpt-5.5', cwd: params.cwd, ...plain })
+    const runtimeWorkspaceRoots = [params.cwd]
+    assert.deepEqual(params, { model: 'gpt-5.5', cwd: params.cwd, runtimeWorkspaceRoots, ...plain })
   })
 })
 
@@ -261,6 +267,30 @@ describe('the real codex', { concurrency: 4, timeout: 120_000 }, () => {
     await thread.run('write')
     assert.equal(existsSync(file), false)
     assertContains(thread.defaults.sandboxPolicy, { type: 'readOnly', networkAccess: false })
+  })
+
+  test('a root of the workspace that a turn took away stays away after a crash', async (t) => {
+    const { codex, provider, home } = await real(t)
+    const [own, other] = [home.workspace, join(home.workspace, '..', 'other')].map((folder) => {
+      mkdirSync(folder, { recursive: true })
+      return realpathSync(folder)
+    })
+    provider.enqueue(say('One'), command(`echo x > ${join(String(other), 'f')}`), say('Two'))
+    // Temporary folders may be written to otherwise.
+    const config = { sandbox_workspace_write: { exclude_slash_tmp: true, exclude_tmpdir_env_var: true } }
+    const thread = await codex.startThread({
+      sandbox: 'workspace-write',
+      approvalPolicy: 'never',
+      config,
+      cwd: own,
+      runtimeWorkspaceRoots: [String(own), String(other)],
+    })
+    await thread.run('x', { runtimeWorkspaceRoots: [String(own)] })
+    await crash(codex)
+    await thread.run('y')
+    assert.equal(existsSync(join(String(other), 'f')), false)
+    const found = await codex.request('thread/resume', { threadId: thread.id, excludeTurns: true })
+    assert.deepEqual(found.runtimeWorkspaceRoots, [own])
   })
 
   test('a sandbox that can not be said when a thread is loaded is told right after', async (t) => {

@@ -33,11 +33,9 @@ impl HandedOn {
         self.fields.contains_key(name)
     }
 
-    /// What of it a thread that is loaded again is to have; the rest said how it was opened.
+    /// What of it a thread that is loaded again is to have; the rest lasts, or said how it was opened.
     pub(crate) fn of_opening(self) -> Self {
-        const KEPT: &[&str] = &["runtimeWorkspaceRoots"];
-        let fields = self.fields.into_iter().filter(|(name, _)| KEPT.contains(&name.as_str())).collect();
-        Self { fields, extra: self.extra }
+        Self { fields: Map::new(), extra: self.extra }
     }
 
     /// These, and where they leave something out what the others say.

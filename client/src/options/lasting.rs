@@ -23,6 +23,11 @@ impl ThreadSettings {
         if let Some(Some(sandbox)) = self.sandbox {
             lasting.insert("sandboxPolicy".to_owned(), json!(sandbox.policy(self)));
         }
+        for name in ["runtimeWorkspaceRoots", "multiAgentMode"] {
+            if let Some(value) = self.handed_on.fields.get(name) {
+                lasting.insert(name.to_owned(), value.clone());
+            }
+        }
         lasting
     }
 

@@ -20,3 +20,4 @@ pub use owner::{Claim, Occupied, Owner, Whose};
 pub use ring::{Ring, RingReader};
 pub use router::Router;
 pub use sink::{ThreadSink, TurnSink};
+pub use wire::works;

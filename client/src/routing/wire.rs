@@ -40,7 +40,13 @@ pub(super) fn status(line: &str) -> Option<String> {
 
 /// Whether a thread is at work. A status that can't be read is no sign of an end.
 pub(super) fn is_active(line: &str) -> bool {
-    !matches!(status(line).as_deref(), Some("idle" | "systemError" | "notLoaded"))
+    status(line).is_none_or(|status| works(&status))
+}
+
+/// Whether a thread works on a turn, by the word that the server has for what it is at. One that is not known is no sign of
+/// rest.
+pub fn works(status: &str) -> bool {
+    !matches!(status, "idle" | "systemError" | "notLoaded")
 }
 
 /// What an item says of a thread that works for its turn.

@@ -288,6 +288,7 @@ fn is_allowed(
         },
         Error::Connect { .. } => (trouble.refused || trouble.killed) && plan.world != World::Process,
         Error::Rpc(error) if error.kind == RpcErrorKind::ServerBusy => trouble.overload,
+        Error::Rpc(error) if error.kind == RpcErrorKind::Internal => trouble.faults,
         Error::Rpc(error) => {
             let is_gone = thread.is_none_or(|thread| !thread.is_loaded && !thread.is_written);
             is_gone && (error.message.contains("no rollout") || error.message.contains("not found"))

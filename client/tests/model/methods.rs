@@ -71,6 +71,15 @@ impl Server {
             state.tell(leg, json!({ "id": id, "error": error }));
             return;
         }
+        if fault == Some(Fault::Internal) {
+            let thread = params["threadId"].as_str().unwrap_or_default();
+            if method == "thread/unsubscribe" {
+                state.kept.insert((client, thread.to_owned()));
+            }
+            let error = json!({ "code": -32603, "message": "the database is locked" });
+            state.tell(leg, json!({ "id": id, "error": error }));
+            return;
+        }
         let (answer, after) = self.carry_out(state, leg, client, method, params);
         let message = match answer {
             _ if fault == Some(Fault::Garbage) => json!({ "id": id, "result": { "odd": [1] } }),

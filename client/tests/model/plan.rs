@@ -230,6 +230,7 @@ pub enum Fault {
     Late(u16),
     Overload,
     Garbage,
+    Internal,
 }
 
 /// Lasting options. Each is left out or one of two.
@@ -345,6 +346,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => ms().prop_map(Fault::Late),
         2 => Just(Fault::Overload),
         1 => Just(Fault::Garbage),
+        1 => Just(Fault::Internal),
     ];
     let status = prop_oneof![2 => Just(None), 1 => select(&[429u16, 408, 404, 500, 503]).prop_map(Some)];
     prop_oneof![

@@ -115,7 +115,8 @@ pub fn check_followers(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &
             let is_unknown = was_hit
                 && thread.turns.is_empty()
                 && !lock(&stage.threads).iter().any(|slot| slot.id == thread.id);
-            faults.check(holds || runs || is_unknown, || {
+            let is_kept = state.kept.contains(&(leg.client, thread.id.clone()));
+            faults.check(holds || runs || is_unknown || is_kept, || {
                 format!("client {} follows {} of which it has no handle", leg.client, thread.id)
             });
         }

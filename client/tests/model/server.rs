@@ -53,6 +53,8 @@ pub struct State {
     /// Which thread a client found missing last, and the threads that were then made in the place of one.
     pub missing: BTreeMap<usize, String>,
     pub anew: BTreeMap<String, String>,
+    /// Threads that a client let go of, and the server failed to.
+    pub kept: BTreeSet<(usize, String)>,
     pub(crate) ids: u32,
     pub(crate) words: u32,
 }
@@ -179,6 +181,7 @@ impl Server {
             tried: Vec::new(),
             missing: BTreeMap::new(),
             anew: BTreeMap::new(),
+            kept: BTreeSet::new(),
             ids: 0,
             words: 0,
         };

@@ -126,11 +126,19 @@ impl Thread {
         }
     }
 
-    /// Asks the server whether it works on the thread. Where it does not, what was known of a turn is no more.
+    /// Asks the server whether it works on the thread. Where it does not, what was known of a turn is no more; where it
+    /// can't say, it holds.
     async fn is_active(&self, session: &Session, turn: &str) -> Result<bool, Error> {
         let ask = self.asks(session);
-        // It may not even have it loaded.
-        let active = self.look(ask).await?.is_some_and(|found| found.is_active());
+        let active = match self.look(ask).await {
+            // It may not even have it loaded.
+            Ok(found) => found.is_some_and(|found| found.is_active()),
+            Err(error @ Error::Rpc(_)) => {
+                tracing::warn!(thread = self.id(), %error, "what a thread is at is not known");
+                true
+            }
+            Err(error) => return Err(error),
+        };
         if !active {
             session.router.found_idle(self.id(), &Some(turn.to_owned()));
         }

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::Error;
+use crate::routing::works;
 use crate::rpc::{Call, read_answer};
 use crate::session::retry_overload;
+use crate::{Error, RpcErrorKind};
 
 /// The answer to `thread/read`, without turns.
 #[derive(Deserialize, Default)]
@@ -33,7 +34,7 @@ pub(crate) struct Status {
 impl Status {
     /// Whether it works on a turn.
     pub(crate) fn is_active(&self) -> bool {
-        self.r#type == "active"
+        works(&self.r#type)
     }
 }
 
@@ -46,10 +47,18 @@ pub(crate) async fn look(
     let read = || ask("thread/read", json!({ "threadId": thread }).to_string()).answer();
     match retry_overload(Instant::now() + within, read).await {
         Ok(answer) => read_answer("thread/read", &answer).map(Some),
-        // An overloaded server says nothing of the thread.
-        Err(error) if matches!(error, Error::Rpc(_)) && !error.is_overload() => Ok(None),
+        Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the server says that it does not have a thread. One that fails, or is overloaded, says nothing of it.
+fn is_missing(error: &Error) -> bool {
+    let Error::Rpc(error) = error else { return false };
+    matches!(
+        error.kind,
+        RpcErrorKind::ThreadNotFound | RpcErrorKind::InvalidRequest | RpcErrorKind::MethodNotFound
+    )
 }
 
 impl Found {
@@ -65,5 +74,31 @@ impl Found {
 
     pub(crate) fn is_ephemeral(&self) -> bool {
         self.thread.ephemeral
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::RpcError;
+
+    #[test]
+    fn a_server_that_fails_says_nothing_of_a_thread() {
+        let of = |kind| {
+            let (message, method) = ("no".to_owned(), "thread/read".to_owned());
+            let error = RpcError { kind, message, rpc_code: 0, data: None, method, codex_version: None };
+            is_missing(&Error::Rpc(Arc::new(error)))
+        };
+        assert!(of(RpcErrorKind::ThreadNotFound) && of(RpcErrorKind::InvalidRequest));
+        assert!(!of(RpcErrorKind::Internal) && !of(RpcErrorKind::ServerBusy) && !of(RpcErrorKind::Other));
+    }
+
+    #[test]
+    fn a_status_that_is_not_known_is_no_rest() {
+        let is_active = |word: &str| Status { r#type: word.to_owned() }.is_active();
+        assert!(is_active("active") && is_active("ofTomorrow"));
+        assert!(!is_active("idle") && !is_active("notLoaded") && !is_active("systemError"));
     }
 }

@@ -25,11 +25,15 @@ const LASTING: &[(&str, &str)] = &[
     ("serviceTier", "serviceTier"),
     ("collaborationMode", "collaborationMode"),
     ("disabledPluginIds", "disabledPluginIds"),
+    ("multiAgentMode", "multiAgentMode"),
+    (ROOTS, ROOTS),
 ];
+/// The folders that a workspace has beside that of the thread.
+pub(super) const ROOTS: &str = "runtimeWorkspaceRoots";
 /// What lasts, and no method that opens a thread has a parameter for.
-const UNSAID: &[&str] = &["collaborationMode", "disabledPluginIds"];
+const UNSAID: &[&str] = &["collaborationMode", "disabledPluginIds", "multiAgentMode"];
 /// What says how far the agent may go.
-const LIMITS: &[&str] = &["sandboxPolicy", "approvalPolicy", "approvalsReviewer"];
+const LIMITS: &[&str] = &["sandboxPolicy", "approvalPolicy", "approvalsReviewer", ROOTS];
 /// The sandbox by the name of a profile, where it was chosen so.
 pub(super) const PROFILE: &str = "activePermissionProfile";
 
@@ -97,8 +101,9 @@ impl InForce {
                 (Some(told), Some(asked)) if opened == Opened::Followed && told == asked => {}
                 (Some(told), asked) => {
                     self.told.insert((*name).to_owned(), told.clone());
-                    let Some(asked) = asked.filter(|_| LIMITS.contains(name) && opened != Opened::Followed)
-                    else {
+                    // Of roots the server has the names of its own.
+                    let is_limit = LIMITS.contains(name) && *name != ROOTS;
+                    let Some(asked) = asked.filter(|_| is_limit && opened != Opened::Followed) else {
                         continue;
                     };
                     let asks = match opened {
@@ -171,6 +176,9 @@ impl InForce {
             self.told.remove("sandboxPolicy");
             self.is_told("sandboxPolicy");
         }
+        if self.heard == since && given.get("cwd").is_some_and(Value::is_string) {
+            self.moves();
+        }
         for (name, value) in lasting(given) {
             let crossed = self.told.get(name).filter(|_| self.heard != since && LIMITS.contains(&name));
             // Of two changes that have crossed it is told next which came last: until then the narrower holds.
@@ -236,6 +244,7 @@ impl InForce {
             |name: &str| if self.owed.contains(name) { self.asks.get(name) } else { self.told.get(name) };
         LASTING
             .iter()
+            .filter(|(name, _)| *name != ROOTS)
             .filter(|(name, _)| !UNSAID.contains(name) || value(name).is_some_and(is_chosen))
             .map(|(name, _)| ((*name).to_owned(), value(name).cloned().unwrap_or_default()))
             .collect()
@@ -265,6 +274,12 @@ impl InForce {
         }
     }
 
+    /// Another folder may bring other roots with it: what they are the server tells.
+    pub(super) fn moves(&mut self) {
+        self.told.remove(ROOTS);
+        self.is_told(ROOTS);
+    }
+
     fn profile_of_answer(&mut self, answer: &Map<String, Value>, since: u64) {
         if !self.is_newer(PROFILE, since) {
             self.profile(answer);
@@ -288,8 +303,11 @@ impl InForce {
         }
         let Some(line) = self.news.take() else { return };
         let Ok(message) = serde_json::from_str::<Message>(&line) else { return };
-        let settings = message.params.thread_settings;
+        let mut settings = message.params.thread_settings;
         self.profile(&settings);
+        if let Some(roots) = settings.get("environments").and_then(roots_of) {
+            settings.insert(ROOTS.to_owned(), roots);
+        }
         for (name, value) in settings {
             let lasts = is_lasting(&name);
             if lasts || name == PROFILE {
@@ -323,10 +341,19 @@ fn is_short_of(name: &str, told: &Value, wanted: &Value) -> bool {
     is_substitute || !is_within(name, told, wanted)
 }
 
+/// The roots of the environment that is this machine, where there are several.
+fn roots_of(environments: &Value) -> Option<Value> {
+    let all = environments.as_array()?;
+    let local = all.iter().find(|environment| environment["environmentId"] == "local");
+    let roots = &local.or_else(|| all.first())?[ROOTS];
+    roots.is_array().then(|| roots.clone())
+}
+
 /// Whether one of [`UNSAID`] is another than codex begins with.
 fn is_chosen(value: &Value) -> bool {
     match value {
         Value::Array(list) => !list.is_empty(),
+        Value::String(mode) => mode != "explicitRequestOnly",
         mode => mode["mode"].as_str().is_some_and(|mode| mode != "default"),
     }
 }

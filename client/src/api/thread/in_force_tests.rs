@@ -240,6 +240,40 @@ fn a_profile_is_loaded_by_its_name() {
 }
 
 #[test]
+fn the_roots_in_force_are_loaded_again_and_no_others() {
+    let (a, both) = (json!(["/w"]), json!(["/w", "/b"]));
+    let roots = |in_force: &mut InForce| load(in_force)["runtimeWorkspaceRoots"].clone();
+    let mut in_force =
+        started(json!({ "runtimeWorkspaceRoots": both }), json!({ "runtimeWorkspaceRoots": both }));
+    assert_eq!(roots(&mut in_force), both);
+    // A turn takes one away; of one whose start was not answered the narrower holds.
+    in_force.accepted(&map(json!({ "runtimeWorkspaceRoots": a })), 0);
+    assert_eq!(roots(&mut in_force), a);
+    in_force.in_doubt(&map(json!({ "runtimeWorkspaceRoots": ["/b"] })));
+    assert_eq!(roots(&mut in_force), json!([]));
+    in_force.restored(&answer(json!({ "runtimeWorkspaceRoots": a })), 0);
+    assert_eq!(in_force.owed()["runtimeWorkspaceRoots"], json!([]));
+    // What the server tells is its word, and what another folder brings is not known before.
+    let environment = json!({ "environmentId": "local", "cwd": "/b", "runtimeWorkspaceRoots": ["/b"] });
+    tell(&mut in_force, json!({ "cwd": "/b", "environments": [environment] }));
+    assert_eq!(roots(&mut in_force), json!(["/b"]));
+    let since = in_force.heard();
+    in_force.accepted(&map(json!({ "cwd": "/c" })), since);
+    assert_eq!(roots(&mut in_force), Value::Null);
+    assert!(!in_force.shown().contains_key("runtimeWorkspaceRoots"));
+}
+
+#[test]
+fn a_mode_of_agents_that_was_chosen_is_told_after_a_reload() {
+    let mut in_force = started(json!({}), json!({ "multiAgentMode": "explicitRequestOnly" }));
+    in_force.reloaded();
+    assert!(in_force.owed().is_empty());
+    in_force.accepted(&map(json!({ "multiAgentMode": "proactive" })), 0);
+    in_force.reloaded();
+    assert_eq!(Value::Object(in_force.owed()), json!({ "multiAgentMode": "proactive" }));
+}
+
+#[test]
 fn what_was_told_since_an_answer_was_asked_for_is_newer_also_when_it_was_read_meanwhile() {
     for opened in [Some(Opened::Followed), Some(Opened::There), None] {
         let mut in_force = started(json!({}), json!({}));

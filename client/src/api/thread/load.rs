@@ -2,13 +2,21 @@
 
 use serde_json::{Map, Value, json};
 
-use super::in_force::{InForce, PROFILE};
+use super::in_force::{InForce, PROFILE, ROOTS};
 use super::narrow::as_loaded;
 use crate::options::{Opening, ThreadSettings};
 
 /// What a parameter of its own says.
-const SAID: &[&str] =
-    &["model", "modelProvider", "cwd", "approvalPolicy", "approvalsReviewer", "personality", "serviceTier"];
+const SAID: &[&str] = &[
+    "model",
+    "modelProvider",
+    "cwd",
+    "approvalPolicy",
+    "approvalsReviewer",
+    "personality",
+    "serviceTier",
+    ROOTS,
+];
 
 impl InForce {
     /// Puts them into the parameters of what loads the thread. The sandbox is always said: without a word codex takes that of
@@ -25,8 +33,8 @@ impl InForce {
         let is_fork = opening == Opening::Fork;
         let said = match self.known("effort") {
             _ if !is_fork => SAID,
-            Some(_) => &["model", "modelProvider", "serviceTier"],
-            None => &["serviceTier"],
+            Some(_) => &["model", "modelProvider", "serviceTier", ROOTS],
+            None => &["serviceTier", ROOTS],
         };
         for name in said {
             if let Some(value) = self.known(name) {
@@ -86,6 +94,9 @@ impl InForce {
             // Another model has an effort of its own.
             self.told.remove("effort");
             self.is_told("effort");
+        }
+        if options.cwd.as_ref().is_some_and(Option::is_some) {
+            self.moves();
         }
         if options.handed_on.has("permissions") {
             self.told.remove("sandboxPolicy");

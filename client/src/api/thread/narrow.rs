@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::in_force::ROOTS;
+
 /// Whether one value of a limit allows nothing that the other does not.
 pub(super) fn is_within(name: &str, value: &Value, limit: &Value) -> bool {
     narrower(name, value, limit) == *normal(value)
@@ -20,6 +22,10 @@ pub(super) fn narrower(name: &str, one: &Value, other: &Value) -> Value {
     match name {
         "sandboxPolicy" => narrower_sandbox(one, other),
         "approvalPolicy" => narrower_policy(one, other),
+        ROOTS => match (one.as_array(), other.as_array()) {
+            (Some(roots), Some(known)) => roots.iter().filter(|root| known.contains(root)).cloned().collect(),
+            _ => json!([]),
+        },
         // A reviewer of its own lets more pass than a person who is asked.
         _ if rank(REVIEWERS, other) < rank(REVIEWERS, one) => other.clone(),
         _ => one.clone(),
@@ -130,13 +136,14 @@ mod tests {
                 json!({ "granular": { "rules": false, "sandbox_approval": true } }),
                 json!("of-tomorrow"),
             ],
+            ROOTS => vec![json!([]), json!(["/a"]), json!(["/a", "/b"]), json!(["/b"])],
             _ => vec![json!("user"), json!("auto_review"), json!("of_tomorrow")],
         }
     }
 
     #[test]
     fn what_both_allow_is_within_both_whichever_comes_first() {
-        for name in ["sandboxPolicy", "approvalPolicy", "approvalsReviewer"] {
+        for name in ["sandboxPolicy", "approvalPolicy", "approvalsReviewer", ROOTS] {
             for one in samples(name) {
                 assert!(is_within(name, &one, &one), "{one}");
                 for other in samples(name) {

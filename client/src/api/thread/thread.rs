@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch::Receiver;
 
-use super::in_force::InForce;
+use super::in_force::{InForce, ROOTS};
 use super::lease::{Hold, Lease};
 use super::resumed::{Resumed, is_unwritten};
 use super::state::{Opener, ThreadState};
@@ -175,7 +175,9 @@ impl Thread {
     /// Tells the server what of the settings in force could not be said when it loaded the thread. Where it takes no
     /// such change, the next turn brings it. Wire: `thread/settings/update`.
     pub(crate) async fn tell_owed(&self, ask: impl Fn(&'static str, String) -> Call) -> Result<(), Error> {
-        let owed = self.shared.in_force(InForce::owed);
+        let mut owed = self.shared.in_force(InForce::owed);
+        // It has no such field: they go with the next turn alone.
+        owed.remove(ROOTS);
         if owed.is_empty() {
             return Ok(());
         }

@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::Error;
 use crate::api::core::Core;
 use crate::api::thread::Thread;
 use crate::api::thread::found::Status;
@@ -18,6 +17,7 @@ use crate::api::turn::interrupt::abort;
 use crate::routing::Router;
 use crate::rpc::{Connection, read_answer};
 use crate::turn::{Proof, TurnState, TurnStatus, proof};
+use crate::{Error, RpcErrorKind};
 
 /// How long a turn that seems over may go without its `turn/completed`.
 const GRACE: Duration = Duration::from_secs(1);
@@ -204,5 +204,12 @@ enum Found {
 
 /// Whether reading again may give another answer.
 fn may_pass(error: &Error) -> bool {
-    is_unwritten(error) || error.is_overload() || matches!(error, Error::Protocol { .. })
+    let says_nothing = match error {
+        Error::Rpc(error) => {
+            matches!(error.kind, RpcErrorKind::ServerBusy | RpcErrorKind::Internal | RpcErrorKind::Other)
+        }
+        Error::Protocol { .. } => true,
+        _ => false,
+    };
+    says_nothing || is_unwritten(error)
 }
