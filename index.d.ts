@@ -653,7 +653,7 @@ export declare class Thread {
    */
   proceed<S extends Schema | undefined = undefined>(options?: TurnOptions<S>): Promise<Turn<Parsed<S>>>
   /**
-   * What has become of an input that was given a `clientUserMessageId`: not begun, running, or how its turn ended. It asks
+   * What has become of an input that was given a `clientUserMessageId`: not begun, queued, running, or how its turn ended. It asks
    * the server for what is stored, so that a program that was killed knows what not to do again.
    *
    * Wire: `thread/turns/list`, `thread/read`.

@@ -102,11 +102,12 @@ const resulting = (askTurn) => (original) =>
  * @param {(...args: any[]) => any} original
  */
 const reviewing = (original) =>
-  /** @this {any} @param {unknown} target @param {unknown} options */
+  /** @this {any} @param {unknown} target @param {any} options */
   async function (target, options) {
     const turn = await Reflect.apply(original, this, [target, options])
-    const { budget, cost, ...rest } = /** @type {any} */ (options ?? {})
-    beginAnew(turn, () => this.review(target, { ...rest, [METERS]: meterOf(turn) }))
+    // Under its budget, and with the caller's signal: the turn may have had another in its place.
+    const again = () => ({ ...options, signal: beginningOf(turn).signal, [METERS]: meterOf(turn) })
+    beginAnew(turn, () => this.review(target, again()))
     return turn
   }
 

@@ -58,10 +58,12 @@ class Answer {
     const moved = new Set()
     for (const { path = [] } of issues) {
       const place = path.map((segment) => (typeof segment === 'object' ? segment.key : segment))
-      const around = this.#made.filter((choice) => startsWith(place, choice.path))
-      // The nearest first. An issue above all choices may be about any of them.
-      const near =
-        around.length > 0 ? around.reverse() : this.#made.filter((choice) => startsWith(choice.path, place))
+      const inside = this.#made.filter((choice) => startsWith(choice.path, place))
+      const around = this.#made.filter(
+        (choice) => choice.path.length < place.length && startsWith(place, choice.path),
+      )
+      // The innermost first: a union may tell at its own place what is wrong with a choice below it.
+      const near = [...inside.reverse(), ...around.reverse()]
       if (near.some((choice) => moved.has(choice))) continue
       for (const choice of near) {
         moved.add(choice)

@@ -144,7 +144,7 @@ impl Thread {
         or_reject(env, proceed(env, &self.thread, options))
     }
 
-    /// What has become of an input that was given a `clientUserMessageId`: not begun, running, or how its turn ended. It asks
+    /// What has become of an input that was given a `clientUserMessageId`: not begun, queued, running, or how its turn ended. It asks
     /// the server for what is stored, so that a program that was killed knows what not to do again.
     ///
     /// Wire: `thread/turns/list`, `thread/read`.

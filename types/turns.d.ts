@@ -5,11 +5,11 @@ import type * as Protocol from '../protocol.js'
 import type { TurnEvent } from './events.js'
 
 /**
- * What has become of an input that was given a `clientUserMessageId`. `notBegun`: no turn has it, and none will. An end has
- * the turn as it is stored, with its items and its error; of one whose codex was ended with it the status is `interrupted`.
+ * What has become of an input that was given a `clientUserMessageId`. `notBegun`: no turn has it, and none will. `queued`: a
+ * call of this client has it, and it waits for its turn or for the server's answer. An end has the turn as it is stored, with its items and its error; of one whose codex was ended with it the status is `interrupted`.
  */
 export type InputOutcome =
-  | { status: 'notBegun' }
+  | { status: 'notBegun' | 'queued' }
   | { status: 'running'; turnId: string }
   | {
       status: 'completed' | 'interrupted' | 'failed'
@@ -68,8 +68,8 @@ export interface Sent<Parsed = unknown> {
   steered: boolean
 }
 
-/** A status that only a later codex has. */
-export type OtherStatus = string & { readonly ofLaterCodex: true }
+/** A status that only a later codex has: a word that is none of the others. */
+export type OtherStatus = `${string}\u0000later`
 
 /** What came of a turn, however it ended. */
 export interface TurnFacts {

@@ -115,6 +115,22 @@ describe('structured output', { concurrency: 4, timeout: 90_000 }, () => {
     assert.deepEqual(error.issues[0]?.path?.slice(0, 2), ['list', 0])
   })
 
+  test('also where unions lie in a branch of another', async (t) => {
+    const { provider, thread } = await open(t)
+    const one = z.object({ k: z.string().startsWith('b'), note: z.string().optional() })
+    const other = z.object({ k: z.string(), note: z.string().nullable() })
+    const either = z.object({ list: z.array(z.union([one, other])) })
+    const outputSchema = z.object({ in: z.union([either, z.object({ list: z.array(one) })]) })
+    const list = [
+      { k: 'a', note: null },
+      { k: 'b', note: null },
+      { k: 'c', note: null },
+    ]
+    provider.enqueue(say(JSON.stringify({ in: { list } })))
+    const { parsed } = await thread.run('go', { outputSchema })
+    assert.deepEqual([parsed?.in.list[0], parsed?.in.list[2]], [list[0], list[2]])
+  })
+
   test('an answer that is nested deeper than the stack rejects and stops nothing', async (t) => {
     const { provider, thread } = await open(t)
     const schema = { type: 'object', properties: { a: { $ref: '#' } }, required: [] }

@@ -82,6 +82,7 @@ describe('fork', { concurrency: true, timeout: 60_000 }, () => {
           sandbox: 'read-only',
           approvalPolicy: 'never',
           lastTurnId: 'turn-9',
+          runtimeWorkspaceRoots: [log.messages('thread/fork')[0].params.cwd ?? process.cwd()],
         },
         { threadId: 'some-id', excludeTurns: false, cwd: '/x', ephemeral: true },
       ],
@@ -581,9 +582,12 @@ describe('goal', { concurrency: true, timeout: 60_000 }, () => {
     const started = codex.notifications({ methods: ['turn/started'] })
     await thread.goal.set({ objective: 'Be good' })
     await started.next()
+    // Nothing else keeps the program alive until codex asks the provider.
+    const next = started.next()
     await gate.reached
     await thread.goal.set({ status: 'complete' })
     gate.open()
+    await next
     // Our turn waits for theirs.
     provider.enqueue(say('mine'))
     assert.equal((await thread.run('hello')).finalResponse, 'mine')

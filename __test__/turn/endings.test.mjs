@@ -21,7 +21,7 @@ describe('what the server says', { concurrency: true }, () => {
     const { codex } = rig(t, { on: { 'turn/start': [['turnBegin', 'agentMessage', end]] } })
     const thread = await codex.startThread()
     const result = await thread.run('go', { outputSchema: schema })
-    assert.equal(result.status, 'superseded')
+    assert.equal(/** @type {string} */ (result.status), 'superseded')
     assert.equal(result.finalResponse, 'Hello from the rig.', 'which is no JSON, and nobody minds')
     assert.equal('parsed' in result, false)
     const turn = await thread.turn('go', { outputSchema: schema })

@@ -77,6 +77,27 @@ describe('a turn that an overloaded provider broke off', () => {
     assert.equal(log.messages('turn/start').length, 0)
   })
 
+  test('that was a review under a budget is aborted by its signal when it is begun anew', async (t) => {
+    const failed = { play: 'turnFailed', with: { message: 'busy', codexErrorInfo: 'serverOverloaded' } }
+    const { codex, log } = rig(t, {
+      on: {
+        'review/start': [
+          ['turnReply', 'turnStarted', failed],
+          ['turnReply', 'turnStarted', 'never'],
+        ],
+      },
+    })
+    const thread = await codex.startThread()
+    const controller = new AbortController()
+    const options = { signal: controller.signal, budget: { tokens: 1_000_000 } }
+    const target = /** @type {any} */ ({ type: 'custom', instructions: 'Look' })
+    const reviewed = retryOnOverload(() => thread.review(target, options), soon)
+    await log.find(() => log.messages('review/start').length === 2)
+    controller.abort(new Error('enough'))
+    await assert.rejects(reviewed, { name: 'AbortError', message: /enough/ })
+    await log.message('turn/interrupt')
+  })
+
   test('keeps its handlers, its schema and its signal where it is gone on with', async (t) => {
     const { codex, provider, home } = await real(t)
     const thread = await codex.startThread({ cwd: home.workspace, model: 'gpt-5.5' })
@@ -206,6 +227,28 @@ describe('outcomeOf()', () => {
     assert.ok(outcome.status === 'completed')
     assert.deepEqual([outcome.turnId, outcome.turn.items.at(-1)?.type], [turn.id, 'agentMessage'])
     assert.deepEqual(await thread.outcomeOf('b'), { status: 'notBegun' })
+  })
+
+  test('of what is queued here, or sent and not answered', async (t) => {
+    const { codex, log } = rig(t, {
+      on: {
+        'turn/start': [[{ waitFor: 'x/go' }, 'default'], ['default']],
+        'thread/turns/list': { reply: { data: [], nextCursor: null, backwardsCursor: null } },
+        'x/go': { reply: {} },
+      },
+    })
+    const thread = await codex.startThread()
+    const controller = new AbortController()
+    const sent = thread.run('one', { clientUserMessageId: 'sent' })
+    const waiting = thread.run('two', { clientUserMessageId: 'waiting', signal: controller.signal })
+    await log.message('turn/start')
+    for (const name of ['sent', 'waiting'])
+      assert.deepEqual(await thread.outcomeOf(name), { status: 'queued' })
+    controller.abort()
+    await assert.rejects(waiting, { name: 'AbortError' })
+    assert.deepEqual(await thread.outcomeOf('waiting'), { status: 'notBegun' })
+    await codex.request('x/go', {})
+    await sent
   })
 
   test('of a turn that failed, and of one that was interrupted', async (t) => {

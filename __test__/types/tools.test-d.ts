@@ -167,6 +167,7 @@ async function output() {
   const arktype = await (await thread.turn('hi', { outputSchema: point })).run()
   is<Equal<typeof arktype.parsed, Point | undefined>>()
   const fresh = await codex.run('hi', { outputSchema: place, tools: [plot], sandbox: 'read-only' })
+  if (fresh.status === 'completed') is<Equal<typeof fresh.parsed, Place>>()
   is<Equal<typeof fresh.parsed, Place | undefined>>()
   // @ts-expect-error an interrupted turn has none
   fresh.parsed.town

@@ -17,5 +17,6 @@ pub(crate) mod state;
 mod stored;
 #[expect(clippy::module_inception, reason = "a file is named after its main item")]
 mod thread;
+pub(crate) mod under_way;
 
 pub use thread::Thread;

@@ -66,8 +66,11 @@ impl Thread {
                     Some(turn) => {
                         return Ok(json!({ "status": "running", "turnId": turn.turn_id }).to_string());
                     }
+                    None if self.shared.under_way.has(client_id) => {
+                        return Ok(json!({ "status": "queued" }).to_string());
+                    }
                     // A turn that has just begun is not written down yet.
-                    None if works && !is_late => {}
+                    None if (works || self.shared.under_way.is_doubtful(client_id)) && !is_late => {}
                     None => return Ok(json!({ "status": "notBegun" }).to_string()),
                 },
             }

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::found::Found;
 use super::in_force::{InForce, Opened};
+use super::under_way::UnderWay;
 use crate::options::{Opening, ThreadSettings};
 use crate::requests::Handlers;
 use crate::routing::ThreadSink;
@@ -26,6 +27,8 @@ pub(crate) struct ThreadState {
     pub(super) usage: Mutex<Option<String>>,
     /// Which of this client's turns took the inputs that have a name: the server writes them down a moment later.
     inputs: Mutex<Vec<(String, Weak<TurnState>)>>,
+    /// Those that no turn has yet.
+    pub(crate) under_way: Arc<UnderWay>,
     /// The turn of this client that was started last.
     last: Mutex<(String, Weak<TurnState>)>,
     /// Told of each that is.
@@ -84,6 +87,7 @@ impl ThreadState {
             facts: Arc::default(),
             usage: Mutex::default(),
             inputs: Mutex::default(),
+            under_way: Arc::default(),
             last: Mutex::default(),
             began: Notify::new(),
             loading: tokio::sync::Mutex::default(),

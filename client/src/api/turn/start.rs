@@ -17,6 +17,7 @@ use crate::api::task::spawn_begun;
 use crate::api::thread::Thread;
 use crate::api::thread::in_force::InForce;
 use crate::api::thread::resumed::AGAIN;
+use crate::api::thread::under_way::Awaited;
 use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
 use crate::options::{Input, Place, Placed, TurnSettings};
@@ -45,6 +46,14 @@ impl Work {
         match self {
             Self::Input(_, settings) => settings.check(),
             Self::Review(..) | Self::Compact(_) => Ok(()),
+        }
+    }
+
+    /// What the program calls its input.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Input(_, settings) => settings.client_user_message_id.as_ref()?.as_deref(),
+            Self::Review(..) | Self::Compact(_) => None,
         }
     }
 
@@ -96,6 +105,7 @@ struct Beginning {
     keep_log: bool,
     permit: OwnedSemaphorePermit,
     observer: Option<Arc<dyn Observer>>,
+    under_way: Option<Awaited>,
 }
 
 impl Thread {
@@ -148,6 +158,7 @@ impl Thread {
         work.check()?;
         let work = work.placed(self.core.place())?;
         let thread = self.pinned()?;
+        let under_way = work.name().map(|name| thread.shared.under_way.expect(name));
         let mut place = thread.queue();
         // The first poll takes the place.
         let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -159,7 +170,8 @@ impl Thread {
                     Poll::Ready(permit) => permit.map_err(|_| Error::client_closed())?,
                     Poll::Pending => thread.placed(place).await?,
                 };
-                thread.start(Beginning { work, handlers, keep_log, permit, observer }, &cancel).await
+                let beginning = Beginning { work, handlers, keep_log, permit, observer, under_way };
+                thread.start(beginning, &cancel).await
             };
             let mut started = pin!(started);
             tokio::select! {
@@ -173,7 +185,7 @@ impl Thread {
 
     async fn start(&self, beginning: Beginning, cancel: &CancellationToken) -> Result<Turn, Error> {
         self.core.may_begin()?;
-        let Beginning { work, handlers, keep_log, permit, observer } = beginning;
+        let Beginning { work, handlers, keep_log, permit, observer, under_way } = beginning;
         let session = self.core.session()?;
         session.ready().await?;
         self.prepared(&session, work.method()).await?;
@@ -187,6 +199,9 @@ impl Thread {
             let claim = Claim { handlers, thread_handlers: thread.shared.handlers(), begun_here: true };
             let log = (keep_log, observer);
             let begun = thread.sent(&session, work, claim, log, &cancel).await;
+            if let Some(under_way) = under_way {
+                under_way.answered(&begun);
+            }
             let turn = match begun {
                 // The place is free before anybody hears of the end: who waits for that finds no turn running.
                 Ok(state) => {

@@ -162,6 +162,8 @@ impl Turn {
         settings.check()?;
         let items = input.placed(self.thread.core.place())?.steer_items()?;
         let state = self.view.state();
+        let name = settings.client_user_message_id.clone().flatten();
+        let under_way = name.as_deref().map(|name| self.thread.shared.under_way.expect(name));
         let mut phase = state.phase();
         // Before it has started the server knows of no turn to steer.
         let started = phase.wait_for(|phase| phase.started || phase.ended);
@@ -172,11 +174,14 @@ impl Turn {
         params.insert("expectedTurnId".to_owned(), json!(state.running_id()));
         params.insert("input".to_owned(), json!(items));
         let params = Value::Object(params).to_string();
-        self.connection.request("turn/steer", Some(&params), options).answer().await?;
-        if let Some(Some(name)) = &settings.client_user_message_id {
+        let answer = self.connection.request("turn/steer", Some(&params), options).answer().await;
+        if let (Some(name), Ok(_)) = (&name, &answer) {
             self.thread.shared.takes_input(name, state);
         }
-        Ok(())
+        if let Some(under_way) = under_way {
+            under_way.answered(&answer);
+        }
+        answer.map(drop)
     }
 
     /// Ends the turn, and waits until it has. Commands that it left running go on unless they are to be ended too.
