@@ -9,7 +9,8 @@ import type { TurnEvent } from './events.js'
  * call of this client has it, and it waits for its turn or for the server's answer. An end has the turn as it is stored, with its items and its error; of one whose codex was ended with it the status is `interrupted`.
  */
 export type InputOutcome =
-  | { status: 'notBegun' | 'queued' }
+  | { status: 'notBegun' }
+  | { status: 'queued' }
   | { status: 'running'; turnId: string }
   | {
       status: 'completed' | 'interrupted' | 'failed'

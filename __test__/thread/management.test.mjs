@@ -587,10 +587,11 @@ describe('goal', { concurrency: true, timeout: 60_000 }, () => {
     await gate.reached
     await thread.goal.set({ status: 'complete' })
     gate.open()
-    await next
     // Our turn waits for theirs.
     provider.enqueue(say('mine'))
     assert.equal((await thread.run('hello')).finalResponse, 'mine')
+    await started.return()
+    assert.equal((await next).done, true)
   })
 })
 
