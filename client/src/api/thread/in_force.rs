@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::narrow::{as_loaded, is_within, narrower};
+use super::narrow::{ROOTS, as_loaded, is_within, narrower};
 
 /// The settings that last, and what the answers that open a thread call them.
 const LASTING: &[(&str, &str)] = &[
@@ -28,8 +28,6 @@ const LASTING: &[(&str, &str)] = &[
     ("multiAgentMode", "multiAgentMode"),
     (ROOTS, ROOTS),
 ];
-/// The folders that a workspace has beside that of the thread.
-pub(super) const ROOTS: &str = "runtimeWorkspaceRoots";
 /// What lasts, and no method that opens a thread has a parameter for.
 const UNSAID: &[&str] = &["collaborationMode", "disabledPluginIds", "multiAgentMode"];
 /// What says how far the agent may go.

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::in_force::{InForce, PROFILE, ROOTS};
-use super::narrow::as_loaded;
+use super::in_force::{InForce, PROFILE};
+use super::narrow::{ROOTS, as_loaded};
 use crate::options::{Opening, ThreadSettings};
 
 /// What a parameter of its own says.

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::in_force::ROOTS;
+/// The folders that a workspace has beside that of the thread.
+pub(super) const ROOTS: &str = "runtimeWorkspaceRoots";
 
 /// Whether one value of a limit allows nothing that the other does not.
 pub(super) fn is_within(name: &str, value: &Value, limit: &Value) -> bool {

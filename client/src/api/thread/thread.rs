@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch::Receiver;
 
-use super::in_force::{InForce, ROOTS};
+use super::in_force::InForce;
 use super::lease::{Hold, Lease};
+use super::narrow::ROOTS;
 use super::resumed::{Resumed, is_unwritten};
 use super::state::{Opener, ThreadState};
 use crate::api::core::Core;
