@@ -115,7 +115,7 @@ impl Player {
         }
         match method {
             "turn/start" if self.vars.get("steered") == Some(&Json::Bool(true)) => {
-                Ok(server.fragment("turnReply"))
+                Ok(server.fragment("turnReply").unwrap_or_default())
             }
             "turn/interrupt" => {
                 state.interrupt(&thread, &turn).map_err(|reason| invalid(&reason))?;

@@ -52,8 +52,9 @@ impl Parser {
         })
     }
 
+    /// A name with a placeholder is looked up when it is played.
     fn fragment(&self, name: &str, at: &str) -> Result<String> {
-        if self.fragments.contains(name) {
+        if self.fragments.contains(name) || name.contains('$') {
             Ok(name.to_owned())
         } else {
             Err(format!("{at}: unknown action or fragment {name:?}"))

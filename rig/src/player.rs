@@ -139,7 +139,11 @@ impl Player {
                 let with: Vec<_> = with.iter().map(|(key, value)| (key.clone(), fill(value, self))).collect();
                 let outer = if with.is_empty() { None } else { Some(self.vars.clone()) };
                 self.vars.extend(with);
-                let flow = self.play_all(self.server.fragment(name));
+                let name = fill_text(name, self);
+                let Some(actions) = self.server.fragment(&name) else {
+                    self.server.fail(&format!("play: there is no fragment {name:?}"))
+                };
+                let flow = self.play_all(actions);
                 if let Some(outer) = outer {
                     self.vars = outer;
                 }
@@ -228,7 +232,7 @@ impl Player {
     fn first_reply(&self, actions: &'static [Action]) -> Option<&'static Action> {
         actions.iter().find_map(|action| match action {
             Action::Reply(Some(_)) => Some(action),
-            Action::Play { name, .. } => self.first_reply(self.server.fragment(name)),
+            Action::Play { name, .. } => self.first_reply(self.server.fragment(name)?),
             _ => None,
         })
     }

@@ -11,7 +11,7 @@ use crate::parse::Parser;
 /// The version of codex that the rig claims to be unless told otherwise.
 pub(crate) const VERSION: &str = "0.169.0";
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "on",
     "start",
     "background",
@@ -23,6 +23,7 @@ const KEYS: [&str; 12] = [
     "notCodex",
     "fragments",
     "lifeMs",
+    "uniqueIds",
     "comment",
 ];
 
@@ -52,6 +53,8 @@ pub(crate) struct Script {
     pub(crate) user_agent_version: Option<String>,
     pub(crate) not_codex: bool,
     pub(crate) life_ms: Option<u64>,
+    /// Whether another start of the rig gives other ids.
+    pub(crate) unique_ids: bool,
 }
 
 impl Script {
@@ -81,6 +84,7 @@ impl Script {
             user_agent_version: text("userAgentVersion")?,
             not_codex: json.get("notCodex") == Some(&Json::Bool(true)),
             life_ms: json.get("lifeMs").and_then(Json::as_u64),
+            unique_ids: json.get("uniqueIds") == Some(&Json::Bool(true)),
             ..Self::default()
         };
         for (name, body) in object("fragments")? {

@@ -42,13 +42,13 @@ impl Server {
         Self {
             ignore_eof: AtomicBool::new(script.on_eof == Ending::Ignore),
             ignore_sigterm: AtomicBool::new(script.on_sigterm == Ending::Ignore),
+            state: Mutex::new(State::new(script.unique_ids)),
             script,
             polite,
             log,
             output: Output::default(),
             requests_made: AtomicU64::new(0),
             initialized: AtomicBool::new(false),
-            state: Mutex::default(),
             inbox: Mutex::default(),
             arrived: Condvar::new(),
             calls: Mutex::default(),
@@ -78,14 +78,15 @@ impl Server {
     /// A list that waits for nothing is played by the reading thread: a thread per call would cost more than the call.
     pub(crate) fn is_instant(&self, actions: &[Action]) -> bool {
         actions.iter().all(|action| match action {
-            Action::Play { name, .. } => self.is_instant(self.fragment(name)),
+            // What is named by the message may be anything.
+            Action::Play { name, .. } => self.fragment(name).is_some_and(|actions| self.is_instant(actions)),
             action => action.is_instant(),
         })
     }
 
-    pub(crate) fn fragment(&self, name: &str) -> &[Action] {
+    pub(crate) fn fragment(&self, name: &str) -> Option<&[Action]> {
         let own = self.script.fragments.get(name);
-        own.or_else(|| self.polite.script.fragments.get(name)).map_or(&[], Vec::as_slice)
+        own.or_else(|| self.polite.script.fragments.get(name)).map(Vec::as_slice)
     }
 
     /// Waits until `ready` gives something. `None` if the list is cancelled or `limit` has passed.

@@ -10,6 +10,8 @@ pub(crate) struct State {
     threads: Vec<ThreadState>,
     threads_made: u64,
     turns_made: u64,
+    /// What is in each id, beside its number.
+    mark: String,
 }
 
 pub(crate) struct ThreadState {
@@ -41,6 +43,11 @@ impl TurnState {
 }
 
 impl State {
+    pub(crate) fn new(unique_ids: bool) -> Self {
+        let mark = if unique_ids { format!("{}-", std::process::id()) } else { String::new() };
+        Self { mark, ..Self::default() }
+    }
+
     pub(crate) fn thread(&mut self, id: &str) -> Option<&mut ThreadState> {
         self.threads.iter_mut().find(|thread| thread.id == id)
     }
@@ -52,7 +59,7 @@ impl State {
     pub(crate) fn start_thread(&mut self, model: Json, cwd: Json) -> &mut ThreadState {
         let id = loop {
             self.threads_made += 1;
-            let id = format!("thread-{}", self.threads_made);
+            let id = format!("thread-{}{}", self.mark, self.threads_made);
             // A client may have resumed a thread of an earlier run under this id.
             if self.thread(&id).is_none() {
                 break id;
@@ -83,7 +90,7 @@ impl State {
     pub(crate) fn start_turn(&mut self, thread: &str) -> TurnState {
         self.turns_made += 1;
         let turn = TurnState {
-            id: format!("turn-{}", self.turns_made),
+            id: format!("turn-{}{}", self.mark, self.turns_made),
             status: "inProgress".to_owned(),
             started: false,
             items: Vec::new(),

@@ -222,6 +222,27 @@ fn runs_play_their_own_script() {
 }
 
 #[test]
+fn a_message_names_the_fragment_that_is_played() {
+    let say = |text: &str| json!([{"reply": text}]);
+    let script =
+        json!({"on": {"pick": {"play": "$params.of"}}, "fragments": {"a": say("one"), "b": say("two")}});
+    let mut rig = Rig::initialized("pick", &script);
+    for (of, said) in [("b", "two"), ("a", "one")] {
+        rig.send(&json!({"id": 1, "method": "pick", "params": {"of": of}}));
+        assert_eq!(rig.next()["result"], said);
+    }
+    rig.send(&json!({"id": 2, "method": "pick", "params": {"of": "c"}}));
+    assert_eq!(rig.child.wait().unwrap().code(), Some(70));
+}
+
+#[test]
+fn ids_are_those_of_one_start_where_a_script_wants_that() {
+    let mut rig = Rig::initialized("ids", &json!({"uniqueIds": true}));
+    rig.send(&json!({"id": 1, "method": "thread/start", "params": {}}));
+    assert_eq!(rig.next()["result"]["thread"]["id"], format!("thread-{}-1", rig.child.id()));
+}
+
+#[test]
 fn versions_other_programs_and_bad_scripts() {
     let mut version = command(&json!({"version": "0.100.0"}));
     version.arg("--version");
