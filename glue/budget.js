@@ -9,6 +9,7 @@ const { keepSignal } = require('./beginning.js')
 const { clientOf, modelOf } = require('./clients.js')
 const { classes } = require('./errors.js')
 const { argumentError, checkObject, isSignal } = require('./json.js')
+const { closed } = require('./handles.js')
 const native = require('./native.js')
 const { KINDS, Meter, Metered } = require('./meter.js')
 const { rounds } = require('./rounds.js')
@@ -27,8 +28,13 @@ const FIELDS = [...KINDS, 'onThreshold']
 /** The place of the options among the arguments of what makes threads. */
 const MAKERS = new Map(Object.entries({ startThread: 0, resumeThread: 1, forkThread: 1, fork: 0 }))
 
-/** The budgets of the threads of a client, by id. @type {WeakMap<object, Map<string, InstanceType<typeof import('./meter.js').Meter>>>} */
+/** What ends a handle of a thread. */
+const CLOSES = new Set(['close', String(Symbol.asyncDispose)])
+
+/** The budgets of the threads of a client, by id: until the thread is deleted, or its last handle closed. @type {WeakMap<object, Map<string, InstanceType<typeof import('./meter.js').Meter>>>} */
 const budgets = new WeakMap()
+/** The same by handle: a thread that codex has lost begins anew, under another id. @type {WeakMap<object, InstanceType<typeof import('./meter.js').Meter>>} */
+const ofHandles = new WeakMap()
 /** The turns that are under a budget. @type {WeakMap<object, InstanceType<typeof import('./meter.js').Metered>>} */
 const turns = new WeakMap()
 /** The budgets of turns that have one of their own: what goes on after them is under it, too. @type {WeakMap<object, InstanceType<typeof import('./meter.js').Meter>>} */
@@ -51,6 +57,8 @@ function watchCall(object, name, args) {
   if (object instanceof native.ExecThread) return undefined
   const maker = MAKERS.get(name)
   if (maker !== undefined) return making(object, args, maker)
+  if (object instanceof native.Thread && CLOSES.has(name)) return closing(object, args)
+  if (any && (name === 'delete' || name === 'deleteThread')) return deleting(object, args)
   // Of a turn that runs under a budget.
   const running = any && (name === 'run' || name === 'result') ? turns.get(object) : undefined
   if (running !== undefined) return { args, after: (promise) => settled(promise, running) }
@@ -80,8 +88,46 @@ function making(object, args, at) {
       const client = clientOf(object)
       const ofClient = budgets.get(client) ?? new Map()
       budgets.set(client, ofClient)
-      ofClient.set(thread.id, new Meter(limits))
+      const meter = new Meter(limits)
+      ofClient.set(thread.id, meter)
+      ofHandles.set(thread, meter)
       return thread
+    },
+  }
+}
+
+/**
+ * A handle is closed.
+ *
+ * @param {any} thread
+ * @param {unknown[]} args
+ * @returns {Watch}
+ */
+function closing(thread, args) {
+  return {
+    args,
+    async after(promise) {
+      await promise
+      const id = closed(thread)
+      if (id !== undefined) budgets.get(clientOf(thread))?.delete(id)
+    },
+  }
+}
+
+/**
+ * A thread is deleted, by its client or by a handle.
+ *
+ * @param {any} object
+ * @param {unknown[]} args
+ * @returns {Watch}
+ */
+function deleting(object, args) {
+  const id = object instanceof native.Thread ? object.id : String(args[0])
+  return {
+    args,
+    async after(promise) {
+      await promise
+      budgets.get(clientOf(object))?.delete(id)
     },
   }
 }
@@ -98,7 +144,8 @@ function beginning({ by, threadId, at, options, after }, args) {
   // No options: the call refuses them.
   if (!isRecord(rest)) return undefined
   const client = clientOf(by)
-  const ofThread = threadId === undefined ? undefined : budgets.get(client)?.get(threadId)
+  const ofThread =
+    threadId === undefined ? undefined : (budgets.get(client)?.get(threadId) ?? ofHandles.get(by))
   const handed = after === undefined ? options?.[METERS] : owns.get(after)
   const own = limits === undefined ? handed : new Meter(limits)
   const meters = [own, ofThread].filter((meter) => meter !== undefined)

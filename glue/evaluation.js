@@ -3,6 +3,7 @@
 const { types } = require('node:util')
 const { around } = require('./around.js')
 const { belongsTo } = require('./clients.js')
+const { opened } = require('./handles.js')
 const { CALLED, callerOf, withCaller } = require('./caller.js')
 const native = require('./native.js')
 
@@ -175,6 +176,7 @@ async function settle(promise, owner, object, shared, caller) {
     const value = await promise
     if (typeof value === 'object' && value !== null) belongs(value, owner, shared)
     if (value instanceof native.Thread || value instanceof native.Turn) belongsTo(value, object)
+    if (value instanceof native.Thread) opened(value)
     return value
   } catch (error) {
     throw withCaller(error, caller)
