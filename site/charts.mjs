@@ -1,4 +1,4 @@
-// The figures of the benchmark, drawn from bench/results.json: docs/images/NAME-light.svg and NAME-dark.svg.
+// The figures of the benchmark and of the soak, drawn from bench/results.json and bench/soak.json: docs/images/NAME-light.svg and NAME-dark.svg.
 //
 //   node site/charts.mjs    writes them anew; `npm run docs` does so, too
 
@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 import { barX, plot, ruleX, text } from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
 import { root } from './places.mjs'
+import { soakCharts } from './soak-charts.mjs'
 
 /** @typedef {import('../bench/results.mjs').Row} Row */
 
@@ -33,22 +34,34 @@ export async function draw() {
   const rows = floods.find(({ deltas }) => deltas === '300 bytes')?.rows
   if (rows === undefined) throw new Error('bench/results.json has no deltas of 300 bytes')
   const shown = rows.filter(({ client }) => !/^[\w ]+: /.test(client))
-  const pictures = Object.entries(charts).flatMap(([name, chart]) =>
-    Object.entries(schemes).map(([scheme, colors]) => [
-      `${name}-${scheme}.svg`,
-      picture(shown, chart, colors),
-    ]),
-  )
-  return Object.fromEntries(pictures)
+  const pictures = Object.entries(charts).flatMap(([name, chart]) => {
+    const drawn = bothWays(chart.title, (colors) => bars(shown, chart, colors))
+    return Object.entries(drawn).map(([scheme, svg]) => [`${name}-${scheme}.svg`, svg])
+  })
+  return { ...Object.fromEntries(pictures), ...(await soakCharts(bothWays)) }
+}
+
+/**
+ * A picture in each scheme.
+ *
+ * @param {string} title
+ * @param {(colors: typeof schemes.light) => import('@observablehq/plot').PlotOptions} make
+ */
+function bothWays(title, make) {
+  const drawn = Object.entries(schemes).map(([scheme, colors]) => [
+    scheme,
+    picture(title, make(colors), colors),
+  ])
+  return Object.fromEntries(drawn)
 }
 
 /**
  * @param {Row[]} rows
  * @param {{ title: string, field: keyof Row, digits: number }} chart
  * @param {typeof schemes.light} colors
+ * @returns {import('@observablehq/plot').PlotOptions}
  */
-function picture(rows, { title, field, digits }, colors) {
-  const { document } = parseHTML('<html><body></body></html>')
+function bars(rows, { title, field, digits }, colors) {
   const label = (/** @type {Row} */ { client }) => theirs[client] ?? client
   const figure = (/** @type {Row} */ row) => {
     const value = Number(row[field])
@@ -56,15 +69,12 @@ function picture(rows, { title, field, digits }, colors) {
       ? Number(value.toPrecision(digits)).toLocaleString('en')
       : String(Number(value.toPrecision(digits)))
   }
-  const svg = plot({
-    document,
-    width: 720,
+  return {
     height: 40 + rows.length * 32,
     marginLeft: 220,
     marginRight: 70,
     marginTop: 32,
     marginBottom: 8,
-    style: { fontFamily: 'system-ui, sans-serif', fontSize: '14px', color: colors.color, background: 'none' },
     x: { axis: null, insetRight: 4 },
     y: { domain: rows.map(label), label: null, tickSize: 0 },
     marks: [
@@ -79,7 +89,23 @@ function picture(rows, { title, field, digits }, colors) {
       ruleX([0], { stroke: colors.grid }),
       text([title], { frameAnchor: 'top-left', dy: -28, dx: -214, fontWeight: 600, fill: 'currentColor' }),
     ],
-  })
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {import('@observablehq/plot').PlotOptions} options
+ * @param {typeof schemes.light} colors
+ */
+function picture(title, options, colors) {
+  const { document } = parseHTML('<html><body></body></html>')
+  const style = {
+    fontFamily: 'system-ui, sans-serif',
+    fontSize: '14px',
+    color: colors.color,
+    background: 'none',
+  }
+  const svg = plot({ document, width: 720, style, ...options })
   // For its place in a page, where these pictures do not stand.
   svg.querySelector('style')?.remove()
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')

@@ -23,7 +23,7 @@ export const sections = {
   'What it may do': ['approvals', 'policy', 'tools', 'budgets', 'security'],
   'When things go wrong': ['errors', 'timeouts', 'logging', 'telemetry'],
   'Further entries': ['exec', 'ai-sdk', 'web', 'testing'],
-  'Codex itself': ['processes', 'commands', 'protocol'],
+  'Codex itself': ['processes', 'long-running', 'commands', 'protocol'],
   'More than one machine': ['remote', 'serve', 'fleet'],
   'Moving here': ['from-codex-sdk', 'from-python', 'from-app-server', 'from-ai-sdk-provider'],
   More: [

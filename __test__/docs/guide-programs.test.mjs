@@ -44,6 +44,7 @@ const programs = {
   'errors.md': { answers: ['A shop.'], stdout: 'A shop.\n' },
   'exec.md': { answers: ['A shop.'], stdout: /^A shop\. \d+\n$/ },
   'goals.md': { stdout: 'All tests pass paused\n' },
+  'long-running.md': { answers: ['A shop.', 'A blog.'], stdout: 'A shop.\nA blog.\n' },
   'logging.md': {
     answers: ['A shop.'],
     stdout: /info .*codex started.*\n(.*\n)*A shop\.\n(.*\n)*.*codex ended/,
