@@ -8,6 +8,7 @@
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { AS_TESTED } from './build.mjs'
 import { resolveVersion } from './codex/versions.mjs'
 import { root, SetupError, setUp } from './setup.mjs'
 import { installCodex } from './test/codex.mjs'
@@ -39,7 +40,7 @@ const DOC = ['--no-deps', '--document-private-items', '--config', 'build.rustdoc
 
 const rust = {
   clippy: cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '--deny', 'warnings'),
-  'cargo doc': cargo('doc', '--locked', '--workspace', ...DOC),
+  'cargo doc': cargo('doc', '--locked', '--workspace', ...AS_TESTED, ...DOC),
   'cargo test': cargo('test', '--locked', '--workspace'),
 }
 
