@@ -37,7 +37,7 @@ const LAYERS = {
   turn: ['error', 'memory', 'result', 'routing', 'rpc', 'secrets', 'source', 'sync', 'trace'],
   options: ['environment', 'error', 'result', 'secrets', 'surroundings', 'transport', 'turn'],
   token: ['error', 'options'],
-  requests: ['handlers', 'routing', 'rpc', 'sync'],
+  server_requests: ['handlers', 'routing', 'rpc', 'sync'],
   session: [
     ...[
       'config',
@@ -47,7 +47,7 @@ const LAYERS = {
       'memory',
       'options',
       'process',
-      'requests',
+      'server_requests',
       'routing',
       'rpc',
     ],
@@ -61,7 +61,7 @@ const LAYERS = {
       'memory',
       'options',
       'process',
-      'requests',
+      'server_requests',
       'result',
       'routing',
       'rpc',

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use codex_client::options::Input;
-use codex_client::requests::{CallContext, ContextAlone, Handlers};
+use codex_client::server_requests::{CallContext, ContextAlone, Handlers};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result};
 use serde::de::DeserializeOwned;

@@ -9,8 +9,8 @@ use codex_client::options::{
     Call, ClientInfo, ClientSettings, CloseSettings, ContinueSettings, NotificationSettings,
     ObserverSettings, RequestSettings, RunSettings, ThreadSettings, parse_continuation,
 };
-use codex_client::requests::{CallContext, Handlers};
 use codex_client::routing::RingReader;
+use codex_client::server_requests::{CallContext, Handlers};
 use codex_client::session::ByteTransport;
 use codex_client::turn::Continuation;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, ToNapiValue, Unknown};

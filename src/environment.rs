@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codex_client::options::{Call, parse, parse_for};
 use codex_client::process::Surroundings;
-use codex_client::requests::{HandlerKind, Handlers};
+use codex_client::server_requests::{HandlerKind, Handlers};
 use codex_client::transport::TokenSource;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use codex_client::requests::{CallContext, HandlerFuture, HandlerKind, Handlers};
+use codex_client::server_requests::{CallContext, HandlerFuture, HandlerKind, Handlers};
 use napi::bindgen_prelude::{FnArgs, Function, FunctionRef, Unknown};
 use napi::threadsafe_function::{ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status};

@@ -81,10 +81,10 @@ function summary(changes) {
  */
 function workOf({ what, kind, name, files }, oldest, sources) {
   if (kind === 'ServerRequest' && what === 'added') {
-    const declined = sources.find(({ path }) => path.endsWith('requests/decline.rs'))
+    const declined = sources.find(({ path }) => path.endsWith('server_requests/decline.rs'))
     return declined?.text.includes(`"${name}"`)
       ? []
-      : [`\`${name}\` is a new request of the server: decline it in its own shape in requests/decline.rs.`]
+      : [`\`${name}\` is a new request of the server: decline it in its own shape in server_requests/decline.rs.`]
   }
   if (what === 'added') return []
   // Code that serves the oldest codex stays.

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::api::core::{Core, Host};
 use crate::options::{ClientSettings, Input, RunSettings};
-use crate::requests::{ContextAlone, Handlers};
 use crate::routing::RingReader;
 use crate::rpc::{EMPTY_PARAMS, RawAnswer};
+use crate::server_requests::{ContextAlone, Handlers};
 use crate::session::{Metadata, Observer};
 use crate::turn::TurnResult;
 

@@ -19,8 +19,8 @@ use crate::api::thread::state::ThreadState;
 use crate::config::{ConfigArguments, LargeNumbers};
 use crate::options::{ClientInfo, ClientSettings, Place};
 use crate::process::Program;
-use crate::requests::{Dispatcher, Handlers};
 use crate::rpc::{Call, CallOptions, RawAnswer, only_reads};
+use crate::server_requests::{Dispatcher, Handlers};
 use crate::session::{
     ByteTransport, Endpoint, Events, Plan, Remote, Restore, Services, Session, retry_overload,
 };

@@ -16,9 +16,9 @@ use super::logins::Logins;
 use super::metadata::Metadata;
 use super::reconnect::{Keeper, Restore};
 use crate::process::{Process, Surroundings, Taking};
-use crate::requests::{Dispatcher, OpenRequests};
 use crate::routing::{Begun, Ring, Router};
 use crate::rpc::{Connection, Inbox, Notification, ServerRequest};
+use crate::server_requests::{Dispatcher, OpenRequests};
 use crate::{Error, lock};
 
 /// How long answers that are on the way are waited for when the client closes.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use codex_client::requests::{CallContext, HandlerFuture, HandlerKind, Handlers};
+use codex_client::server_requests::{CallContext, HandlerFuture, HandlerKind, Handlers};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

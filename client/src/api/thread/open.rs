@@ -17,9 +17,9 @@ use crate::api::task::spawn_begun;
 use crate::options::{
     Folders, Opening, Placed, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id,
 };
-use crate::requests::{HandlerKind, Handlers};
 use crate::rpc::{CallOptions, read_answer};
 use crate::secrets::secret_texts;
+use crate::server_requests::{HandlerKind, Handlers};
 
 impl Codex {
     /// A new thread. Wire: `thread/start`.

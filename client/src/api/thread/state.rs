@@ -11,9 +11,9 @@ use super::found::Found;
 use super::in_force::{InForce, Opened};
 use super::under_way::UnderWay;
 use crate::options::{Opening, ThreadSettings};
-use crate::requests::Handlers;
 use crate::routing::ThreadSink;
 use crate::rpc::read_answer;
+use crate::server_requests::Handlers;
 use crate::turn::{TurnState, TurnStatus};
 use crate::{Error, lock};
 

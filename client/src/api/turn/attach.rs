@@ -12,8 +12,8 @@ use crate::api::thread::Thread;
 use crate::api::thread::resumed::{AGAIN, Resumed, is_unwritten};
 use crate::api::turn::Turn;
 use crate::api::turn::watch::{Watch, watch_turn};
-use crate::requests::{CallContext, ContextAlone, Handlers};
 use crate::routing::{Claim, Expected, TurnSink};
+use crate::server_requests::{CallContext, ContextAlone, Handlers};
 use crate::session::{Session, retry_overload};
 use crate::turn::TurnState;
 

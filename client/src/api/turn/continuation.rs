@@ -11,7 +11,7 @@ use crate::api::thread::Thread;
 use crate::api::thread::state::ThreadState;
 use crate::api::turn::Turn;
 use crate::options::ContinueSettings;
-use crate::requests::CallContext;
+use crate::server_requests::CallContext;
 use crate::source::Source;
 use crate::turn::{Batch, Continuation, Piece, ReaderKind, TurnStatus};
 

@@ -10,7 +10,7 @@ use crate::api::thread::Thread;
 use crate::api::turn::Turn;
 use crate::api::turn::start::Work;
 use crate::options::{CompactSettings, ReviewSettings, ReviewTarget};
-use crate::requests::Handlers;
+use crate::server_requests::Handlers;
 use crate::turn::TurnResult;
 
 impl Thread {

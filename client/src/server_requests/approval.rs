@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct RequestIds<'a> {
     pub(super) thread: Option<&'a str>,
     pub(super) turn: Option<&'a str>,
     pub(super) item: Option<&'a str>,
@@ -13,7 +13,7 @@ pub(super) struct Place<'a> {
 /// The fields of the form beside `kind`, `id`, `method` and `params`; none of what is no approval. `changes` are those of
 /// the item, where they are known.
 pub(super) fn normal_form(
-    of: Place<'_>,
+    of: RequestIds<'_>,
     params: &str,
     kind: &str,
     changes: Option<String>,
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_tool_is_named_by_itself_or_by_the_question() {
         let tool = |params: Value| {
-            let of = Place { thread: Some("t"), turn: None, item: None };
+            let of = RequestIds { thread: Some("t"), turn: None, item: None };
             normal_form(of, &params.to_string(), "mcpToolCall", None).unwrap()["tool"].clone()
         };
         let question = r#"Allow the a "b MCP server to run tool "run "x"?"#;

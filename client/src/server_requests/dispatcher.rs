@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{wire_answer, without_rule};
-use super::asked::{Answered, Asked, Scope};
+use super::request::{ParsedRequest, RequestOutcome, Scope};
 use super::{HandlerKind, Handlers};
 use crate::lock;
 use crate::routing::{Ring, Whose};
@@ -67,13 +67,13 @@ impl Dispatcher {
         self.changed.subscribe()
     }
 
-    pub(super) fn record(&self, asked: &Asked, answered: &Answered) {
+    pub(super) fn record(&self, asked: &ParsedRequest, answered: &RequestOutcome) {
         self.records.push(&asked.request.method, &asked.record(answered));
         self.records.wake();
     }
 
     /// The handlers that may be asked, nearest first. For a sub-agent they are those of the turn that it works for.
-    fn handlers(&self, asked: &Asked, whose: &Whose) -> Vec<(Scope, Arc<dyn Handlers>)> {
+    fn handlers(&self, asked: &ParsedRequest, whose: &Whose) -> Vec<(Scope, Arc<dyn Handlers>)> {
         let owner = whose.owner.as_ref();
         let turn = owner.and_then(|owner| owner.handlers());
         let threads = lock(&self.threads);
@@ -92,7 +92,7 @@ impl Dispatcher {
     }
 
     /// The handler that a request is for, if there is one.
-    pub(super) fn find(&self, asked: &Asked, whose: &Whose) -> Option<Found> {
+    pub(super) fn find(&self, asked: &ParsedRequest, whose: &Whose) -> Option<Found> {
         let all = self.handlers(asked, whose);
         let first = |kind, fits: &dyn Fn(&dyn Handlers) -> bool| {
             let (scope, handlers) = all.iter().find(|(_, handlers)| fits(handlers.as_ref()))?;
@@ -111,7 +111,12 @@ impl Dispatcher {
 
 impl Found {
     /// Asks it.
-    pub(super) async fn ask(&self, asked: &Asked, whose: &Whose, cancel: &CancellationToken) -> Answered {
+    pub(super) async fn ask(
+        &self,
+        asked: &ParsedRequest,
+        whose: &Whose,
+        cancel: &CancellationToken,
+    ) -> RequestOutcome {
         let method = asked.request.method.as_str();
         let turn = whose.owner.as_ref().and_then(|owner| owner.sink());
         let context = whose.owner.as_ref().and_then(|owner| owner.context());
@@ -124,14 +129,14 @@ impl Found {
             Ok((wire_answer(self.kind, method, given)?, rule))
         });
         match answer {
-            Ok((answer, rule)) => Answered::By { scope: self.scope, answer, rule },
+            Ok((answer, rule)) => RequestOutcome::By { scope: self.scope, answer, rule },
             Err(error) => {
                 tracing::warn!(method, error, "a handler of requests from codex failed");
                 // That of a tool names it.
                 if self.kind == HandlerKind::Tool {
-                    return Answered::Failed { scope: self.scope, error };
+                    return RequestOutcome::Failed { scope: self.scope, error };
                 }
-                Answered::Declined { error: Some(format!("{}: {error}", self.kind.option())) }
+                RequestOutcome::Declined { error: Some(format!("{}: {error}", self.kind.option())) }
             }
         }
     }

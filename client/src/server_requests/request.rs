@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::approval::{Place, normal_form};
+use super::approval::{RequestIds, normal_form};
 use super::decline::decline;
 use crate::routing::TurnSink;
 use crate::rpc::{ServerRequest, field, texts};
@@ -29,7 +29,7 @@ impl Scope {
 }
 
 /// A request.
-pub(super) struct Asked {
+pub(super) struct ParsedRequest {
     pub(super) request: ServerRequest,
     params: Box<RawValue>,
     pub(super) thread: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct Asked {
 
 /// How a request was answered.
 #[derive(Debug)]
-pub(super) enum Answered {
+pub(super) enum RequestOutcome {
     By {
         scope: Scope,
         answer: Value,
@@ -60,7 +60,7 @@ pub(super) enum Answered {
 /// A result as JSON, or a JSON-RPC error.
 pub(super) type Response = Result<String, (i64, String)>;
 
-impl Asked {
+impl ParsedRequest {
     pub(super) fn read(request: ServerRequest) -> Self {
         let params = field(&request.line, "params").unwrap_or(RawValue::NULL).to_owned();
         // Each by itself: one of another shape must not hide whose the request is.
@@ -74,7 +74,7 @@ impl Asked {
         let kind = self.kind();
         let ids = self.thread.as_ref().zip(self.item.as_ref()).filter(|_| kind == Some("fileChange"));
         let changes = ids.and_then(|(thread, item)| turn?.file_changes(thread, item));
-        let place = Place {
+        let place = RequestIds {
             thread: self.thread.as_deref(),
             turn: self.turn.as_deref().or(turn_id),
             item: self.item.as_deref(),
@@ -147,15 +147,15 @@ impl Asked {
     }
 
     /// What is to be sent, if anything.
-    pub(super) fn response(&self, answered: &Answered) -> Option<Response> {
+    pub(super) fn response(&self, answered: &RequestOutcome) -> Option<Response> {
         match answered {
-            Answered::By { answer, .. } => Some(Ok(answer.to_string())),
-            Answered::Elsewhere | Answered::Left { .. } => None,
-            Answered::Failed { error, .. } => Some(Ok(tool_failure(error).to_string())),
-            Answered::Declined { error: Some(error) } if self.is_tool_call() => {
+            RequestOutcome::By { answer, .. } => Some(Ok(answer.to_string())),
+            RequestOutcome::Elsewhere | RequestOutcome::Left { .. } => None,
+            RequestOutcome::Failed { error, .. } => Some(Ok(tool_failure(error).to_string())),
+            RequestOutcome::Declined { error: Some(error) } if self.is_tool_call() => {
                 Some(Ok(tool_failure(error).to_string()))
             }
-            Answered::Declined { error } => {
+            RequestOutcome::Declined { error } => {
                 let declined = decline(&self.request.method, error.as_deref());
                 Some(
                     declined
@@ -166,21 +166,21 @@ impl Asked {
         }
     }
 
-    pub(super) fn record(&self, answered: &Answered) -> String {
+    pub(super) fn record(&self, answered: &RequestOutcome) -> String {
         let rule = match answered {
-            Answered::By { rule, .. } => rule.as_ref(),
+            RequestOutcome::By { rule, .. } => rule.as_ref(),
             _ => None,
         };
         let failure = match answered {
-            Answered::Failed { error, .. } => Some(tool_failure(error)),
+            RequestOutcome::Failed { error, .. } => Some(tool_failure(error)),
             _ => None,
         };
         let (by, answer, error) = match answered {
-            Answered::By { scope, answer, .. } => (scope.word(), Some(answer), None),
-            Answered::Failed { scope, error } => (scope.word(), failure.as_ref(), Some(error)),
-            Answered::Declined { error } => ("nobody", None, error.as_ref()),
-            Answered::Elsewhere => ("elsewhere", None, None),
-            Answered::Left { error } => ("left", None, error.as_ref()),
+            RequestOutcome::By { scope, answer, .. } => (scope.word(), Some(answer), None),
+            RequestOutcome::Failed { scope, error } => (scope.word(), failure.as_ref(), Some(error)),
+            RequestOutcome::Declined { error } => ("nobody", None, error.as_ref()),
+            RequestOutcome::Elsewhere => ("elsewhere", None, None),
+            RequestOutcome::Left { error } => ("left", None, error.as_ref()),
         };
         // A fresh token is nobody's to watch.
         let answer = answer.filter(|_| self.request.method != "account/chatgptAuthTokens/refresh");
@@ -202,7 +202,7 @@ fn tool_failure(error: &str) -> Value {
 }
 
 /// The request as JSON, with its form.
-fn request(asked: &Asked, kind: Option<&str>, form: Option<Map<String, Value>>) -> String {
+fn request(asked: &ParsedRequest, kind: Option<&str>, form: Option<Map<String, Value>>) -> String {
     let mut parts = vec![
         format!(r#""id":{}"#, asked.request.id.get()),
         format!(r#""method":{}"#, json!(asked.request.method)),

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 use super::Dispatcher;
-use super::asked::{Answered, Asked, Response};
-use super::ledger::{End, Given, Ledger, MOST_OPEN, MOST_OPEN_BYTES};
+use super::ledger::{End, Ledger, MOST_OPEN, MOST_OPEN_BYTES, SentAnswer};
+use super::request::{ParsedRequest, RequestOutcome, Response};
 use crate::lock;
 use crate::routing::{Router, Whose};
 use crate::rpc::{Connection, Notification, ServerRequest};
@@ -56,7 +56,7 @@ impl OpenRequests {
     /// Takes a request, and answers it on a task of its own. One that the server sends again after a line was lost is
     /// answered once: by who is at it, or as it was answered.
     pub fn request(self: &Arc<Self>, request: ServerRequest) {
-        let asked = Arc::new(Asked::read(request));
+        let asked = Arc::new(ParsedRequest::read(request));
         let (requests, admitted) = (Arc::clone(self), self.admit(&asked));
         let serve = async move {
             match admitted {
@@ -122,12 +122,12 @@ impl OpenRequests {
         ledger.forget_given(id);
     }
 
-    fn over(&self, is_over: impl Fn(&Asked) -> bool) {
+    fn over(&self, is_over: impl Fn(&ParsedRequest) -> bool) {
         let mut ledger = lock(&self.ledger);
         ledger.cancel(|open| is_over(&open.asked), false);
     }
 
-    fn admit(&self, asked: &Arc<Asked>) -> Admitted {
+    fn admit(&self, asked: &Arc<ParsedRequest>) -> Admitted {
         let mut ledger = lock(&self.ledger);
         let id = asked.request.id.get();
         let leg = asked.request.leg;
@@ -156,14 +156,14 @@ impl OpenRequests {
         ledger.add(asked).map_or(Admitted::Full, Admitted::New)
     }
 
-    fn whose(&self, asked: &Asked) -> Whose {
+    fn whose(&self, asked: &ParsedRequest) -> Whose {
         self.router.whose(asked.thread.as_deref(), asked.turn.as_deref())
     }
 
-    async fn serve(&self, asked: &Arc<Asked>, end: &End) {
+    async fn serve(&self, asked: &Arc<ParsedRequest>, end: &End) {
         let answered = tokio::select! {
             biased;
-            () = end.cancel.cancelled() => Answered::Elsewhere,
+            () = end.cancel.cancelled() => RequestOutcome::Elsewhere,
             answered = self.answer(asked, end) => answered,
         };
         end.cancel.cancel();
@@ -176,8 +176,8 @@ impl OpenRequests {
                 }
                 answered
             }
-            None if end.left.get().is_some() => Answered::Left { error: None },
-            None => Answered::Elsewhere,
+            None if end.left.get().is_some() => RequestOutcome::Left { error: None },
+            None => RequestOutcome::Elsewhere,
         };
         drop(ledger);
         self.dispatcher.record(asked, &answered);
@@ -185,7 +185,7 @@ impl OpenRequests {
 
     /// Asks who is to answer, as soon as that is known. What is another client's to answer, and has no handler here,
     /// waits for that.
-    async fn answer(&self, asked: &Arc<Asked>, end: &End) -> Answered {
+    async fn answer(&self, asked: &Arc<ParsedRequest>, end: &End) -> RequestOutcome {
         let method = asked.request.method.as_str();
         let begun = Instant::now();
         let (mut settled, mut changed) = (self.router.settled(), self.dispatcher.changed());
@@ -216,7 +216,7 @@ impl OpenRequests {
                             "a request from codex is declined: there is no handler for it"
                         );
                     }
-                    return Answered::Declined { error: failed };
+                    return RequestOutcome::Declined { error: failed };
                 };
                 let occupied = whose.owner.as_ref().map(|owner| owner.occupy());
                 let answered = tokio::select! {
@@ -224,7 +224,7 @@ impl OpenRequests {
                     biased;
                     () = turn_over(asked, &whose) => {
                         match whose.owner.as_ref().and_then(|owner| owner.turn()) {
-                            Some(_) => return Answered::Elsewhere,
+                            Some(_) => return RequestOutcome::Elsewhere,
                             // Its start was not answered, or it is joined: it is known by another owner now.
                             None => {
                                 tokio::task::yield_now().await;
@@ -236,14 +236,16 @@ impl OpenRequests {
                 };
                 drop(occupied);
                 match answered {
-                    Answered::Declined { error } if !ours => failed = error.or_else(|| Some(String::new())),
-                    Answered::Failed { error, .. } if !ours => failed = Some(error),
+                    RequestOutcome::Declined { error } if !ours => {
+                        failed = error.or_else(|| Some(String::new()))
+                    }
+                    RequestOutcome::Failed { error, .. } if !ours => failed = Some(error),
                     answered => return answered,
                 }
                 continue;
             }
             if !ours && !lock(&self.ledger).leave(asked) {
-                return Answered::Elsewhere;
+                return RequestOutcome::Elsewhere;
             }
             let patience = async {
                 match until {
@@ -257,7 +259,7 @@ impl OpenRequests {
                 () = patience => {}
                 () = turn_over(asked, &whose) => {
                     if whose.owner.as_ref().is_some_and(|owner| owner.turn().is_some()) {
-                        return Answered::Elsewhere;
+                        return RequestOutcome::Elsewhere;
                     }
                 }
             }
@@ -265,14 +267,14 @@ impl OpenRequests {
     }
 
     /// Answers one that is too many.
-    fn refuse(&self, asked: &Arc<Asked>) {
+    fn refuse(&self, asked: &Arc<ParsedRequest>) {
         let error =
             format!("more than {MOST_OPEN} requests, or {} MiB of them, are open", MOST_OPEN_BYTES >> 20);
         tracing::warn!(method = asked.request.method, error, "a request from codex is refused");
         let answered = if self.whose(asked).ours || !self.shared {
-            Answered::Declined { error: Some(error) }
+            RequestOutcome::Declined { error: Some(error) }
         } else {
-            Answered::Left { error: Some(error) }
+            RequestOutcome::Left { error: Some(error) }
         };
         if let Some(answer) = asked.response(&answered) {
             let leg = self.send(Some(asked.request.leg), asked, &answer);
@@ -282,19 +284,19 @@ impl OpenRequests {
     }
 
     /// Sends an answer over the line that was asked on; gives that, if it is still there.
-    fn send(&self, leg: Option<u64>, asked: &Asked, answer: &Response) -> Option<u64> {
+    fn send(&self, leg: Option<u64>, asked: &ParsedRequest, answer: &Response) -> Option<u64> {
         let connection = self.connection.get()?.upgrade()?;
         let answer = answer.as_deref().map_err(|(code, message)| (*code, message.as_str()));
         leg.filter(|leg| connection.respond(*leg, &asked.request.id, answer))
     }
 
-    fn remember(&self, ledger: &mut Ledger, asked: &Arc<Asked>, leg: Option<u64>, answer: Response) {
-        ledger.remember(Given { asked: Arc::clone(asked), leg, answer });
+    fn remember(&self, ledger: &mut Ledger, asked: &Arc<ParsedRequest>, leg: Option<u64>, answer: Response) {
+        ledger.remember(SentAnswer { asked: Arc::clone(asked), leg, answer });
     }
 }
 
 /// Waits for the end of the turn that a request is for. One of a sub-agent outlives it: of that the server tells.
-async fn turn_over(asked: &Asked, whose: &Whose) {
+async fn turn_over(asked: &ParsedRequest, whose: &Whose) {
     match &whose.owner {
         Some(owner) if asked.thread.as_deref() == Some(owner.thread()) => owner.over().await,
         _ => std::future::pending().await,

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-use super::asked::{Asked, Response};
+use super::request::{ParsedRequest, Response};
 
 /// How many requests may be open at once, and how many bytes of them. What exceeds it is declined if it is this
 /// client's to answer, and left to others if it is not.
@@ -22,7 +22,7 @@ pub(super) struct Ledger {
     count: usize,
     bytes: usize,
     /// What was answered last over a line that may be lost: the server asks again then.
-    given: VecDeque<Given>,
+    given: VecDeque<SentAnswer>,
     given_bytes: usize,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Open {
     pub(super) leg: Option<u64>,
     /// Whether it waits for another client.
     pub(super) left: bool,
-    pub(super) asked: Arc<Asked>,
+    pub(super) asked: Arc<ParsedRequest>,
     pub(super) end: Arc<End>,
 }
 
@@ -44,8 +44,8 @@ pub(super) struct End {
 }
 
 /// An answer that was given.
-pub(super) struct Given {
-    pub(super) asked: Arc<Asked>,
+pub(super) struct SentAnswer {
+    pub(super) asked: Arc<ParsedRequest>,
     /// The line that it was sent over, if it was.
     pub(super) leg: Option<u64>,
     pub(super) answer: Response,
@@ -75,7 +75,7 @@ impl Ledger {
     }
 
     /// Takes a request in. None if there are too many.
-    pub(super) fn add(&mut self, asked: &Arc<Asked>) -> Option<Arc<End>> {
+    pub(super) fn add(&mut self, asked: &Arc<ParsedRequest>) -> Option<Arc<End>> {
         let bytes = asked.bytes();
         if self.count > 0 && (self.count >= MOST_OPEN || self.bytes + bytes > MOST_OPEN_BYTES) {
             return None;
@@ -102,20 +102,20 @@ impl Ledger {
     }
 
     /// The last answer to a request of an id.
-    pub(super) fn given(&mut self, id: &str) -> Option<&mut Given> {
+    pub(super) fn given(&mut self, id: &str) -> Option<&mut SentAnswer> {
         self.given.iter_mut().find(|given| given.asked.request.id.get() == id)
     }
 
-    fn find(&mut self, asked: &Arc<Asked>) -> Option<&mut Open> {
+    fn find(&mut self, asked: &Arc<ParsedRequest>) -> Option<&mut Open> {
         self.open.get_mut(asked.request.id.get())?.iter_mut().find(|open| Arc::ptr_eq(&open.asked, asked))
     }
 
     /// A request waits for another client. False if it is over.
-    pub(super) fn leave(&mut self, asked: &Arc<Asked>) -> bool {
+    pub(super) fn leave(&mut self, asked: &Arc<ParsedRequest>) -> bool {
         self.find(asked).map(|open| open.left = true).is_some()
     }
 
-    pub(super) fn remove(&mut self, asked: &Arc<Asked>) -> Option<Open> {
+    pub(super) fn remove(&mut self, asked: &Arc<ParsedRequest>) -> Option<Open> {
         let id = asked.request.id.get();
         let all = self.open.get_mut(id)?;
         let at = all.iter().position(|open| Arc::ptr_eq(&open.asked, asked))?;
@@ -128,7 +128,7 @@ impl Ledger {
         Some(open)
     }
 
-    pub(super) fn remember(&mut self, given: Given) {
+    pub(super) fn remember(&mut self, given: SentAnswer) {
         self.given_bytes += given.bytes();
         self.given.push_back(given);
         while (self.given.len() > MOST_GIVEN || self.given_bytes > MOST_GIVEN_BYTES)
@@ -145,7 +145,7 @@ impl Ledger {
 
     pub(super) fn forget_given(&mut self, id: &str) {
         self.given.retain(|given| given.asked.request.id.get() != id);
-        self.given_bytes = self.given.iter().map(Given::bytes).sum();
+        self.given_bytes = self.given.iter().map(SentAnswer::bytes).sum();
     }
 }
 
@@ -162,7 +162,7 @@ impl Open {
     }
 }
 
-impl Given {
+impl SentAnswer {
     fn bytes(&self) -> usize {
         let answer = self.answer.as_ref().map_or_else(|(_, message)| message.len(), String::len);
         self.asked.bytes() + answer

@@ -3,11 +3,11 @@
 
 mod answer;
 mod approval;
-mod asked;
 mod decline;
 mod dispatcher;
 mod ledger;
 mod open;
+mod request;
 
 pub use crate::handlers::{CallContext, ContextAlone, HandlerFuture, HandlerKind, Handlers};
 pub use decline::decline;

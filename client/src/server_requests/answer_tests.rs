@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{wire_answer, without_rule};
-use crate::requests::HandlerKind;
+use crate::server_requests::HandlerKind;
 
 #[test]
 fn an_approval_may_say_the_rule_that_it_came_from() {
