@@ -34,7 +34,7 @@ pub(crate) trait Restore: Send + Sync {
 }
 
 /// Sees the lines to a server to their end: opens another when one drops, where that can be.
-pub(super) struct Keeper {
+pub(super) struct Reconnector {
     pub(super) threads: Weak<dyn Restore>,
     /// Number of the session.
     pub(super) session: u64,
@@ -46,7 +46,7 @@ pub(super) struct Keeper {
     pub(super) reason: Arc<OnceLock<Error>>,
 }
 
-impl Keeper {
+impl Reconnector {
     /// Runs until the line is closed from here, or lost for good.
     pub(super) async fn keep(self, mut line: LineTask) {
         let connection = &self.link.connection;

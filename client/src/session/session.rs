@@ -14,7 +14,7 @@ use super::endpoint::{LineTask, Link, Plan};
 use super::events::{ConnectionEvent, Events};
 use super::logins::Logins;
 use super::metadata::Metadata;
-use super::reconnect::{Keeper, Restore};
+use super::reconnect::{Reconnector, Restore};
 use crate::process::{Process, Surroundings, Taking};
 use crate::routing::{Begun, Ring, Router};
 use crate::rpc::{Connection, Inbox, Notification, ServerRequest};
@@ -108,7 +108,7 @@ impl Session {
             let outcome = match starting.connect(&plan, surroundings).await {
                 Ok((metadata, line, link)) => {
                     // It must not keep the session nor its process, whose ends are their own.
-                    let keeper = Keeper {
+                    let keeper = Reconnector {
                         threads,
                         session: starting.number,
                         router: Arc::clone(&starting.router),
