@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::held::{Held, Kept};
+use super::backlog::{Backlog, Kept};
 use super::owner::{Claim, Owner};
 use super::route::{Route, Starting};
 use super::running::Running;
@@ -25,7 +25,7 @@ impl Router {
         if owner.begun_here() {
             inner.begun.forget_doubtful(thread);
         }
-        let starting = Starting { owner, early: Held::default(), idle: false, missed: false };
+        let starting = Starting { owner, early: Backlog::default(), idle: false, missed: false };
         inner.threads.entry(thread.to_owned()).or_default().starting = Some(starting);
         drop(inner);
         Expected::new(self, thread)

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::route::Paused;
 use super::running::Running;
-use super::{Held, Router, ThreadSink, TurnSink};
+use super::{Backlog, Router, ThreadSink, TurnSink};
 use crate::lock;
 
 impl Router {
@@ -57,7 +57,7 @@ impl Router {
                 paused.held.gap();
             }
             for (turn, running) in route.turns.drain() {
-                route.paused.insert(turn, Paused { running, held: Held::default(), idle: false });
+                route.paused.insert(turn, Paused { running, held: Backlog::default(), idle: false });
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Which turn a message belongs to; events that came early; all else.
 
 mod agents;
+mod backlog;
 mod begun;
 mod expected;
 mod found;
-mod held;
 mod owner;
 mod ring;
 mod route;
@@ -15,7 +15,7 @@ mod wire;
 
 pub use begun::Begun;
 pub use expected::Expected;
-use held::Held;
+use held::Backlog;
 pub use owner::{Claim, Occupied, Owner, Whose};
 pub use ring::{Ring, RingReader};
 pub use router::Router;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::watch;
 
-use super::held::Held;
+use super::backlog::Backlog;
 use super::owner::{Owner, Whose};
 use super::running::Running;
 use super::wire::{is_active, root_turn};
@@ -43,7 +43,7 @@ pub(super) struct Route {
 pub(super) struct Starting {
     pub(super) owner: Arc<Owner>,
     /// What came for turns that are not known.
-    pub(super) early: Held,
+    pub(super) early: Backlog,
     /// The thread became idle meanwhile.
     pub(super) idle: bool,
     /// The line was lost meanwhile: events may be missing.
@@ -53,7 +53,7 @@ pub(super) struct Starting {
 /// A turn that waits for what it missed.
 pub(super) struct Paused {
     pub(super) running: Running,
-    pub(super) held: Held,
+    pub(super) held: Backlog,
     /// Its thread became idle meanwhile.
     pub(super) idle: bool,
 }

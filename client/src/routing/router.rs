@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::agents::{Agents, Of};
+use super::backlog::Kept;
 use super::begun::Begun;
-use super::held::Kept;
 use super::owner::{Owner, Whose};
 use super::route::Route;
 use super::running::Running;

@@ -3,7 +3,7 @@
 use crate::Error;
 
 /// The most that is kept for one turn, in bytes.
-pub(super) const MOST_HELD: usize = 64 * 1024 * 1024;
+pub(super) const MOST_KEPT: usize = 64 * 1024 * 1024;
 /// What a message costs beside its text.
 const BESIDE: usize = 32;
 
@@ -16,7 +16,7 @@ pub(super) enum Kept {
 
 /// What came for a turn that can't take it yet, in its order.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct Backlog {
     lines: Vec<Kept>,
     bytes: usize,
     overflowed: bool,
@@ -24,7 +24,7 @@ pub(super) struct Held {
     lost: u64,
 }
 
-impl Held {
+impl Backlog {
     /// Keeps a message. Beyond the bound all are let go: a turn with a gap is worth nothing.
     pub(super) fn push(&mut self, line: &str) {
         if self.overflowed {
@@ -32,7 +32,7 @@ impl Held {
             return;
         }
         self.bytes += line.len() + BESIDE;
-        if self.bytes > MOST_HELD {
+        if self.bytes > MOST_KEPT {
             self.overflowed = true;
             self.lost = self.lines.len() as u64 + 1;
             self.lines = Vec::new();
@@ -61,7 +61,7 @@ impl Held {
         Err(Error::TurnLost {
             message: format!(
                 "more than {} MiB of events came for turn {turn} before it could take them; it goes on at the server",
-                MOST_HELD / (1024 * 1024)
+                MOST_KEPT / (1024 * 1024)
             ),
             result: None,
         })
