@@ -69,7 +69,7 @@ const sources = [
   { path: 'src/shop.rs', text: 'match method { "shop/changed" => read(shop_keeper), }' },
   { path: 'src/elsewhere.js', text: 'const shopKeeper = 1; paint("blue")' },
   { path: 'src/colour.js', text: "/** @type {Colour} */ if (colour === 'blue') paint()" },
-  { path: 'client/src/requests/decline.rs', text: '"time/read" => 1, "till/count" => 2' },
+  { path: 'client/src/server_requests/decline.rs', text: '"time/read" => 1, "till/count" => 2' },
   { path: '__test__/shop.test.mjs', text: "on('time/read')" },
 ]
 
@@ -125,7 +125,10 @@ test('files are named that name a method, or a field or value beside what carrie
   const { text } = report()
   assert.equal(row(text, 'Shop.shopKeeper').at(-2), '`src/shop.rs`')
   assert.equal(row(text, "Colour 'blue'").at(-2), '`src/colour.js`')
-  assert.equal(row(text, 'time/read').at(-2), '`client/src/requests/decline.rs`, `__test__/shop.test.mjs`')
+  assert.equal(
+    row(text, 'time/read').at(-2),
+    '`client/src/server_requests/decline.rs`, `__test__/shop.test.mjs`',
+  )
 })
 
 test('left to do is what our code names and is gone, what nobody declines, and what failed', () => {

@@ -84,7 +84,9 @@ function workOf({ what, kind, name, files }, oldest, sources) {
     const declined = sources.find(({ path }) => path.endsWith('server_requests/decline.rs'))
     return declined?.text.includes(`"${name}"`)
       ? []
-      : [`\`${name}\` is a new request of the server: decline it in its own shape in server_requests/decline.rs.`]
+      : [
+          `\`${name}\` is a new request of the server: decline it in its own shape in server_requests/decline.rs.`,
+        ]
   }
   if (what === 'added') return []
   // Code that serves the oldest codex stays.

@@ -13,9 +13,9 @@ mod running;
 mod sink;
 mod wire;
 
+use backlog::Backlog;
 pub use begun::Begun;
 pub use expected::Expected;
-use held::Backlog;
 pub use owner::{Claim, Occupied, Owner, Whose};
 pub use ring::{Ring, RingReader};
 pub use router::Router;
