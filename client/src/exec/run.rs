@@ -19,7 +19,7 @@ use super::options::{ExecInput, ExecThreadSettings, ExecTurnSettings, Image, giv
 use super::pipes::{Lines, Output, write};
 use super::state::RunState;
 use super::thread_id;
-use super::thread_state::{Place, ThreadState};
+use super::thread_state::{QueueSlot, ThreadState};
 use crate::Error;
 use crate::error::{IN_USE, is_in_use};
 use crate::process::{
@@ -71,7 +71,7 @@ struct Running {
 }
 
 impl Run {
-    pub(super) async fn drive(self, place: Place) -> Result<(), ExecError> {
+    pub(super) async fn drive(self, place: QueueSlot) -> Result<(), ExecError> {
         let permit = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Err(ExecError::Aborted { result: None }),

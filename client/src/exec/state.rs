@@ -47,7 +47,7 @@ struct Inner {
     room: Option<std::task::Waker>,
     /// Whether reading was held up since this was asked last.
     was_full: bool,
-    asked: Option<Asked>,
+    asked: Option<RequestedThread>,
     wakers: Wakers,
     secret_file: Option<RunFile>,
     has_begun: bool,
@@ -64,7 +64,7 @@ struct Inner {
 }
 
 /// The thread that is to go on.
-struct Asked {
+struct RequestedThread {
     id: String,
     /// When it was asked for.
     at: SystemTime,
@@ -91,7 +91,7 @@ impl RunState {
 
     /// codex is about to be started, to go on with a thread.
     pub(super) fn asks(&self, thread_id: Option<String>) {
-        let asked = thread_id.map(|id| Asked { id, at: SystemTime::now(), instead: None });
+        let asked = thread_id.map(|id| RequestedThread { id, at: SystemTime::now(), instead: None });
         lock(&self.inner).asked = asked;
     }
 

@@ -14,7 +14,7 @@ use super::usage::Usage;
 use crate::lock;
 
 /// A place in the queue of a thread's turns.
-pub(super) type Place = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+pub(super) type QueueSlot = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
 /// Every thread that somebody holds, of all clients in this process.
 static HELD: Mutex<BTreeMap<(PathBuf, String), Weak<Conversation>>> = Mutex::new(BTreeMap::new());
@@ -72,14 +72,14 @@ impl ThreadState {
     }
 
     /// The next place in the queue of the thread, in a home of codex, whose path is absolute.
-    pub(super) fn place(&self, home: Option<&Path>) -> Place {
+    pub(super) fn place(&self, home: Option<&Path>) -> QueueSlot {
         let mut inner = lock(&self.inner);
         let home = home.map(|home| home.canonicalize().unwrap_or_else(|_| home.to_owned()));
         inner.home = home.unwrap_or_default();
         inner.join();
         let turns = Arc::clone(&inner.conversation.turns);
         drop(inner);
-        let mut place: Place = Box::pin(turns.acquire_owned());
+        let mut place: QueueSlot = Box::pin(turns.acquire_owned());
         // The first poll takes the place.
         match place.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(permit) => Box::pin(std::future::ready(permit)),
@@ -127,7 +127,7 @@ impl Inner {
 mod tests {
     use super::*;
 
-    fn is_free(place: &mut Place) -> bool {
+    fn is_free(place: &mut QueueSlot) -> bool {
         place.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 

@@ -17,7 +17,7 @@ use crate::rpc::{Call, read_answer};
 use crate::session::Session;
 
 /// A place in the queue of a thread's turns.
-pub(crate) type Place = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+pub(crate) type QueueSlot = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
 /// How long the end of a turn may go untold before the server is asked, and then again.
 const LOOK: Duration = Duration::from_secs(5);
@@ -73,13 +73,13 @@ impl Thread {
     }
 
     /// Queues up for the place of a running turn, with the first step of what this gives.
-    pub(crate) fn queue(&self) -> Place {
+    pub(crate) fn queue(&self) -> QueueSlot {
         Box::pin(Arc::clone(&self.shared.turns).acquire_owned())
     }
 
     /// Waits for a place. While the turn that has it says nothing, the server is asked now and then whether it works on
     /// it: its end may have gone untold. Wire: `thread/read`.
-    pub(crate) async fn placed(&self, mut place: Place) -> Result<OwnedSemaphorePermit, Error> {
+    pub(crate) async fn placed(&self, mut place: QueueSlot) -> Result<OwnedSemaphorePermit, Error> {
         loop {
             match tokio::time::timeout(LOOK, &mut place).await {
                 Ok(permit) => return permit.map_err(|_| Error::client_closed()),
