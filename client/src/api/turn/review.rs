@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::api::thread::Thread;
 use crate::api::turn::Turn;
-use crate::api::turn::start::Work;
+use crate::api::turn::start::TurnRequest;
 use crate::options::{CompactSettings, ReviewSettings, ReviewTarget};
 use crate::server_requests::Handlers;
 use crate::turn::TurnResult;
@@ -23,8 +23,8 @@ impl Thread {
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
-        let work = Work::Review(settings.wire(target)?, settings.inactivity_timeout());
-        self.begin(work, handlers, cancel, true)
+        let request = TurnRequest::Review(settings.wire(target)?, settings.inactivity_timeout());
+        self.begin(request, handlers, cancel, true)
     }
 
     /// Compacts the history that the model gets, to the end of the turn that does it. It has its place behind earlier
@@ -35,8 +35,8 @@ impl Thread {
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
-        let work = Work::Compact(settings.inactivity_timeout()?);
-        let begun = self.begin(work, handlers, cancel, false)?;
+        let request = TurnRequest::Compact(settings.inactivity_timeout()?);
+        let begun = self.begin(request, handlers, cancel, false)?;
         Ok(async move {
             let turn = begun.await?;
             turn.result(turn.wait()).await

@@ -32,7 +32,7 @@ use crate::turn::{TurnResult, TurnState};
 const MOST_TRIES: u32 = 40;
 
 /// What a turn is to do.
-pub(crate) enum Work {
+pub(crate) enum TurnRequest {
     /// To take an input.
     Input(Input, Box<TurnSettings>),
     /// To review: the parameters of `review/start` beside the thread.
@@ -41,7 +41,7 @@ pub(crate) enum Work {
     Compact(Option<Duration>),
 }
 
-impl Work {
+impl TurnRequest {
     fn check(&self) -> Result<(), Error> {
         match self {
             Self::Input(_, settings) => settings.check(),
@@ -99,8 +99,8 @@ impl Work {
 }
 
 /// What a turn begins with.
-struct Beginning {
-    work: Work,
+struct QueuedTurn {
+    request: TurnRequest,
     handlers: Option<Arc<dyn Handlers>>,
     keep_log: bool,
     permit: OwnedSemaphorePermit,
@@ -117,8 +117,8 @@ impl Thread {
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Arc<TurnResult>, Error>> + Send + 'static, Error> {
-        let work = Work::Input(input, Box::new(settings));
-        let begun = self.begin(work, handlers, cancel, false)?;
+        let request = TurnRequest::Input(input, Box::new(settings));
+        let begun = self.begin(request, handlers, cancel, false)?;
         Ok(async move {
             let turn = begun.await?;
             turn.result(turn.wait()).await
@@ -134,7 +134,7 @@ impl Thread {
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
-        self.begin(Work::Input(input, Box::new(settings)), handlers, cancel, true)
+        self.begin(TurnRequest::Input(input, Box::new(settings)), handlers, cancel, true)
     }
 
     /// A turn that goes on where the last one broke off: nothing is said to the agent. Wire: `turn/start`.
@@ -150,15 +150,15 @@ impl Thread {
     /// Begins a turn; it has its place in the thread's queue when this returns.
     pub(crate) fn begin(
         &self,
-        work: Work,
+        request: TurnRequest,
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
         keep_log: bool,
     ) -> Result<impl Future<Output = Result<Turn, Error>> + Send + 'static, Error> {
-        work.check()?;
-        let work = work.placed(self.core.place())?;
+        request.check()?;
+        let request = request.placed(self.core.place())?;
         let thread = self.pinned()?;
-        let under_way = work.name().map(|name| thread.shared.under_way.expect(name));
+        let under_way = request.name().map(|name| thread.shared.under_way.expect(name));
         let mut place = thread.queue();
         // The first poll takes the place.
         let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -170,7 +170,7 @@ impl Thread {
                     Poll::Ready(permit) => permit.map_err(|_| Error::client_closed())?,
                     Poll::Pending => thread.placed(place).await?,
                 };
-                let beginning = Beginning { work, handlers, keep_log, permit, observer, under_way };
+                let beginning = QueuedTurn { request, handlers, keep_log, permit, observer, under_way };
                 thread.start(beginning, &cancel).await
             };
             let mut started = pin!(started);
@@ -183,22 +183,22 @@ impl Thread {
         Ok(begun.instrument(span))
     }
 
-    async fn start(&self, beginning: Beginning, cancel: &CancellationToken) -> Result<Turn, Error> {
+    async fn start(&self, beginning: QueuedTurn, cancel: &CancellationToken) -> Result<Turn, Error> {
         self.core.may_begin()?;
-        let Beginning { work, handlers, keep_log, permit, observer, under_way } = beginning;
+        let QueuedTurn { request, handlers, keep_log, permit, observer, under_way } = beginning;
         let session = self.core.session()?;
         session.ready().await?;
-        self.prepared(&session, work.method()).await?;
+        self.prepared(&session, request.method()).await?;
 
         let (sender, receiver) = oneshot::channel();
         let thread = self.clone();
-        let inactivity = work.inactivity_timeout().or(self.core.settings.inactivity_timeout());
+        let inactivity = request.inactivity_timeout().or(self.core.settings.inactivity_timeout());
         let cancel = cancel.clone();
         // On a task of its own: whoever waits may go, the server's answer must still find somebody.
         let send = async move {
             let claim = Claim { handlers, thread_handlers: thread.shared.handlers(), begun_here: true };
             let log = (keep_log, observer);
-            let begun = thread.sent(&session, work, claim, log, &cancel).await;
+            let begun = thread.sent(&session, request, claim, log, &cancel).await;
             if let Some(under_way) = under_way {
                 under_way.answered(&begun);
             }
@@ -275,19 +275,19 @@ impl Thread {
     async fn sent(
         &self,
         session: &Session,
-        work: Work,
+        request: TurnRequest,
         claim: Claim,
         log: (bool, Option<Arc<dyn Observer>>),
         cancel: &CancellationToken,
     ) -> Result<Arc<TurnState>, Error> {
         loop {
-            if let Some(state) = self.send_start(session, &work, claim.clone(), log.clone()).await? {
+            if let Some(state) = self.send_start(session, &request, claim.clone(), log.clone()).await? {
                 return Ok(state);
             }
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(Error::Aborted { result: None }),
-                prepared = self.prepared(session, work.method()) => prepared?,
+                prepared = self.prepared(session, request.method()) => prepared?,
             }
         }
     }
@@ -307,7 +307,7 @@ impl Thread {
     async fn send_start(
         &self,
         session: &Session,
-        work: &Work,
+        request: &TurnRequest,
         claim: Claim,
         (keep_log, observer): (bool, Option<Arc<dyn Observer>>),
     ) -> Result<Option<Arc<TurnState>>, Error> {
@@ -319,12 +319,12 @@ impl Thread {
         struct Identified {
             id: String,
         }
-        let method = work.method();
-        let is_named = !matches!(work, Work::Compact(_));
+        let method = request.method();
+        let is_named = !matches!(request, TurnRequest::Compact(_));
         let expected = session.router.expect(self.id(), claim);
         let mut started = session.router.started(self.id());
         let options = CallOptions { indeterminate: true, of_line: true, ..self.call_options() };
-        let params = work.params(self);
+        let params = request.params(self);
         let heard = self.shared.heard();
         // Of a thread that is not followed yet the first events go to others.
         let is_followed = self.shared.session() == session.number;
