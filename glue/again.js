@@ -5,7 +5,6 @@
 const { beginAnew, beginningOf } = require('./beginning.js')
 const { METERS, meterOf } = require('./budget.js')
 const { classes } = require('./errors.js')
-const { KINDS } = require('./handlers.js')
 const { argumentError, checkObject } = require('./json.js')
 const native = require('./native.js')
 const { isRecord, issueText } = require('./schema.js')
@@ -126,25 +125,39 @@ const running = (original) =>
   }
 
 /**
- * `Codex.run`: its thread is let go of, and taken up again.
- * @param {(...args: any[]) => any} original
+ * `Codex.run`: its thread is kept until an answer fits.
+ *
+ * @param {(codex: object, threadId: string) => any} keptThread
+ * @returns {(original: (...args: any[]) => any) => (...args: any[]) => any}
  */
-const runningAlone = (original) =>
+const runningAlone = (keptThread) => (original) =>
   /** @this {any} @param {unknown} input @param {unknown} options */
   async function (input, options) {
     const { rest, retries } = takeRetries(options)
-    const first = () => Reflect.apply(original, this, [input, rest])
-    if (retries === 0) return first()
-    const { outputSchema, signal, inactivityTimeoutMs, tools, [METERS]: meters } = rest
-    const handlers = Object.fromEntries(KINDS.map((kind) => [kind, rest[kind]]))
-    return untilItFits(
-      first,
-      async (words, { result }) => {
-        const thread = await this.resumeThread(result.threadId, { signal, tools, ...handlers })
-        return thread.run(words, { outputSchema, signal, inactivityTimeoutMs, [METERS]: meters })
-      },
-      retries,
-    )
+    if (retries === 0) return Reflect.apply(original, this, [input, rest])
+    const { outputSchema, signal, inactivityTimeoutMs, [METERS]: meters } = rest
+    /** @type {any} */
+    let thread
+    const first = async () => {
+      let result
+      try {
+        result = await Reflect.apply(original, this, [input, rest, true])
+        return result
+      } catch (error) {
+        result = /** @type {any} */ (error)?.result
+        throw error
+      } finally {
+        if (typeof result?.threadId === 'string') thread = keptThread(this, result.threadId)
+      }
+    }
+    const again = (/** @type {string} */ words) =>
+      thread.run(words, { outputSchema, signal, inactivityTimeoutMs, [METERS]: meters })
+    try {
+      return await untilItFits(first, again, retries)
+    } finally {
+      // Nobody waits for the server's word.
+      void thread?.close()
+    }
   }
 
 /** @typedef {Record<string, (original: (...args: any[]) => any) => (...args: any[]) => any>} Wraps */
@@ -166,7 +179,7 @@ function aroundOf(called) {
     run: running,
   })
   around.set(native.Turn.prototype, { result, run: result })
-  around.set(native.Codex.prototype, { run: runningAlone })
+  around.set(native.Codex.prototype, { run: runningAlone(called(native.keptThread)) })
   return around
 }
 

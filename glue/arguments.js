@@ -22,7 +22,7 @@ const CALLS = {
   run: { first: 'input', take: ofTurn },
   turn: { first: 'input', take: ofTurn, goesOn: true },
   proceed: { take: ofTurn, goesOn: true },
-  review: { first: 'target', take: ofTurn },
+  review: { first: 'target', take: ofTurn, goesOn: true },
   compact: { take: (options, what) => encodeOptions(options, what, 'signal') },
   continueTurn: { first: 'continuation', take: takeOutputOptions },
 }

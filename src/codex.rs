@@ -125,6 +125,7 @@ impl Codex {
         env: &'env Env,
         input: Unknown<'env>,
         options: Unknown<'env>,
+        keep: Option<bool>,
     ) -> Result<Unknown<'env>> {
         let run = || {
             let arguments = Arguments::take(env, TurnCall::Run, Some(input), options)?;
@@ -133,7 +134,7 @@ impl Codex {
                 RunSettings::parse(json.as_deref(), "options", beside).map_err(|error| to_js(env, &error))?;
             let (codex, input) = (self.codex.clone(), arguments.input()?);
             let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
-            let run = async move { codex.run(input, settings, handlers, cancel).await };
+            let run = async move { codex.run(input, settings, handlers, cancel, keep == Some(true)).await };
             arguments.settle(promise(env, run, |_, result| Ok(Text(result.to_json())))?)
         };
         or_reject(env, run())

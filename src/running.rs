@@ -30,6 +30,12 @@ pub(crate) fn ask_turn<'env>(
     or_reject(env, begin_turn(env, turn.turn.thread(), input, options))
 }
 
+/// The thread that a turn of a client alone has kept.
+#[napi(skip_typescript)]
+pub(crate) fn kept_thread(codex: &Codex, id: String) -> Option<Thread> {
+    codex.codex.kept_thread(&id).map(Thread::new)
+}
+
 /// The turn of this client that runs in a thread.
 #[napi(skip_typescript)]
 pub(crate) fn current_turn(thread: &Thread) -> Option<Turn> {

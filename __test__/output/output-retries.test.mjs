@@ -59,6 +59,19 @@ describe('outputRetries', { concurrency: 4 }, () => {
     assert.match(asked(), /does not fit/)
   })
 
+  test('codex.run() goes on in an ephemeral thread, and lets go of it in the end', async (t) => {
+    const { codex, provider, home } = await open(t)
+    provider.enqueue(wrong, right, wrong, wrong)
+    const options = { cwd: home.workspace, ephemeral: true, outputSchema, outputRetries: 1 }
+    assert.deepEqual((await codex.run('Count', options)).parsed, { n: 5 })
+    await rejection(codex.run('Count', options), OutputValidationError)
+    /** @type {{ data: string[] }} */
+    let loaded
+    // The server is told, and nobody waits for its word.
+    do loaded = await codex.request('thread/loaded/list', {})
+    while (loaded.data.length > 0)
+  })
+
   test('codex.run() keeps its tools and handlers where it asks again', async (t) => {
     const { codex, provider, home } = await open(t)
     provider.enqueue(wrong, functionCall('count'), command('touch made'), right)

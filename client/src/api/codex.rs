@@ -115,13 +115,15 @@ impl Codex {
         Ok(self.core.services.dispatcher.records().reader(None))
     }
 
-    /// One turn on a fresh thread, which the server may unload afterwards.
+    /// One turn on a fresh thread, which the server may unload afterwards, unless its result is to `keep` it for
+    /// [`Self::kept_thread`].
     pub async fn run(
         &self,
         input: Input,
         settings: RunSettings,
         handlers: Option<Arc<dyn Handlers>>,
         cancel: CancellationToken,
+        keep: bool,
     ) -> Result<Arc<TurnResult>, Error> {
         let RunSettings { thread: settings, turn } = settings;
         turn.check()?;
@@ -136,7 +138,11 @@ impl Codex {
             () = cancel.cancelled() => return Err(Error::Aborted { result: None }),
         };
         // With its end nobody holds the thread any more.
-        thread.run(input, turn, begun_by, cancel)?.await
+        let result = thread.run(input, turn, begun_by, cancel)?.await?;
+        if keep {
+            thread.keep();
+        }
+        Ok(result)
     }
 
     /// Refuses later calls, lets answers that are on the way arrive, and ends the server. Idempotent.

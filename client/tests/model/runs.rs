@@ -69,7 +69,7 @@ impl Stage {
                 let (cancel, silences) = (cancel.clone(), Arc::clone(&silences));
                 timed(async move {
                     let settings = RunSettings { thread: plan.settings.thread(), turn: settings };
-                    let outcome = codex.run(input, settings, handler, cancel).await;
+                    let outcome = codex.run(input, settings, handler, cancel, false).await;
                     go_on(&codex, outcome, &silences).await.map(Some)
                 })
             }

@@ -57,6 +57,14 @@ impl Codex {
         self.open_from(thread_id, Opening::Fork, settings, handlers).await
     }
 
+    /// The thread of a turn that was to keep it. It is kept by its handles alone from then on.
+    pub fn kept_thread(&self, id: &str) -> Option<Thread> {
+        let shared = self.core.known_thread(id)?;
+        let thread = Thread::held(Arc::clone(&self.core), Arc::clone(&shared));
+        self.core.unattended(&shared);
+        Some(thread)
+    }
+
     /// Opens a thread from one that is stored.
     async fn open_from(
         &self,

@@ -44,7 +44,7 @@ impl Thread {
     }
 
     /// A handle for a user: with the last of a thread the server is told that nobody follows it.
-    pub(super) fn held(core: Arc<Core>, shared: Arc<ThreadState>) -> Self {
+    pub(crate) fn held(core: Arc<Core>, shared: Arc<ThreadState>) -> Self {
         let hold = Hold::new(Lease::of(&core, &shared));
         Self { core, shared, hold: Some(hold) }
     }
@@ -222,6 +222,13 @@ impl Thread {
         if let Some(leaving) = lease.let_go() {
             // A server that does not answer keeps nobody from going.
             leaving.left().await;
+        }
+    }
+
+    /// Holds the thread until it is taken up again, or the client is closed.
+    pub(crate) fn keep(&self) {
+        if let Some(lease) = self.hold.as_ref().and_then(|hold| hold.lease()) {
+            self.core.attend(&self.shared, lease);
         }
     }
 
