@@ -7,6 +7,7 @@ import { OutputValidationError } from '../../index.mjs'
 import { command, functionCall, say } from '../../testing/index.mjs'
 import { rejection } from '../support/outcomes.mjs'
 import { real } from '../support/real.mjs'
+import { rig } from '../support/rig.mjs'
 
 const outputSchema = z.object({ n: z.number().min(3) })
 const [wrong, right] = [say('{"n":1}'), say('{"n":5}')]
@@ -59,17 +60,23 @@ describe('outputRetries', { concurrency: 4 }, () => {
     assert.match(asked(), /does not fit/)
   })
 
-  test('codex.run() goes on in an ephemeral thread, and lets go of it in the end', async (t) => {
+  test('codex.run() goes on in an ephemeral thread', async (t) => {
     const { codex, provider, home } = await open(t)
-    provider.enqueue(wrong, right, wrong, wrong)
+    provider.enqueue(wrong, right)
     const options = { cwd: home.workspace, ephemeral: true, outputSchema, outputRetries: 1 }
     assert.deepEqual((await codex.run('Count', options)).parsed, { n: 5 })
-    await rejection(codex.run('Count', options), OutputValidationError)
-    /** @type {{ data: string[] }} */
-    let loaded
-    // The server is told, and nobody waits for its word.
-    do loaded = await codex.request('thread/loaded/list', {})
-    while (loaded.data.length > 0)
+  })
+
+  test('codex.run() keeps its thread until an answer fits, and lets go of it once', async (t) => {
+    const { codex, log } = rig(t)
+    await rejection(codex.run('Count', { outputSchema, outputRetries: 2 }), OutputValidationError)
+    await log.message('thread/unsubscribe')
+    await codex.request('thread/loaded/list', {})
+    const count = (/** @type {string} */ method) => log.messages(method).length
+    assert.deepEqual(
+      ['thread/start', 'turn/start', 'thread/resume', 'thread/unsubscribe'].map(count),
+      [1, 3, 0, 1],
+    )
   })
 
   test('codex.run() keeps its tools and handlers where it asks again', async (t) => {

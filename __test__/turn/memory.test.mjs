@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { rig } from '../support/rig.mjs'
 
 const MIB = 1024 * 1024
@@ -23,4 +25,20 @@ test('turns that nobody has any more are let go while a program goes on', { time
     await setImmediate()
   }
   assert.ok(collected > 0, `none of ${turns} turns of 8 MiB`)
+})
+
+test('threads that nobody has any more are let go, also under handlers: the last 64 are followed', async (t) => {
+  const { codex, log } = rig(t, {}, { onApproval: () => 'accept' })
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc')
+  for (let count = 0; count < 80; count++) await codex.startThread()
+  const left = () => log.messages('thread/unsubscribe').length
+  // Handles are collected when V8 likes.
+  while (left() < 10) {
+    collect()
+    await setImmediate()
+    await codex.request('thread/loaded/list', {})
+  }
+  await codex.close()
+  assert.ok(left() <= 80 - 64, `${left()} of 80`)
 })

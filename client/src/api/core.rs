@@ -65,12 +65,17 @@ pub(crate) struct Core {
     kept: Mutex<VecDeque<Arc<TurnState>>>,
     /// Set once the client is being closed: no turn begins any more.
     pub(super) ending: AtomicBool,
-    /// What holds the threads that are attended to without a handle.
-    attended: Mutex<HashMap<usize, Arc<dyn Any + Send + Sync>>>,
+    /// The threads that are attended to without a handle, and what holds them; the last one was the last to be.
+    attended: Mutex<VecDeque<(Arc<ThreadState>, Arc<dyn Any + Send + Sync>)>>,
+    /// What holds the threads of turns that have ended, until who waited for the turn takes them up.
+    waiting: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
 }
 
 /// How many turns are kept for whoever has a continuation of them.
 const MOST_KEPT: usize = 64;
+
+/// How many threads are attended to that nobody has a handle of.
+const MOST_ATTENDED: usize = 64;
 
 #[derive(Default)]
 struct Slot {
@@ -142,6 +147,7 @@ impl Core {
             kept: Mutex::default(),
             ending: AtomicBool::new(false),
             attended: Mutex::default(),
+            waiting: Mutex::default(),
         }))
     }
 
@@ -325,12 +331,34 @@ impl Core {
 
     /// Holds a thread until it is let go of by [`Self::unattended`], or the client is closed.
     pub(crate) fn attend(&self, thread: &Arc<ThreadState>, holds: Arc<dyn Any + Send + Sync>) {
-        lock(&self.attended).insert(Arc::as_ptr(thread).addr(), holds);
+        self.unattended(thread);
+        let mut attended = lock(&self.attended);
+        attended.push_back((Arc::clone(thread), holds));
+        let idle = |(thread, _): &(Arc<ThreadState>, _)| thread.running().is_none();
+        let oldest = attended.iter().position(idle).filter(|_| attended.len() > MOST_ATTENDED);
+        let left = oldest.and_then(|oldest| attended.remove(oldest));
+        // Its end looks for others that are attended to.
+        drop(attended);
+        drop(left);
     }
 
     /// Undoes [`Self::attend`].
     pub(crate) fn unattended(&self, thread: &Arc<ThreadState>) {
-        let held = lock(&self.attended).remove(&Arc::as_ptr(thread).addr());
+        let mut attended = lock(&self.attended);
+        let at = attended.iter().position(|(known, _)| Arc::ptr_eq(known, thread));
+        let held = at.and_then(|at| attended.remove(at));
+        drop(attended);
+        drop(held);
+    }
+
+    /// Holds a thread until it is taken up again by [`Self::taken_up`], or the client is closed.
+    pub(crate) fn keep_thread(&self, id: &str, holds: Arc<dyn Any + Send + Sync>) {
+        lock(&self.waiting).insert(id.to_owned(), holds);
+    }
+
+    /// Undoes [`Self::keep_thread`].
+    pub(crate) fn taken_up(&self, id: &str) {
+        let held = lock(&self.waiting).remove(id);
         drop(held);
     }
 
@@ -348,7 +376,8 @@ impl Core {
                     session.close(threads).await;
                 }
                 let attended = std::mem::take(&mut *lock(&self.attended));
-                drop(attended);
+                let waiting = std::mem::take(&mut *lock(&self.waiting));
+                drop((attended, waiting));
                 self.services.ring.close();
                 self.services.dispatcher.records().close();
             })

@@ -61,7 +61,7 @@ impl Codex {
     pub fn kept_thread(&self, id: &str) -> Option<Thread> {
         let shared = self.core.known_thread(id)?;
         let thread = Thread::held(Arc::clone(&self.core), Arc::clone(&shared));
-        self.core.unattended(&shared);
+        self.core.taken_up(id);
         Some(thread)
     }
 

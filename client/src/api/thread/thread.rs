@@ -228,7 +228,7 @@ impl Thread {
     /// Holds the thread until it is taken up again, or the client is closed.
     pub(crate) fn keep(&self) {
         if let Some(lease) = self.hold.as_ref().and_then(|hold| hold.lease()) {
-            self.core.attend(&self.shared, lease);
+            self.core.keep_thread(self.id(), lease);
         }
     }
 
