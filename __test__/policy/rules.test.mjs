@@ -110,7 +110,7 @@ describe('files', () => {
     for (const script of [
       'cat file',
       'cat ./file in/new',
-      `cat ${within}/file`,
+      `cat '${within}/file'`,
       'cd deep && cat ../file',
       'cat file > new',
     ]) {
@@ -141,7 +141,7 @@ describe('files', () => {
 
   test('a program that is named by its path is that file', async (t) => {
     const root = workspace(t)
-    const rule = allowCommands(`${root}/src/run.sh`)
+    const rule = allowCommands({ command: [`${root}/src/run.sh`] })
     const outcome = (/** @type {string} */ script, /** @type {string} */ cwd) =>
       decided(rule, asked(script, { cwd }))
     assert.equal(await outcome('./run.sh', join(root, 'src')), 'accept')
@@ -171,7 +171,7 @@ describe('files', () => {
     for (const [script, type] of /** @type {const} */ ([
       ['cat deep/key', 'read'],
       ['cat in/key', 'read'],
-      [`cat file ${secrets}/key`, 'read'],
+      [`cat file '${secrets}/key'`, 'read'],
       ['ls deep', 'listFiles'],
       ['ls ../src/./deep', 'listFiles'],
       ['rg needle deep', 'search'],
