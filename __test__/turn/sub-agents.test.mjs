@@ -104,6 +104,33 @@ describe('sub-agents', { timeout: 60_000 }, () => {
     assert.equal((await turn.run()).status, 'completed')
   })
 
+  for (const [what, read] of /** @type {[string, object][]} */ ([
+    ['whose end went untold', { reply: { thread: { id: 'child', status: { type: 'idle' }, turns: [] } } }],
+    ['that the server does not have', { error: { code: -32600, message: 'thread not found: child' } }],
+  ])) {
+    test(`an agent ${what} keeps nobody waiting`, async (t) => {
+      const { codex, log } = rig(t, {
+        on: {
+          'turn/start': [
+            ['turnBegin', notify('item/completed', spawned(['child'])), 'turnEnd'],
+            ['turnBegin', notify('item/completed', spawned(['other'])), 'never'],
+          ],
+          'thread/read': [[read]],
+        },
+      })
+      const thread = await codex.startThread()
+      const turn = await thread.turn('go')
+      assert.equal((await collect(turn.subAgents())).length, 0)
+      assert.equal((await turn.result()).status, 'completed')
+      assert.deepEqual(
+        log.messages('thread/read').map(({ params }) => params.threadId),
+        ['child'],
+      )
+      // A turn that says nothing either is given up for that.
+      await assert.rejects(thread.run('go', { inactivityTimeoutMs: 500 }), { code: 'TURN_INACTIVE' })
+    })
+  }
+
   test('a turn without agents ends their stream with itself, and leaving it interrupts nothing', async (t) => {
     const { codex } = rig(t)
     const turn = await (await codex.startThread()).turn('go')

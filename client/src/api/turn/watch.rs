@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use crate::api::core::Core;
 use crate::api::thread::Thread;
-use crate::api::thread::found::Status;
+use crate::api::thread::found::{Status, look};
 use crate::api::thread::resumed::is_unwritten;
 use crate::api::turn::interrupt::abort;
 use crate::routing::Router;
@@ -26,7 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// After so long without a word of a sub-agent the server is asked for it.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// What watches over a turn needs.
+#[derive(Clone)]
 pub(crate) struct Watch {
     pub(crate) thread: Thread,
     pub(crate) connection: Arc<Connection>,
@@ -41,9 +45,13 @@ pub(crate) async fn watch_turn(watch: Watch) {
     let state = &watch.state;
     let mut phase = state.phase();
     let mut doubtful_since = None;
-    let mut aborted = false;
+    let (mut aborted, mut has_agents) = (false, false);
     loop {
         let now = *phase.borrow_and_update();
+        if now.agents && !has_agents {
+            has_agents = true;
+            tokio::spawn(watch_agents(watch.clone()).in_current_span());
+        }
         if now.ended {
             break;
         }
@@ -73,6 +81,33 @@ pub(crate) async fn watch_turn(watch: Watch) {
             drop(watch.router.lose(&state.thread_id, &state.turn_id));
         }
         _ => watch.router.forget(&state.thread_id, &state.turn_id),
+    }
+}
+
+/// Asks for the sub-agents of a turn that are said to work and say nothing: their end may go untold, and they may never
+/// have begun. Wire: `thread/read`.
+async fn watch_agents(watch: Watch) {
+    let Watch { thread, connection, router, state, .. } = watch;
+    let options = thread.call_options();
+    let ask = |method, params: String| connection.request(method, Some(&params), options);
+    let mut phase = state.phase();
+    loop {
+        match phase.wait_for(|phase| phase.agents || phase.ended).await {
+            Ok(now) if now.agents => {}
+            _ => return,
+        }
+        let before = router.agents();
+        tokio::select! {
+            _ = phase.wait_for(|phase| !phase.agents) => continue,
+            () = sleep(SILENCE) => {}
+        }
+        for (agent, heard) in router.agents().into_iter().filter(|agent| before.contains(agent)) {
+            match look(&agent, options.timeout, ask).await {
+                Ok(Some(found)) if found.is_active() => {}
+                Ok(_) => router.found_agent_idle(&agent, heard),
+                Err(error) => tracing::debug!(thread = agent, %error, "what a sub-agent is at is not known"),
+            }
+        }
     }
 }
 
