@@ -39,7 +39,7 @@ async function testsIn(place) {
 export function runTests(files, codex) {
   const env = codex === undefined ? process.env : { ...process.env, CODEX_PATH: codex }
   // Node's own default would be 1 on two cores; the tests wait more than they compute.
-  const beside = availableParallelism() + 1
+  const beside = Math.max(3, availableParallelism())
   return async (aside) => {
     const first = await runOnce(files, env, beside, aside)
     const { failed } = first
