@@ -1,6 +1,7 @@
 'use strict'
 
 const { clearTimeout, setTimeout } = require('node:timers')
+const { METERS, meterOfThread } = require('../glue/budget.js')
 const { threadOptions } = require('./options.js')
 
 /**
@@ -13,12 +14,13 @@ const { threadOptions } = require('./options.js')
  * @typedef {{ rest: Options, tools: ToolSpec[], approvals: boolean }} Opening how a thread is opened
  */
 
+/** The budgets of so many threads are known, also of those that were let go. */
+const MOST_METERS = 10_000
+
 /** A thread that calls of the AI SDK use, with the turns of theirs that run or wait. */
 class Session {
   /** @type {Set<OpenTurn>} */
   turns = new Set()
-  /** The tools of the caller, as the last call had them. */
-  tools = new Set()
   /** The turn that ours began last, or that was found to be the last. @type {string | undefined} */
   lastTurnId
   /** The effort before a call asked for another one. @type {string | null | undefined} */
@@ -132,6 +134,8 @@ class Sessions {
   #open = new Map()
   /** All that have turns, also those that are let go. @type {Set<Session>} */
   busy = new Set()
+  /** The budgets of threads, the latest last. @type {Map<string, NonNullable<ReturnType<typeof meterOfThread>>>} */
+  #meters = new Map()
   #isWatching = false
 
   /**
@@ -167,7 +171,7 @@ class Sessions {
     const known = this.#open.get(id)
     if (known !== undefined) return known
     const resume = (/** @type {Options} */ more) =>
-      this.codex.resumeThread(id, { ...threadOptions(opening.rest, 'resume'), ...more })
+      this.codex.resumeThread(id, { ...threadOptions(opening.rest, 'resume'), ...more, ...this.#metered(id) })
     const opened = this.#made(opening, resume, false)
     this.#open.set(id, opened)
     // One that could not be opened is tried again.
@@ -178,7 +182,12 @@ class Sessions {
   /** @param {Session} from @param {string} lastTurnId @param {Opening} opening */
   async fork(from, lastTurnId, opening) {
     const fork = (/** @type {Options} */ more) =>
-      this.codex.forkThread(from.threadId, { ...threadOptions(opening.rest, 'fork'), ...more, lastTurnId })
+      this.codex.forkThread(from.threadId, {
+        ...threadOptions(opening.rest, 'fork'),
+        ...more,
+        ...this.#metered(from.threadId),
+        lastTurnId,
+      })
     const session = await this.#made(opening, fork, false)
     session.known = from.known
     session.lastTurnId = lastTurnId
@@ -198,6 +207,21 @@ class Sessions {
     const turn = await thread.runningTurn()
     if (turn === null) return undefined
     return { reader: turn.stream({ leaveRunning: true }), skip: undefined, threadId: id, turnId: turn.id }
+  }
+
+  /** What was used of the budget of a conversation goes on to count, in whichever thread. @param {string} id */
+  #metered(id) {
+    return { [METERS]: this.#meters.get(id) }
+  }
+
+  /** @param {Thread} thread */
+  #keepMeter(thread) {
+    const meter = meterOfThread(thread)
+    this.#meters.delete(thread.id)
+    if (meter !== undefined) this.#meters.set(thread.id, meter)
+    if (this.#meters.size <= MOST_METERS) return
+    const [oldest] = this.#meters.keys()
+    if (oldest !== undefined) this.#meters.delete(oldest)
   }
 
   /** @param {Session} session */
@@ -239,6 +263,7 @@ class Sessions {
       ...(approvals ? { onApproval: () => 'decline' } : {}),
     })
     session = new Session(this, thread, rest, isNew ? new Set(tools.map(({ name }) => name)) : undefined)
+    this.#keepMeter(thread)
     if (!this.#open.has(thread.id)) this.#open.set(thread.id, Promise.resolve(session))
     return session
   }

@@ -39,7 +39,7 @@ const ofHandles = new WeakMap()
 const turns = new WeakMap()
 /** The budgets of turns that have one of their own: what goes on after them is under it, too. @type {WeakMap<object, InstanceType<typeof import('./meter.js').Meter>>} */
 const owns = new WeakMap()
-/** What a call that asks again for its answer hands on to the next turn: its budget. */
+/** The budget that a call hands on to the next turn, or to the thread that takes the place of another. */
 const METERS = Symbol('meters')
 
 /** Whether there has been any budget. */
@@ -81,6 +81,7 @@ function watchCall(object, name, args) {
 function making(object, args, at) {
   const { rest, limits } = takeBudget(args[at], 'thread')
   if (limits === undefined) return undefined
+  const handed = /** @type {any} */ (args[at])[METERS]
   return {
     args: replaced(args, at, rest),
     async after(promise) {
@@ -88,7 +89,7 @@ function making(object, args, at) {
       const client = clientOf(object)
       const ofClient = budgets.get(client) ?? new Map()
       budgets.set(client, ofClient)
-      const meter = new Meter(limits)
+      const meter = handed?.hasLimits(limits) ? handed : new Meter(limits)
       ofClient.set(thread.id, meter)
       ofHandles.set(thread, meter)
       return thread
@@ -318,6 +319,14 @@ function replaced(args, at, options) {
 }
 
 /**
+ * The budget of a thread.
+ * @param {any} thread
+ */
+function meterOfThread(thread) {
+  return ofHandles.get(thread)
+}
+
+/**
  * The budget that a turn has of its own.
  * @param {object} turn
  */
@@ -325,4 +334,4 @@ function meterOf(turn) {
   return owns.get(turn)
 }
 
-module.exports = { METERS, exceeded, meterOf, takeBudget, watchCall }
+module.exports = { METERS, exceeded, meterOf, meterOfThread, takeBudget, watchCall }

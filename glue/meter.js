@@ -58,6 +58,11 @@ class Meter {
     return this.#failed
   }
 
+  /** Whether these are its limits. @param {Limits} others */
+  hasLimits({ limits, scope }) {
+    return scope === this.scope && KINDS.every((kind) => limits[kind] === this.limits[kind])
+  }
+
   /** @returns {Use} */
   get use() {
     const { cost, ...use } = this.#use
