@@ -1,5 +1,7 @@
 'use strict'
 
+const { types } = require('node:util')
+const { onAbort, untilAborted } = require('../glue/abort.js')
 const { abortReason, asCallError, CodexAPICallError } = require('./errors.js')
 const { OpenTurn } = require('./open-turn.js')
 const { defined, handlersOf, optionsOf, turnOnly } = require('./options.js')
@@ -117,7 +119,7 @@ class Call {
     this.#enter(turn.session)
     const isRead = turn.isAttached
     if (!isRead) this.#attach(turn)
-    await turn.answer(plan, this.own.decisions)
+    await this.#wanted(turn.answer(plan, this.own.decisions))
     if (isRead)
       throw new CodexAPICallError('the answer was taken; its turn goes on in another call', {
         statusCode: 409,
@@ -139,11 +141,11 @@ class Call {
     const session = /** @type {Session} */ (this.#session)
     if (plan.history.length > 0) {
       const params = { threadId: session.threadId, items: plan.history }
-      await session.sessions.codex.request('thread/inject_items', params)
+      await this.#wanted(session.sessions.codex.request('thread/inject_items', params))
     }
     const parts = new Parts({
       threadId: session.threadId,
-      isCallers: (tool) => session.tools.has(tool),
+      isCallers: (tool) => turn.tools.has(tool),
       outputIntervalMs: own.outputIntervalMs,
       onData: own.onData,
       ...format,
@@ -156,9 +158,11 @@ class Call {
       const started = await session.thread.turn(plan.input, this.#turnOptions(session, turn))
       session.lastTurnId = started.id
       turn.started(started)
-      own.onTurn?.(started)
+      this.#tell(started)
     } catch (error) {
       turn.failed(error)
+      // Where the caller's own function threw it runs on for nobody.
+      if (turn.turn !== undefined) void turn.abort(error)
       throw error
     }
     turn.read()
@@ -185,30 +189,27 @@ class Call {
       this.#enter(await sessions.start(opening, this.#signal))
       return undefined
     }
-    const session = await sessions.resume(threadId, opening)
-    this.#enter(session)
+    const session = await this.#entered(sessions.resume(threadId, opening))
     warnOfNewTools(session.known, tools, this.warn)
     const { waiting } = session
-    const later = plan.turnId === undefined ? undefined : await session.after(plan.turnId)
+    const later = plan.turnId === undefined ? undefined : await this.#wanted(session.after(plan.turnId))
     if (waiting !== undefined) {
       const isSame = later === undefined && waiting.parts.isJson === format.isJson
-      if (isSame && !waiting.isLeft && (await waiting.goOn(plan.input))) {
+      if (isSame && !waiting.isLeft && (await this.#wanted(waiting.goOn(plan.input)))) {
         this.#attach(waiting)
         waiting.read()
         return waiting
       }
-      await waiting.interrupt('a message came in its place')
+      await this.#wanted(waiting.interrupt('a message came in its place'))
     }
     if (later === undefined) return undefined
     if (own.onEdit === 'revert') {
-      await session.thread.revert(later)
+      await this.#wanted(session.thread.revert(later))
       session.lastTurnId = plan.turnId
       return undefined
     }
-    const fork = await sessions.fork(session, /** @type {string} */ (plan.turnId), opening)
+    await this.#entered(sessions.fork(session, /** @type {string} */ (plan.turnId), opening))
     session.leave(own.idleTimeoutMs)
-    this.#session = undefined
-    this.#enter(fork)
     return undefined
   }
 
@@ -235,20 +236,62 @@ class Call {
   #enter(session) {
     this.#session = session
     session.enter()
-    session.tools = new Set(this.tools.map(({ name }) => name))
+  }
+
+  /**
+   * A session once it is open. Where the call is aborted before, it is left as one that nobody uses: others may wait
+   * for it.
+   *
+   * @param {Promise<Session>} opening
+   */
+  async #entered(opening) {
+    try {
+      const session = await this.#wanted(opening)
+      this.#enter(session)
+      return session
+    } catch (error) {
+      const { idleTimeoutMs } = this.own
+      void opening.then(
+        (session) => {
+          session.enter()
+          session.leave(idleTimeoutMs)
+        },
+        () => {},
+      )
+      throw error
+    }
+  }
+
+  /**
+   * What the call waits for, unless it is aborted before.
+   *
+   * @template T
+   * @param {Promise<T>} promise
+   * @returns {Promise<T>}
+   */
+  #wanted(promise) {
+    const signal = this.#signal
+    return untilAborted(promise, signal, () => abortReason(/** @type {AbortSignal} */ (signal)))
+  }
+
+  /** @param {import('../index.js').Turn} started */
+  #tell(started) {
+    const { turn } = this
+    const told = /** @type {unknown} */ (this.own.onTurn?.(started))
+    // It is not waited for: it may wait for the turn itself.
+    if (types.isPromise(told)) told.catch((error) => turn.abort(error))
   }
 
   /** @param {Open} turn */
   #attach(turn) {
     this.#turn = turn
     turn.parts.onData = this.own.onData
+    turn.tools = new Set(this.tools.map(({ name }) => name))
     turn.attach()
     const signal = this.#signal
     if (signal === undefined) return
     const abort = () => void turn.abort(abortReason(signal))
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    this.#off = () => signal.removeEventListener('abort', abort)
+    this.#off = onAbort(signal, abort)
   }
 
   /** The last parts of a call whose turn waits. */

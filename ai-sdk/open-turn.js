@@ -51,6 +51,8 @@ class OpenTurn {
   #heldTimer
   /** @type {import('../index.js').Turn | undefined} */
   turn
+  /** The names of the caller's tools, as the call had them that read it last. @type {Set<string>} */
+  tools = new Set()
   /** Where the call that reads it, or read it last, began. */
   began = new Position()
 
@@ -295,7 +297,7 @@ class OpenTurn {
         const event = skip === undefined ? value : skip(value)
         if (event === undefined) continue
         this.#position.pass(event)
-        parts.take(event)
+        this.#take(event)
         if (parts.out.length > 0) this.#wake()
       }
     } catch (error) {
@@ -303,6 +305,17 @@ class OpenTurn {
       this.#failure = error
     }
     this.#finish('its turn has ended')
+  }
+
+  /** @param {any} event */
+  #take(event) {
+    try {
+      this.parts.take(event)
+    } catch (error) {
+      // A function of the caller's threw: the turn would run on for nobody.
+      void this.abort(error)
+      throw error
+    }
   }
 
   /** Tells of what agents do, for as long as the turn is read. */

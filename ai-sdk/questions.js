@@ -63,7 +63,7 @@ class Questions {
    * @param {import('../index.js').ToolContext} context
    */
   async toolCalled(name, { callId, signal, unref }) {
-    if (this.isClosed || !this.turn.session.tools.has(name)) throw new Error(`nobody is there to run ${name}`)
+    if (this.isClosed || !this.turn.tools.has(name)) throw new Error(`nobody is there to run ${name}`)
     const { asked, answer } = ask({ kind: 'tool', id: callId, itemId: callId, request: undefined, unref })
     return this.#wait(asked, answer, signal)
   }

@@ -1,5 +1,6 @@
 'use strict'
 
+const { onAbort } = require('../glue/abort.js')
 const { Parts } = require('./parts.js')
 
 /** What a page of the AI SDK, 6 and 7, knows a stream by. */
@@ -23,26 +24,29 @@ async function resumeTurnResponse(provider, threadId, { signal } = {}) {
   if (followed === undefined) return new Response(null, { status: 204 })
   const chunks = chunksOf(followed)
   const encoder = new TextEncoder()
+  let off = () => {}
   const body = new ReadableStream(
     {
       async pull(controller) {
         try {
           const { value, done } = await chunks.next()
-          if (done) controller.close()
-          else controller.enqueue(encoder.encode(value.map(eventOf).join('')))
+          if (done) {
+            off()
+            controller.close()
+          } else controller.enqueue(encoder.encode(value.map(eventOf).join('')))
         } catch (error) {
+          off()
           controller.error(error)
         }
       },
       async cancel() {
+        off()
         await followed.reader.return()
       },
     },
     { highWaterMark: 0 },
   )
-  const leave = () => void followed.reader.return()
-  if (signal?.aborted) leave()
-  else signal?.addEventListener('abort', leave, { once: true })
+  if (signal !== undefined) off = onAbort(signal, () => void followed.reader.return())
   return new Response(body, { headers: HEADERS })
 }
 
@@ -69,7 +73,7 @@ async function* chunksOf({ reader, skip, open, threadId, turnId }) {
     threadId,
     isJson: open?.parts.isJson ?? false,
     holds: false,
-    isCallers: (tool) => open?.session.tools.has(tool) ?? false,
+    isCallers: (tool) => open?.tools.has(tool) ?? false,
     outputIntervalMs: 200,
     onData: (part) => data.push(part),
   })
