@@ -63,8 +63,8 @@ class TurnTelling {
   /** @type {Map<string, import('./usage.js').Usage>} */
   #totals = new Map()
   #isOver = false
-  /** Whether there is a `Turn` that somebody has. */
-  #isHandedOut = false
+  /** The turn that somebody has, where it is one. @type {WeakRef<{ result(): Promise<unknown> }> | undefined} */
+  #handedOut
   /** Whether all of the turn itself was heard. */
   #isHeard = false
 
@@ -94,7 +94,26 @@ class TurnTelling {
     if (line != null) return this.tell(JSON.parse(line))
     this.#isHeard = true
     // Whoever waits for the result has that to tell, too.
-    if (this.#isHandedOut) this.end()
+    if (this.#handedOut !== undefined) void this.#endOf(this.#handedOut)
+  }
+
+  /**
+   * The end of a turn whose result nobody may wait for.
+   * @param {WeakRef<{ result(): Promise<unknown> }>} handedOut
+   */
+  async #endOf(handedOut) {
+    const { message } = this
+    // What an answer is judged by is the caller's.
+    if (message.status !== 'completed') {
+      const turn = handedOut.deref()
+      try {
+        if (turn !== undefined) await quietly(() => turn.result())
+        else if (message.status === undefined) message.error ??= lost()
+      } catch (error) {
+        message.error = error
+      }
+    }
+    this.end()
   }
 
   /** @param {Promise<any>} promise of its result, or of the turn */
@@ -104,8 +123,8 @@ class TurnTelling {
       const value = await promise
       if (typeof value?.steer === 'function') {
         message.turnId = value.id
-        this.#isHandedOut = true
-        if (this.#isHeard) this.end()
+        this.#handedOut = new WeakRef(value)
+        if (this.#isHeard) void this.#endOf(this.#handedOut)
         return value
       }
       message.result = value
@@ -232,6 +251,30 @@ class TurnTelling {
   }
 }
 
+/** Whether a call is made for what is told, which is none of the program's. */
+let isQuiet = false
+
+/**
+ * A call that is not told of itself.
+ *
+ * @template T
+ * @param {() => T} call
+ * @returns {T}
+ */
+function quietly(call) {
+  isQuiet = true
+  try {
+    return call()
+  } finally {
+    isQuiet = false
+  }
+}
+
+function lost() {
+  const message = 'nothing was heard of the end of the turn'
+  return { name: 'TurnLostError', code: 'TURN_LOST', message }
+}
+
 /** @param {any} item */
 function isFinal(item) {
   return item?.type === 'agentMessage' && typeof item.text === 'string' && item.phase !== 'commentary'
@@ -242,4 +285,4 @@ function asError(error) {
   return { name: 'TurnFailedError', code: 'TURN_FAILED', message: error?.message ?? 'the turn failed' }
 }
 
-module.exports = { heardOf, TurnTelling }
+module.exports = { heardOf, isQuietly: () => isQuiet, TurnTelling }

@@ -4,7 +4,7 @@
 
 const { channel, tracingChannel } = require('node:diagnostics_channel')
 const { beginningCall } = require('./beginners.js')
-const { TurnTelling } = require('./channels-turn.js')
+const { isQuietly, TurnTelling } = require('./channels-turn.js')
 const { clientOf, modelOf, urlOf } = require('./clients.js')
 const native = require('./native.js')
 
@@ -69,7 +69,7 @@ function isHeard({ start, end, asyncStart, asyncEnd, error }) {
  * @returns {Told | undefined}
  */
 function tellCall(object, name, args) {
-  if (QUIET.has(name) || object instanceof native.ExecThread) return undefined
+  if (isQuietly() || QUIET.has(name) || object instanceof native.ExecThread) return undefined
   const begins = beginningCall(object, name, args)
   if (object === undefined && begins === undefined) return undefined
   if (connections.hasSubscribers) tellConnection(clientOf(begins?.by ?? object))

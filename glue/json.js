@@ -68,8 +68,8 @@ function withoutJson(value) {
   if (types.isMap(value) || types.isSet(value)) return 'a Map or Set'
   if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return 'binary data'
   if (types.isSymbolObject(value) || types.isBigIntObject(value)) return nameOf(value)
-  if (isIterable(value)) return `${nameOf(value)}, which is iterable but no array,`
-  return isData(value) ? undefined : nameOf(value)
+  if (!isData(value)) return nameOf(value)
+  return isIterable(value) ? `${nameOf(value)}, which is iterable but no array,` : undefined
 }
 
 /**
