@@ -105,6 +105,24 @@ describe('each option of a turn that lasts is loaded again', { concurrency: 8, t
     }
   }
 
+  for (const [name, options] of /** @type {[string, TurnOptions][]} */ ([
+    ['collaborationMode', { collaborationMode: 'plan' }],
+    ['multiAgentMode', { multiAgentMode: 'proactive' }],
+    ['disabledPluginIds', { disabledPluginIds: ['p'] }],
+  ])) {
+    test(`${name}, which nothing that loads a thread takes, is told after a crash`, async (t) => {
+      const runs = [{ on: { 'turn/start': [['default'], [{ kill: 'SIGKILL' }]] } }, {}]
+      const { codex, log } = rig(t, { runs })
+      const thread = await codex.startThread(opening)
+      await thread.run('go', options)
+      await rejection(thread.run('die'), ServerExitedError)
+      await thread.run('again')
+      const sent = log.messages('turn/start')[0].params[name]
+      const [told] = log.messages('thread/settings/update')
+      assert.deepEqual(told?.params[name], sent)
+    })
+  }
+
   test('what holds for one turn alone is not', async (t) => {
     const runs = [{ on: { 'turn/start': [['default'], [{ kill: 'SIGKILL' }]] } }, {}]
     const { codex, log } = rig(t, { runs })

@@ -159,6 +159,8 @@ impl InForce {
                 Some(before) if LIMITS.contains(name) && is_short_of(name, told, &before) => {
                     self.owe(name, before);
                 }
+                // It could not be said, so that the server has its own.
+                Some(before) if UNSAID.contains(name) && self.owed.contains(*name) && before != *told => {}
                 _ => self.is_told(name),
             }
         }

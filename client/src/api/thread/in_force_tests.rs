@@ -270,7 +270,11 @@ fn a_mode_of_agents_that_was_chosen_is_told_after_a_reload() {
     assert!(in_force.owed().is_empty());
     in_force.accepted(&map(json!({ "multiAgentMode": "proactive" })), 0);
     in_force.reloaded();
+    // Whatever the server has loaded it with.
+    in_force.restored(&answer(json!({ "multiAgentMode": "explicitRequestOnly" })), 0);
     assert_eq!(Value::Object(in_force.owed()), json!({ "multiAgentMode": "proactive" }));
+    in_force.restored(&answer(json!({ "multiAgentMode": "proactive" })), 0);
+    assert!(in_force.owed().is_empty());
 }
 
 #[test]
