@@ -23,7 +23,8 @@ const LAYERS = {
   trace: [],
   memory: [],
   secrets: ['keys', 'sync'],
-  result: ['secrets'],
+  turn_status: [],
+  result: ['secrets', 'turn_status'],
   error: ['result'],
   source: ['error'],
   environment: ['error'],
@@ -34,7 +35,7 @@ const LAYERS = {
   rpc: ['error', 'secrets', 'sync', 'trace', 'transport'],
   handlers: [],
   routing: ['error', 'handlers', 'rpc', 'source', 'sync'],
-  turn: ['error', 'memory', 'result', 'routing', 'rpc', 'secrets', 'source', 'sync', 'trace'],
+  turn: ['error', 'memory', 'result', 'routing', 'rpc', 'secrets', 'source', 'sync', 'trace', 'turn_status'],
   options: ['environment', 'error', 'result', 'secrets', 'surroundings', 'transport', 'turn'],
   token: ['error', 'options'],
   server_requests: ['handlers', 'routing', 'rpc', 'sync'],
@@ -66,7 +67,7 @@ const LAYERS = {
       'routing',
       'rpc',
     ],
-    ...['secrets', 'session', 'source', 'surroundings', 'sync', 'trace', 'transport', 'turn'],
+    ...['secrets', 'session', 'source', 'surroundings', 'sync', 'trace', 'transport', 'turn', 'turn_status'],
   ],
   exec: [
     ...[

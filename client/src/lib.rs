@@ -42,6 +42,7 @@ mod token;
 pub mod trace;
 pub mod transport;
 pub mod turn;
+mod turn_status;
 
 pub use api::{Codex, Thread, Turn};
 pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};

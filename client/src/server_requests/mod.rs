@@ -2,7 +2,7 @@
 //! is its own, and leaves to others what is theirs.
 
 mod answer;
-mod approval;
+mod approval_form;
 mod decline;
 mod dispatcher;
 mod ledger;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::approval::{RequestIds, normal_form};
+use super::approval_form::{RequestIds, normal_form};
 use super::decline::decline;
 use crate::routing::TurnSink;
 use crate::rpc::{ServerRequest, field, texts};

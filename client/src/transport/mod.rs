@@ -1,4 +1,4 @@
-//! One message out, one message in.
+//! One message out, one message in. It imports errors and secrets alone: what it opens, and whom it tells, is handed to it.
 
 use std::time::Duration;
 

@@ -11,8 +11,9 @@ use super::failure::failure;
 use super::raw_text::string;
 #[cfg(test)]
 use crate::TurnFailure;
-use crate::result::{Slice, TurnResult, TurnStatus};
+use crate::result::{Slice, TurnResult};
 use crate::rpc::Notification;
+use crate::turn_status::TurnStatus;
 use crate::{Error, Secrets};
 
 /// Gathers a turn's result from its notifications; `turn/completed` itself holds only a summary.

@@ -17,7 +17,8 @@ mod step;
 mod stored;
 mod view;
 
-pub use crate::result::{Continuation, Slice, TurnResult, TurnStatus};
+pub use crate::result::{Continuation, Slice, TurnResult};
+pub use crate::turn_status::TurnStatus;
 pub use batch::{Batch, Piece};
 pub use deltas::LogText;
 pub(crate) use event_log::MOST_KEPT_BYTES;

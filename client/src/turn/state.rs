@@ -15,10 +15,11 @@ use super::log::Entered;
 use super::observed::Observed;
 use super::stored::{Proof, beginning, ending, is_numbered, missed, proof};
 use crate::memory::Share;
-use crate::result::{TurnResult, TurnStatus};
+use crate::result::TurnResult;
 use crate::routing::TurnSink;
 use crate::rpc::Notification;
 use crate::trace::Observer;
+use crate::turn_status::TurnStatus;
 use crate::{Error, Memory, Secrets, lock};
 
 /// How a turn ended.
