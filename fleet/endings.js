@@ -50,13 +50,14 @@ async function limitOf(error, codex) {
 /**
  * Keeps a thread, trying again while the store fails.
  *
- * @param {() => Promise<void>} keep
+ * @param {() => Promise<unknown>} keep
  * @param {import('./session.js').Session} session
  */
 async function keptAnswer(keep, session) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await keep()
+      await keep()
+      return
     } catch (error) {
       if (error instanceof StaleTokenError || session.signal.aborted) throw error
       if (attempt === TRIES) {

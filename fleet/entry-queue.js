@@ -62,9 +62,10 @@ class EntryQueue {
     const can = this.hasRoom && !this.#closed
     // Before anybody else is asked whether there is room.
     if (can) this.#coming.set(id, performance.now())
-    const [how, queue, place] = await this.session.run('route', id, this.session.id, can ? 1 : 0)
+    const [how, placed = []] = await this.session.run('route', id, this.session.id, can ? 1 : 0)
+    const [, queue, place, key, options] = placed
     if (how !== 'to' || queue !== this.turns.worker.name) this.#coming.delete(id)
-    if (how === 'to') await this.queues.put(queue, id, place, await this.queues.jobOptions(id))
+    if (how === 'to') await this.queues.put(queue, id, place, key, JSON.parse(options))
     this.look()
     if (how !== 'wait') return
     await job.moveToDelayed(Date.now() + AGAIN_MS, lock)

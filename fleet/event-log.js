@@ -34,6 +34,7 @@ class EventLog {
   #hurry
   /** How many wait for all to be written. */
   #flushing = 0
+  #ending = false
 
   /**
    * @param {Writer} writer
@@ -63,6 +64,7 @@ class EventLog {
     }
     this.#waiting.push(text)
     this.#bytes += text.length
+    if (this.#ending) return
     this.#writing ??= this.#write()
     if (this.#bytes > MOST_WAITING) {
       this.#hurry?.()
@@ -80,14 +82,26 @@ class EventLog {
     this.#flushing--
   }
 
+  /**
+   * What is not written yet, for who writes it together with the end: nothing more is written from here on.
+   *
+   * @returns {Promise<[first: number, count: number, text: string, maxBytes: number]>}
+   */
+  async rest() {
+    this.#ending = true
+    this.#hurry?.()
+    await this.#writing
+    return [this.next, this.#waiting.length, `[${this.#waiting.join(',')}]`, this.limits.maxBytes]
+  }
+
   async #write() {
     try {
-      while (this.#waiting.length > 0 && !this.refused) {
+      while (this.#waiting.length > 0 && !this.refused && !this.#ending) {
         const events = this.#waiting
         this.#waiting = []
         this.#bytes = 0
         await this.#append(events)
-        if (this.#waiting.length === 0 && this.#flushing === 0) await this.#pause()
+        if (this.#waiting.length === 0 && this.#flushing === 0 && !this.#ending) await this.#pause()
       }
     } catch {
       // The lease is lost while Redis was away.
@@ -122,6 +136,8 @@ class EventLog {
   }
 }
 
+/** How often is looked, beside being told: a message may be lost with its line. */
+const LOOK_MS = 10_000
 /** How many entries are read at once; each may hold hundreds of events. */
 const PAGE = 64
 
@@ -140,11 +156,20 @@ async function* readEvents({ redis, channels, names, check }, id, { after = 0, s
   const stop = await channels.listen(stream, () => waiter.wake())
   const abort = () => waiter.wake()
   signal?.addEventListener('abort', abort)
+  /** Whether the job was there when it was last looked for. */
+  let known = false
+  const timer = setInterval(() => {
+    known = false
+    waiter.wake()
+  }, LOOK_MS).unref()
   try {
     let last = after
+    let from = '-'
     // The entry that holds the next event began with it or before.
-    const [holding] = await redis.xrevrange(stream, `${last + 1}-0`, '-', 'COUNT', 1)
-    let from = holding?.[0] ?? '-'
+    if (after > 0) {
+      const [holding] = await redis.xrevrange(stream, `${last + 1}-0`, '-', 'COUNT', 1)
+      from = holding?.[0] ?? '-'
+    }
     for (;;) {
       signal?.throwIfAborted()
       check()
@@ -172,10 +197,12 @@ async function* readEvents({ redis, channels, names, check }, id, { after = 0, s
         if (fields.length > 4) return
       }
       if (entries.length > 0) continue
-      if ((await redis.exists(names.job(id))) === 0) throw notFound(id)
+      if (!known && (await redis.exists(names.job(id))) === 0) throw notFound(id)
+      known = true
       await waiter.since(mark)
     }
   } finally {
+    clearInterval(timer)
     signal?.removeEventListener('abort', abort)
     stop()
   }
@@ -214,6 +241,7 @@ const notFound = (id) =>
   })
 
 module.exports.EventLog = EventLog
+module.exports.LOOK_MS = LOOK_MS
 module.exports.Waiter = Waiter
 module.exports.notFound = notFound
 module.exports.readEvents = readEvents

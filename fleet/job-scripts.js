@@ -51,31 +51,36 @@ if not o then
   redis.call('HSET', K, 'o', s, 't', redis.call('INCR', P .. 'token'))
   redis.call('SADD', P .. 'sk:' .. s, key)
 end
-local queue, d = enqueue(id, key)
-return {'to', queue, tostring(d)}`,
+return {'to', placed(id, key, enqueue(id, key))}`,
 
   // Whether a worker may run a job now, and how. One that leaves begins nothing more, or it might go in the middle of it.
+  // Where the worker has the thread open, under the token that it still has, nothing comes between this and asking the
+  // agent, and it is \`sent\`, too. \`ask\` tells this call, made again where its answer was lost, from another.
   begin: `
-local id, s = ARGV[1], ARGV[2]
+local id, s, held, heldToken, ask = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local J = P .. 'j:' .. id
-local f = redis.call('HMGET', J, 'key', 'state', 'cancel', 'failed', 'cp', 'next')
+local f = redis.call('HMGET', J, 'key', 'state', 'cancel', 'failed', 'cp', 'next', 'v', 'sess', 'ask')
 local key, state = f[1], f[2]
 if not key or state == 'ended' then return {'ended'} end
 local K = P .. 'k:' .. key
 local o, t, thread, kopts = unpack(redis.call('HMGET', K, 'o', 't', 'th', 'opt'))
 if o ~= s or not takes(s) then return {'elsewhere', key} end
 line(id, key)
-local head = redis.call('ZRANGE', P .. 'l:' .. key, 0, 0)[1]
-if head ~= id then return {'later', key, redis.call('HGET', J, 'seq')} end
-return {'go', key, t, state, f[3] or false, redis.call('GET', P .. 'jd:' .. id), thread or false, kopts or '{}', f[5] or '0', f[6] or '1', f[4] or '0'}`,
+if head(key)[1] ~= id then return {'later', key, redis.call('HGET', J, 'seq')} end
+local asked = 0
+if state == 'sent' and f[8] == s and f[9] == ask then state, asked = 'queued', 1
+elseif state == 'queued' and not f[3] and thread and thread == held and t == heldToken and reads(s, tonumber(f[7] or '1')) then
+  redis.call('HSET', J, 'state', 'sent', 'sess', s, 'th', thread, 'ask', ask)
+  redis.call('HDEL', J, 'cp')
+  asked = 1
+end
+return {'go', key, t, state, f[3] or false, redis.call('GET', P .. 'jd:' .. id), thread or false, kopts or '{}', f[5] or '0', f[6] or '1', f[4] or '0',
+  asked, redis.call('EXISTS', P .. 'st:' .. id, P .. 'ja:' .. id)}`,
 
-  // The first in the line of a key, and how often it was queued.
   head: `
-local id = redis.call('ZRANGE', P .. 'l:' .. ARGV[1], 0, 0)[1]
-if not id then return {} end
-return {id, redis.call('HGET', P .. 'j:' .. id, 'd') or '0'}`,
+return head(ARGV[1])`,
 
-  // From here on the agent may have been asked.
+  // From here on the agent may have been asked. 2: somebody has said something for it.
   sent: `
 local id, key, s, token, thread, kopts = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 if not owns(key, s, token) then return 0 end
@@ -85,7 +90,7 @@ if redis.call('HEXISTS', J, 'cancel') == 1 then return -1 end
 redis.call('HSET', J, 'state', 'sent', 'sess', s, 'th', thread)
 redis.call('HDEL', J, 'cp')
 redis.call('HSET', P .. 'k:' .. key, 'th', thread, 'opt', kopts)
-return 1`,
+return redis.call('EXISTS', P .. 'st:' .. id, P .. 'ja:' .. id) > 0 and 2 or 1`,
 
   // A job that is to be run again, and it is known how far it came: 'open', the agent was asked and its turn has ended;
   // 'queued', it was not asked.
@@ -104,30 +109,34 @@ return 1`,
   append: `
 local id, key, s, token, first, count, text, most, age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8]), ARGV[9]
 if not owns(key, s, token) then return 0 end
-local J, E = P .. 'j:' .. id, P .. 'e:' .. id
-local f = redis.call('HMGET', J, 'next', 'state')
-local n = tonumber(f[1] or '1')
-if n == first + count then return 1 end
-if n ~= first or f[2] == 'ended' then return 0 end
-redis.call('XADD', E, first .. '-0', 'n', count, 'd', text)
-redis.call('HSET', J, 'next', n + count)
-local held = redis.call('HINCRBY', J, 'held', #text)
-while held > most do
-  local old = redis.call('XRANGE', E, '-', '+', 'COUNT', 2)
-  if #old < 2 then break end
-  redis.call('XDEL', E, old[1][1])
-  held = redis.call('HINCRBY', J, 'held', -#old[1][2][4])
-end
-redis.call('PEXPIRE', E, age)
-redis.call('PUBLISH', E, n)
+local n = append(id, first, count, text, most)
+if not n then return 0 end
+redis.call('PEXPIRE', P .. 'e:' .. id, age)
+redis.call('PUBLISH', P .. 'e:' .. id, n)
 return 1`,
 
+  // With the events that were not written yet. Gives back the next of the key.
   finish: `
-local id, key, s, token, text, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-if not owns(key, s, token) then return 0 end
-if redis.call('HGET', P .. 'j:' .. id, 'state') == 'ended' then return 1 end
-finish(id, key, text, keep)
-return 1`,
+local id, key, s, token, text, keep, first, count, events, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], tonumber(ARGV[10])
+-- Made again where its answer was lost; a key of one job alone went with it.
+local isOwner = owns(key, s, token)
+if redis.call('HGET', P .. 'j:' .. id, 'state') == 'ended' then
+  return {(isOwner or redis.call('HGET', P .. 'j:' .. id, 'by') == token) and 1 or 0, head(key)}
+end
+if not isOwner then return {0} end
+if count > 0 and not append(id, first, count, events, most) then return {0} end
+redis.call('HSET', P .. 'j:' .. id, 'by', token)
+finish(id, key, text, keep, s)
+return {1, head(key)}`,
+
+  // How a job ended, if it has.
+  ended: `
+local state = redis.call('HGET', P .. 'j:' .. ARGV[1], 'state')
+if not state then return {'gone'} end
+if state ~= 'ended' then return {state} end
+local last = redis.call('XREVRANGE', P .. 'e:' .. ARGV[1], '+', '-', 'COUNT', 1)[1]
+if not last then return {'gone'} end
+return {state, last[2][4]}`,
 
   // A job ends without a worker: nobody has begun it, or it is no job at all.
   discard: `

@@ -1,18 +1,17 @@
 'use strict'
 
 const { randomUUID } = require('node:crypto')
-const { Waiter, notFound, readEvents } = require('./event-log.js')
+const { LOOK_MS, Waiter, notFound, readEvents } = require('./event-log.js')
 const { cancelled, fromPlain, toPlain } = require('./errors.js')
 const { JobEndedError } = require('./errors.js').classes
 const { encodeInput } = require('./options.js')
+const { run } = require('./redis.js')
 const { readOutput } = require('../glue/output.js')
 
 /** @typedef {import('./event-log.js').JobEvent} JobEvent */
 
 /** For how long a steer is kept for a turn that has not begun. */
 const STEER_MS = 24 * 60 * 60_000
-/** How often is looked, beside being told: a message may be lost with its line. */
-const LOOK_MS = 10_000
 
 /** A job of a fleet, seen from anywhere. */
 class Job {
@@ -85,7 +84,14 @@ class Job {
     check()
     const waiter = new Waiter()
     const wake = () => waiter.wake()
-    const stop = await channels.listen(names.events(this.id), wake)
+    /** Told with the end, unless it is long. */
+    let told = ''
+    const stop = await channels.listen(names.events(this.id), (message) => {
+      // That there are more events is nothing to look for.
+      if (message !== '' && !message.startsWith('end')) return
+      told = message.slice(3)
+      wake()
+    })
     const timer = setInterval(wake, LOOK_MS).unref()
     signal?.addEventListener('abort', wake)
     try {
@@ -93,13 +99,9 @@ class Job {
         signal?.throwIfAborted()
         check()
         const mark = waiter.mark()
-        const state = await redis.hget(names.job(this.id), 'state')
-        if (state === null) throw notFound(this.id)
-        if (state === 'ended') {
-          const [entry] = await redis.xrevrange(names.events(this.id), '+', '-', 'COUNT', 1)
-          if (entry === undefined) throw notFound(this.id)
-          return JSON.parse(/** @type {string} */ (entry[1][3])).params
-        }
+        const [state, text] = told === '' ? await run(redis, names.root, 'ended', this.id) : ['ended', told]
+        if (state === 'gone') throw notFound(this.id)
+        if (state === 'ended') return JSON.parse(text).params
         await waiter.since(mark)
       }
     } finally {

@@ -62,39 +62,30 @@ class Queues {
    * @param {string} name of the queue
    * @param {string} id
    * @param {string} place how often it was queued
+   * @param {string} key
    * @param {Record<string, any>} [job] options of BullMQ
    */
-  async put(name, id, place, { telemetry: _, ...job } = {}) {
-    await this.get(name).add('turn', { id }, placed(name, id, place, job))
+  async put(name, id, place, key, { telemetry: _, ...job } = {}) {
+    await this.get(name).add('turn', { id, key }, placed(name, id, place, job))
   }
 
   /**
    * The same for what a script has moved: as few round trips as there are queues, since whoever moves them may die, too.
    *
-   * @param {string[][]} moved ids, queues, places, and what is left of a delay
+   * @param {string[][]} moved what `placed` of the scripts gives: ids, queues, places, keys, options, what is left of a delay
    */
   async putAll(moved) {
-    if (moved.length === 0) return
-    const options = this.redis.pipeline()
-    for (const [id = ''] of moved) options.hget(this.names.job(id), 'opts')
-    const texts = (await options.exec()) ?? []
-    /** @type {Map<string, { name: string, data: { id: string }, opts: object }[]>} */
+    /** @type {Map<string, { name: string, data: { id: string, key: string }, opts: object }[]>} */
     const ofQueue = new Map()
-    for (const [index, [id = '', queue = '', place = '', delay]] of moved.entries()) {
-      const [error, text] = texts[index] ?? []
-      if (error) throw error
-      const opts = placed(queue, id, place, { ...withoutDelay(text), delay: Number(delay ?? 0) })
-      const job = { name: 'turn', data: { id }, opts }
+    for (const [id = '', queue = '', place = '', key = '', options = '{}', delay = '0'] of moved) {
+      // A job that was due once is not made to wait again.
+      const opts = placed(queue, id, place, { ...JSON.parse(options), delay: Number(delay) })
+      const job = { name: 'turn', data: { id, key }, opts }
       const jobs = ofQueue.get(queue)
       if (jobs === undefined) ofQueue.set(queue, [job])
       else jobs.push(job)
     }
     await Promise.all([...ofQueue].map(([queue, jobs]) => this.get(queue).addBulk(jobs)))
-  }
-
-  /** @param {string} id @returns {Promise<Record<string, any>>} */
-  async jobOptions(id) {
-    return withoutDelay(await this.redis.hget(this.names.job(id), 'opts'))
   }
 
   /**
@@ -104,12 +95,9 @@ class Queues {
    */
   async requeue(...seen) {
     const places = await Promise.all(
-      seen.map(async ([id = '', place = '']) => {
-        const [queue, next, delay] = await run(this.redis, this.names.root, 'requeue', id, place)
-        return queue === undefined ? [] : [[id, queue, next, delay]]
-      }),
+      seen.map(([id = '', place = '']) => run(this.redis, this.names.root, 'requeue', id, place)),
     )
-    await this.putAll(places.flat())
+    await this.putAll(places.filter(({ length }) => length > 0))
   }
 
   /**
@@ -159,12 +147,6 @@ function placed(queue, id, place, { delay, ...rest }) {
     ...(isEntry ? { attempts: 1, removeOnComplete: true, removeOnFail: true } : {}),
     jobId: `${id}.${place}`,
   }
-}
-
-/** @param {unknown} text options of BullMQ; a job that was due once is not made to wait again @returns {Record<string, any>} */
-function withoutDelay(text) {
-  const { delay: _, ...rest } = JSON.parse(typeof text === 'string' ? text : '{}')
-  return rest
 }
 
 module.exports.Queues = Queues

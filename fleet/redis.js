@@ -117,24 +117,32 @@ async function within(promise, timeoutMs, what) {
 
 /** Channels of one connection, each with its listeners; they are also called when a line was lost and is back. */
 class Channels {
-  /** @type {Map<string, Set<(message: string) => void>>} */
-  #listeners = new Map()
+  /** @type {Map<string, { listeners: Set<(message: string) => void>, subscribed: Promise<unknown> }>} */
+  #channels = new Map()
 
   /** @param {Redis} redis a connection that does nothing else */
   constructor(redis) {
     this.redis = redis
     redis.on('message', (channel, message) => {
-      for (const listener of this.#listeners.get(channel) ?? []) listener(message)
+      for (const listener of this.#channels.get(channel)?.listeners ?? []) listener(message)
     })
     // What was published meanwhile is lost.
     redis.on('ready', () => {
-      for (const listeners of this.#listeners.values()) for (const listener of listeners) listener('')
+      // Whoever looks before the channels are subscribed to again may miss what comes in between.
+      redis.ping().then(
+        () => this.#tellAll(),
+        () => {},
+      )
     })
+  }
+
+  #tellAll() {
+    for (const { listeners } of this.#channels.values()) for (const listener of listeners) listener('')
   }
 
   /** Everybody looks: there is nothing to wait for any more. */
   close() {
-    for (const listeners of this.#listeners.values()) for (const listener of listeners) listener('')
+    this.#tellAll()
     return disconnect(this.redis)
   }
 
@@ -144,17 +152,18 @@ class Channels {
    * @returns {Promise<() => void>} ends it
    */
   async listen(channel, listener) {
-    const listeners = this.#listeners.get(channel) ?? new Set()
-    this.#listeners.set(channel, listeners)
-    listeners.add(listener)
+    const known = this.#channels.get(channel)
+    const one = known ?? { listeners: new Set(), subscribed: this.redis.subscribe(channel) }
+    this.#channels.set(channel, one)
+    one.listeners.add(listener)
     const stop = () => {
-      listeners.delete(listener)
-      if (listeners.size > 0 || this.#listeners.get(channel) !== listeners) return
-      this.#listeners.delete(channel)
+      one.listeners.delete(listener)
+      if (one.listeners.size > 0 || this.#channels.get(channel) !== one) return
+      this.#channels.delete(channel)
       if (this.redis.status !== 'end') this.redis.unsubscribe(channel).catch(() => {})
     }
     try {
-      await this.redis.subscribe(channel)
+      await one.subscribed
     } catch (error) {
       stop()
       throw error

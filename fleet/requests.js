@@ -1,11 +1,9 @@
 'use strict'
 
-const { Waiter } = require('./event-log.js')
+const { LOOK_MS, Waiter } = require('./event-log.js')
 
 /** @typedef {import('./questions.js').Question} Question */
 
-/** How often is looked, beside being told. */
-const LOOK_MS = 10_000
 /** For how long an answer waits for a worker that is away. */
 const ANSWER_MS = 60 * 60_000
 

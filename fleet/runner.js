@@ -5,7 +5,8 @@ const { EventLog } = require('./event-log.js')
 const { cancelled, fenced, lost, messageOf, toPlain, unsupported } = require('./errors.js')
 const { decode, threadOptions, turnOptions } = require('./options.js')
 const { Questions } = require('./questions.js')
-const { hasInput, textOf } = require('./threads.js')
+const { Checkpoints } = require('./checkpoints.js')
+const { hasInput, holdsInput, textOf } = require('./threads.js')
 const { diedUnder, keptAnswer, limitOf } = require('./endings.js')
 
 /**
@@ -13,8 +14,8 @@ const { diedUnder, keptAnswer, limitOf } = require('./endings.js')
  * @typedef {import('./options.js').OnLost} OnLost
  *
  * How a run of a job ended for its queue: it is over, it is tried again as BullMQ does, later, or elsewhere, where it has
- * been moved to already or not.
- * @typedef {{ kind: 'over' } | { kind: 'retry', error: Error } | { kind: 'later', until: number } | { kind: 'elsewhere' } |
+ * been moved to already or not. `next` is the first in the line of the key by then, and its place.
+ * @typedef {{ kind: 'over', next?: string[] } | { kind: 'retry', error: Error } | { kind: 'later', until: number } | { kind: 'elsewhere' } |
  *   { kind: 'passed', moved: string[][] }} Outcome
  *
  * What a worker has for its turns.
@@ -59,7 +60,7 @@ class Run {
     this.session = session
     this.means = means
     this.id = id
-    const [, key, token, state, cancel, data, threadId, keyOptions, stored, next, failed] = begun
+    const [, key, token, state, cancel, data, threadId, keyOptions, stored, next, failed, sent, asked] = begun
     // BullMQ counts those of one of its jobs; where the sweep made another of it the count goes on.
     this.tries = { ...tries, attempt: Math.max(tries.attempt, Number(failed) + 1) }
     this.key = key
@@ -68,6 +69,10 @@ class Run {
     this.cancelled = cancel
     this.data = data
     this.threadId = threadId
+    /** The thread with which it was marked as sent already. */
+    this.sentWith = sent === 1 ? threadId : null
+    /** Whether somebody has said something for it that was not looked at. */
+    this.nudged = asked > 0
     this.keyOptions = keyOptions
     this.stored = stored === '1'
     const writer = { redis: session.redis, names: session.names, id, key, session: session.id, token }
@@ -165,14 +170,17 @@ class Run {
     }
     const note = mode === 'sent' ? UNCERTAIN : HANDED_OVER
     const input = /** @type {any} */ (mode === 'queued' ? payload.input : note)
-    const keyOptions = JSON.stringify(
-      this.threadId === null ? withoutTurn(payload.options) : JSON.parse(this.keyOptions),
-    )
-    const sent = await this.#call('sent', thread.id, keyOptions)
-    if (sent === -1) return this.#end({ error: cancelled(this.id, (await this.#control()) ?? '') })
-    // Cancelled while it was still queued.
-    if (sent === -2) return { kind: 'over' }
-    if (sent !== 1) throw this.#fence()
+    if (this.sentWith !== thread.id) {
+      const keyOptions =
+        this.threadId === null ? JSON.stringify(withoutTurn(payload.options)) : this.keyOptions
+      const sent = await this.#call('sent', thread.id, keyOptions)
+      if (sent === -1) return this.#end({ error: cancelled(this.id, (await this.#control()) ?? '') })
+      // Cancelled while it was still queued.
+      if (sent === -2) return { kind: 'over' }
+      if (sent < 1) throw this.#fence()
+      if (sent === 2) this.nudged = true
+    }
+    this.sentWith = null
     this.threadId = thread.id
     this.turnAsked = true
     this.turn = await thread.turn(input, { ...turnOptions(payload.options), ...handlers })
@@ -183,7 +191,7 @@ class Run {
       mode: mode === 'queued' ? 'asked' : asked ? 'continued' : 'restarted',
     })
     if (this.stopped !== undefined) void this.#interrupt()
-    await this.#control()
+    if (this.nudged) this.nudge()
     return this.#follow(thread, this.turn)
   }
 
@@ -193,15 +201,17 @@ class Run {
    * @returns {Promise<Outcome>}
    */
   async #follow(thread, turn) {
+    const checkpoints = new Checkpoints(() => this.#checkpoint(thread, turn.id))
+    this.#checkpoints = checkpoints
     for await (const event of turn.stream({ leaveRunning: true })) {
       const { method, params } = /** @type {{ method: string, params: any }} */ (event)
-      if (method === 'item/completed') this.#checkpoint(thread, params.item?.type)
+      if (method === 'item/completed') checkpoints.due()
       if (method === 'item/started' && params.item?.type !== 'userMessage') this.#did = true
       const wait = this.log.push({ method, params })
       if (wait !== undefined) await wait
     }
     const result = await turn.run()
-    await this.#checkpointing
+    await checkpoints.end()
     if (this.stopped === 'fence') throw this.#fence()
     await this.#keep(thread, turn.id)
     if (this.stopped === 'cancel') return this.#end({ error: cancelled(this.id, this.#reason), result })
@@ -212,31 +222,23 @@ class Run {
     return this.#end({ result })
   }
 
-  /** @type {Promise<void> | undefined} */
-  #checkpointing
-  #checkpointed = false
-  #checkpointAt = 0
+  /** @type {Checkpoints | undefined} */
+  #checkpoints
+  #holdsInput = false
 
   /**
-   * Keeps what a turn has done so far: at once what it was asked, later not too often. The thread has to hold a message
-   * before others can go on with it.
-   *
    * @param {import('../index.js').Thread} thread
-   * @param {string} type
+   * @param {string} turnId
    */
-  #checkpoint(thread, type) {
-    if (this.#checkpointing !== undefined) return
-    const isFirst = !this.#checkpointed && type === 'userMessage'
-    if (!isFirst && performance.now() - this.#checkpointAt < 2_000) return
-    this.#checkpointAt = performance.now()
-    this.#checkpointed = true
-    this.#checkpointing = this.means.threads
-      .keep(thread, this.token)
-      .then(() => (isFirst ? this.#call('checkpointed') : undefined))
-      .catch((error) => this.session.emit('trouble', error))
-      .finally(() => {
-        this.#checkpointing = undefined
-      })
+  async #checkpoint(thread, turnId) {
+    try {
+      const kept = await this.means.threads.keep(thread, this.token)
+      if (kept === undefined || this.#holdsInput || !holdsInput(kept, turnId)) return
+      this.#holdsInput = true
+      await this.#call('checkpointed')
+    } catch (error) {
+      this.session.emit('trouble', error)
+    }
   }
 
   /**
@@ -252,6 +254,7 @@ class Run {
 
   /** @param {unknown} error @returns {Promise<Outcome>} */
   async #failed(error) {
+    await this.#checkpoints?.end()
     const turnId = this.turn?.id
     const thread = this.means.threads.held(this.key, this.token)
     if (thread !== undefined && turnId !== undefined && /** @type {any} */ (error)?.code !== 'STORE_FAILED') {
@@ -290,7 +293,6 @@ class Run {
    * @returns {Promise<Outcome>}
    */
   async #end({ result, error }) {
-    await this.log.flush()
     const params = {
       state: error === undefined ? 'completed' : 'failed',
       ...(error === undefined ? {} : { error: toPlain(error) }),
@@ -299,10 +301,12 @@ class Run {
       ms: Date.now() - this.#begunAt,
     }
     const text = JSON.stringify({ method: 'fleet/ended', params })
-    if ((await this.#call('finish', text, this.means.limits.keepMs)) !== 1) throw this.#fence()
+    const rest = await this.log.rest()
+    const [finished, next] = await this.#call('finish', text, this.means.limits.keepMs, ...rest)
+    if (finished !== 1) throw this.#fence()
     // A thread for this job alone is forgotten with it.
     if (this.key.startsWith('~')) await this.means.threads.forget(this.key, this.threadId, this.token)
-    return { kind: 'over' }
+    return { kind: 'over', next }
   }
 
   #fence() {
@@ -342,6 +346,7 @@ class Run {
 
   /** What others asked of this job since. @returns {Promise<string | null>} why it was cancelled */
   async #control() {
+    this.nudged = false
     const [mine, cancel, steers, answers] = await this.#call('control')
     if (mine !== 1) throw this.#fence()
     for (let i = 0; i < answers.length; i += 2) this.questions?.answer(answers[i], answers[i + 1])
@@ -363,6 +368,7 @@ class Run {
 
   /** Somebody asked something, or may have. */
   nudge() {
+    this.nudged = true
     if (this.turn === undefined) return
     this.#control().catch((error) => this.session.emit('trouble', error))
   }

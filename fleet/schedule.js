@@ -24,7 +24,7 @@ async function submitScheduled({ redis, names, queues }, job) {
   const id = idOf(`${job.id}`)
   const args = [id, key, digest(payload), payload, JSON.stringify(opts), 0, 0, JSON.parse(payload).v]
   const [how, queue, place] = await run(redis, names.root, 'submit', ...args)
-  if (how === 'new' || how === 'known') await queues.put(queue, id, place, opts)
+  if (how === 'new' || how === 'known') await queues.put(queue, id, place, key, opts)
 }
 
 module.exports = { digest, idOf, submitScheduled }

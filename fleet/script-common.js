@@ -18,7 +18,8 @@ end
 -- Whether a write under this token is of the key's owner. The token grows with each owner that a key has, and a
 -- worker whose lease ran out may no longer write, even before somebody else has its keys.
 local function owns(key, s, token)
-  return lives(s) and redis.call('HGET', P .. 'k:' .. key, 'o') == s and redis.call('HGET', P .. 'k:' .. key, 't') == token
+  local f = redis.call('HMGET', P .. 'k:' .. key, 'o', 't')
+  return f[1] == s and f[2] == token and lives(s)
 end
 -- Whether a worker can read jobs of a format, and whether any that takes some can.
 local function reads(s, format)
@@ -37,6 +38,10 @@ local function enqueue(id, key)
   local d = redis.call('HINCRBY', P .. 'j:' .. id, 'd', 1)
   redis.call('HSET', P .. 'j:' .. id, 'q', queue, 'qat', now)
   return queue, d
+end
+-- What has to be put into a queue of BullMQ.
+local function placed(id, key, queue, d, delay)
+  return {id, queue, tostring(d), key, redis.call('HGET', P .. 'j:' .. id, 'opts') or '{}', tostring(delay or 0)}
 end
 local function line(id, key)
   local seq = redis.call('HGET', P .. 'j:' .. id, 'seq')
@@ -59,21 +64,45 @@ local function release(key, s)
   local moved = {}
   for _, id in ipairs(redis.call('ZRANGE', P .. 'l:' .. key, 0, -1)) do
     withdraw(id)
-    local queue, d = enqueue(id, key)
-    table.insert(moved, {id, queue, tostring(d)})
+    table.insert(moved, placed(id, key, enqueue(id, key)))
   end
   return moved
 end
-local function finish(id, key, text, keep)
+-- Adds events from the number \`first\` on; false where somebody else has written there. The same twice is once.
+local function append(id, first, count, text, most)
+  local J, E = P .. 'j:' .. id, P .. 'e:' .. id
+  local f = redis.call('HMGET', J, 'next', 'state')
+  local n = tonumber(f[1] or '1')
+  if n == first + count then return n end
+  if n ~= first or f[2] == 'ended' then return false end
+  redis.call('XADD', E, first .. '-0', 'n', count, 'd', text)
+  redis.call('HSET', J, 'next', n + count)
+  local held = redis.call('HINCRBY', J, 'held', #text)
+  while held > most do
+    local old = redis.call('XRANGE', E, '-', '+', 'COUNT', 2)
+    if #old < 2 then break end
+    redis.call('XDEL', E, old[1][1])
+    held = redis.call('HINCRBY', J, 'held', -#old[1][2][4])
+  end
+  return n
+end
+-- The first in the line of a key, and how often it was queued.
+local function head(key)
+  local id = redis.call('ZRANGE', P .. 'l:' .. key, 0, 0)[1]
+  if not id then return {} end
+  return {id, redis.call('HGET', P .. 'j:' .. id, 'd') or '0'}
+end
+-- What is told with the end, so that who waits for it need not ask.
+local TOLD = 32768
+local function finish(id, key, text, keep, by)
   local J, E = P .. 'j:' .. id, P .. 'e:' .. id
   local n = tonumber(redis.call('HGET', J, 'next') or '1')
   redis.call('XADD', E, n .. '-0', 'n', 1, 'd', text, 'end', 1)
   redis.call('HSET', J, 'state', 'ended', 'end', now, 'next', n + 1)
-  redis.call('HDEL', J, 'cancel')
-  redis.call('DEL', P .. 'jd:' .. id)
+  redis.call('HDEL', J, 'cancel', 'ask')
+  redis.call('DEL', P .. 'jd:' .. id, P .. 'st:' .. id, P .. 'ja:' .. id)
   redis.call('ZREM', P .. 'pend', id)
   redis.call('ZREM', P .. 'l:' .. key, id)
-  redis.call('DEL', P .. 'st:' .. id)
   withdraw(id)
   -- A stream keeps room for 4 KB of further entries; one that is sealed needs none. Not every user may do it.
   if redis.call('XLEN', E) <= 16 then
@@ -82,14 +111,14 @@ local function finish(id, key, text, keep)
   end
   redis.call('PEXPIRE', J, keep)
   redis.call('PEXPIRE', E, keep)
-  redis.call('PUBLISH', E, n)
+  redis.call('PUBLISH', E, 'end' .. (#text <= TOLD and text or ''))
   local o = redis.call('HGET', P .. 'k:' .. key, 'o')
   -- The thread of one job alone goes with it.
   if string.sub(key, 1, 1) == '~' and redis.call('DEL', P .. 'k:' .. key) == 1 then
     if o then redis.call('SREM', P .. 'sk:' .. o, key) end
     if redis.call('DECR', P .. 'keys') <= 0 then redis.call('DEL', P .. 'keys') end
   end
-  if o then redis.call('PUBLISH', P .. 'c:' .. o, 'line ' .. key) end
+  if o and o ~= by then redis.call('PUBLISH', P .. 'c:' .. o, 'line ' .. key) end
 end
 `
 

@@ -42,6 +42,12 @@ class Threads {
     return held?.token === token ? held.thread : undefined
   }
 
+  /** What is open of a key. @param {string | undefined} key @returns {{ threadId: string, token: string }} */
+  heldOf(key = '') {
+    const held = this.#open.get(key)
+    return { threadId: held?.thread.id ?? '', token: held?.token ?? '' }
+  }
+
   /**
    * The thread of a key.
    *
@@ -96,6 +102,7 @@ class Threads {
    * @param {Thread} thread
    * @param {string} token
    * @param {string} [turnId] a turn whose end has to be in it
+   * @returns {Promise<Buffer | undefined>} what is kept now
    */
   async keep(thread, token, turnId) {
     if (this.store === undefined) return
@@ -108,6 +115,7 @@ class Threads {
       bytes = await this.#export(thread, path)
     }
     await this.store.put(thread.id, bytes, { token: Number(token) })
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
   /** Where codex keeps a thread. It is asked once: of a thread that is open it does not change. @param {Thread} thread */
@@ -210,6 +218,14 @@ function endsTurn(bytes, turnId) {
     )
 }
 
+/** @param {Buffer} bytes of a rollout @param {string} turnId whether it holds what its last turn was asked, the turn's first item */
+function holdsInput(bytes, turnId) {
+  const start = bytes.lastIndexOf('"task_started"')
+  const end = bytes.indexOf(10, start)
+  const isOurs = start !== -1 && end !== -1 && bytes.subarray(start, end).includes(turnId)
+  return isOurs && bytes.includes('"item_completed"', end)
+}
+
 /**
  * Whether a thread holds what somebody asked, as one of its last messages.
  *
@@ -239,4 +255,5 @@ function textOf(input) {
 
 module.exports.Threads = Threads
 module.exports.hasInput = hasInput
+module.exports.holdsInput = holdsInput
 module.exports.textOf = textOf

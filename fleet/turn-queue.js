@@ -13,15 +13,24 @@ const WAITING_OF_KEY = 8
 /** When they come again, where nobody calls them earlier. */
 const PARKED_MS = 10_000
 
-/** @typedef {import('./runner.js').Outcome} Outcome */
+/**
+ * @typedef {import('./runner.js').Outcome} Outcome
+ *
+ * A job that is here. `nudged`: somebody has said something for it before it ran.
+ * @typedef {{ key: string | undefined, run?: import('./runner.js').Run, nudged: boolean, over: Promise<Outcome> }} Here
+ */
 
 /** The queue of one worker session: its jobs, in the order of their keys. */
 class TurnQueue {
-  /** @type {Map<string, { run: import('./runner.js').Run | undefined, over: Promise<Outcome> }>} */
+  /** @type {Map<string, Here>} */
   #jobs = new Map()
+  /** Those that were given back to BullMQ until it is their turn. @type {Set<string>} */
+  #parked = new Set()
   /** Those that wait for another of their key, first things first. @type {Map<string, { seq: number, waiter: import('./event-log.js').Waiter }[]>} */
   #lines = new Map()
-  #wakes = 0
+  /** Those of whom Redis is just asked whether they may run. @type {Set<{ key: string | undefined, woken: boolean }>} */
+  #asking = new Set()
+  #asks = 0
   #running = 0
   /** @type {(() => void)[]} */
   #free = []
@@ -76,16 +85,24 @@ class TurnQueue {
     return this.#jobs.has(id)
   }
 
+  /** Somebody has said something for a job, or, without an id, may have for any. @param {string} [id] */
+  nudge(id) {
+    for (const here of id === undefined ? this.#jobs.values() : [this.#jobs.get(id)]) {
+      if (here?.run !== undefined) here.run.nudge()
+      else if (here !== undefined) here.nudged = true
+    }
+  }
+
   /**
    * @param {import('bullmq').Job} job
    * @param {string} lock
    */
   async #process(job, lock) {
     const { DelayedError, UnrecoverableError } = bullmq()
-    const id = job.data?.id
+    const { id, key } = job.data ?? {}
     if (typeof id !== 'string') throw new UnrecoverableError('no job of this package')
     const tries = { attempt: job.attemptsMade + 1, attempts: job.opts.attempts ?? 1 }
-    const outcome = await this.#once(id, tries)
+    const outcome = await this.#once(id, key, tries)
     const later = async (/** @type {number} */ at) => {
       await job.moveToDelayed(at, lock)
       throw new DelayedError()
@@ -106,88 +123,120 @@ class TurnQueue {
    * is alive.
    *
    * @param {string} id
+   * @param {string | undefined} key unknown of a job that an older version put there
    * @param {{ attempt: number, attempts: number }} tries
    * @returns {Promise<Outcome>}
    */
-  #once(id, tries) {
+  #once(id, key, tries) {
     const known = this.#jobs.get(id)
     if (known !== undefined) return known.over
-    /** @type {{ run: import('./runner.js').Run | undefined, over: Promise<Outcome> }} */
-    const entry = { run: undefined, over: Promise.resolve({ kind: /** @type {const} */ ('over') }) }
-    this.#jobs.set(id, entry)
-    entry.over = this.#run(id, entry, tries).finally(() => this.#jobs.delete(id))
-    return entry.over
+    /** @type {Here} */
+    const here = { key, nudged: false, over: Promise.resolve({ kind: 'over' }) }
+    this.#jobs.set(id, here)
+    here.over = this.#run(id, here, tries).finally(() => this.#jobs.delete(id))
+    return here.over
   }
 
   /**
    * @param {string} id
-   * @param {{ run: import('./runner.js').Run | undefined }} entry
+   * @param {Here} here
    * @param {{ attempt: number, attempts: number }} tries
    * @returns {Promise<Outcome>}
    */
-  async #run(id, entry, tries) {
-    const begun = await this.#turnOf(id)
+  async #run(id, here, tries) {
+    const begun = await this.#turnOf(id, here.key)
     if (!Array.isArray(begun)) return begun
     const key = begun[1]
+    /** @type {string[] | undefined} */
+    let next
     try {
       const run = new Run(this.session, this.means, id, begun, tries)
-      entry.run = run
-      return await run.run()
+      run.nudged ||= here.nudged
+      here.run = run
+      const outcome = await run.run()
+      if (outcome.kind === 'over') next = outcome.next
+      return outcome
     } catch (error) {
       // Whoever has the key now goes on with it.
       if (error instanceof StaleTokenError || this.session.signal.aborted) return { kind: 'over' }
       throw error
     } finally {
-      entry.run = undefined
+      here.run = undefined
       this.#release()
       this.wake(key)
-      void this.#callNext(key)
+      void this.#callNext(key, next)
       this.options.freed()
     }
   }
 
   /**
-   * Waits until a job is the first of its key and there is room for it.
+   * Waits until there is room for a job and it is the first of its key.
    *
    * @param {string} id
+   * @param {string | undefined} ofKey
    * @returns {Promise<Outcome | any[]>}
    */
-  async #turnOf(id) {
+  async #turnOf(id, ofKey) {
     const { session } = this
-    let holds = false
+    const ask = ++this.#asks
     for (;;) {
-      const wakes = this.#wakes
-      const begun = await session.persist(() => session.run('begin', id, session.id))
-      const [how, key, seq] = begun
-      if (how === 'go') {
-        if (holds || (await this.#room())) return begun
-        // It waited, and what was true may not be any more.
-        holds = true
-        if (session.signal.aborted) return { kind: 'over' }
-        continue
+      // Before it is asked for: what may run is marked as sent with that.
+      await this.#room()
+      if (session.signal.aborted) {
+        this.#release()
+        return { kind: 'over' }
       }
-      if (holds) this.#release()
-      holds = false
+      const asking = { key: ofKey, woken: false }
+      this.#asking.add(asking)
+      const begun = await this.#begin(id, ofKey, ask).finally(() => this.#asking.delete(asking))
+      const [how, key, seq] = begun
+      this.#parked.delete(id)
+      if (how === 'go') return begun
+      this.#release()
       if (how === 'ended') return { kind: 'over' }
       if (how === 'elsewhere') return { kind: 'elsewhere' }
       const line = this.#lines.get(key) ?? []
       if (line.length >= WAITING_OF_KEY || this.#jobs.size > this.options.concurrency + WAITING / 2) {
+        this.#parked.add(id)
         return { kind: 'later', until: Date.now() + PARKED_MS }
       }
-      if (wakes === this.#wakes) await this.#inLine(key, Number(seq))
+      if (!asking.woken) await this.#inLine(key, Number(seq))
       if (session.signal.aborted) return { kind: 'over' }
     }
   }
 
-  /** @returns {Promise<boolean>} whether there was room at once */
-  async #room() {
-    if (this.#running < this.options.concurrency && !this.paused) {
-      this.#running++
-      return true
+  /**
+   * @param {string} id
+   * @param {string | undefined} key
+   * @param {number} ask
+   * @returns {Promise<any[]>}
+   */
+  #begin(id, key, ask) {
+    const { session, means } = this
+    const call = () => {
+      const { threadId, token } = means.threads.heldOf(key)
+      return session.run('begin', id, session.id, threadId, token, ask)
     }
-    await new Promise((resolve) => this.#free.push(() => resolve(undefined)))
+    return session.persist(call).catch((error) => {
+      this.#release()
+      throw error
+    })
+  }
+
+  /** @returns {void | Promise<void>} */
+  #room() {
+    if (this.#running >= this.options.concurrency || this.paused) {
+      return new Promise((resolve) => this.#free.push(resolve))
+    }
     this.#running++
-    return false
+  }
+
+  /** @param {number} most of those that wait for room */
+  #let(most) {
+    for (const free of this.#free.splice(0, most)) {
+      this.#running++
+      free()
+    }
   }
 
   #release() {
@@ -197,7 +246,7 @@ class TurnQueue {
 
   #fill() {
     if (this.paused && !this.session.signal.aborted) return
-    for (let room = this.options.concurrency - this.#running; room > 0; room--) this.#free.shift()?.()
+    this.#let(Math.max(0, this.options.concurrency - this.#running))
   }
 
   paused = false
@@ -224,23 +273,28 @@ class TurnQueue {
 
   /** @param {string} key whose line may have moved */
   wake(key) {
-    this.#wakes++
+    for (const one of this.#asking) if (one.key === key || one.key === undefined) one.woken = true
     this.#lines.get(key)?.[0]?.waiter.wake()
   }
 
   /** Everybody looks again: something may have been missed, or the session is over. */
   wakeAll() {
-    this.#wakes++
+    for (const one of this.#asking) one.woken = true
     for (const line of this.#lines.values()) line[0]?.waiter.wake()
-    if (this.session.signal.aborted) for (const free of this.#free.splice(0)) free()
+    if (this.session.signal.aborted) this.#let(this.#free.length)
   }
 
-  /** Calls the next of a key that waits in BullMQ and not here. @param {string} key */
-  async #callNext(key) {
+  /**
+   * Calls the next of a key that was given back to BullMQ.
+   *
+   * @param {string} key
+   * @param {string[]} [next] the first in its line, and its place
+   */
+  async #callNext(key, next) {
     if (this.session.signal.aborted || this.#lines.has(key)) return
     try {
-      const [id, place] = await this.session.run('head', key)
-      if (id !== undefined && !this.has(id)) await this.queues.requeue([id, place])
+      const [id, place] = next ?? (await this.session.run('head', key))
+      if (id !== undefined && !this.has(id) && this.#parked.delete(id)) await this.queues.requeue([id, place])
     } catch (error) {
       this.session.emit('trouble', error)
     }

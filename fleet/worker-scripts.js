@@ -42,8 +42,7 @@ for _, key in ipairs(redis.call('SRANDMEMBER', P .. 'sk:' .. s, most)) do
   redis.call('SREM', P .. 'sk:' .. s, key)
   for _, id in ipairs(redis.call('ZRANGE', P .. 'l:' .. key, 0, -1)) do
     withdraw(id)
-    local queue, d = enqueue(id, key)
-    table.insert(moved, {id, queue, tostring(d)})
+    table.insert(moved, placed(id, key, enqueue(id, key)))
   end
 end
 if redis.call('SCARD', P .. 'sk:' .. s) > 0 then return {'more', moved} end
@@ -102,10 +101,9 @@ if not key or state == 'ended' or d ~= seen then return {} end
 if deferred then
   redis.call('HSET', J, 'qat', now)
   local delay = cjson.decode(opts or '{}').delay or 0
-  return {'entry', tostring(redis.call('HINCRBY', J, 'd', 1)), tostring(math.max(0, math.ceil(at + delay - now)))}
+  return placed(id, key, 'entry', redis.call('HINCRBY', J, 'd', 1), math.max(0, math.ceil(at + delay - now)))
 end
-local queue, next = enqueue(id, key)
-return {queue, tostring(next), '0'}`,
+return placed(id, key, enqueue(id, key))`,
 
   limit: `
 local till = tonumber(ARGV[2])

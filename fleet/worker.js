@@ -163,10 +163,10 @@ class FleetWorker extends EventEmitter {
     const name = rest.join(' ')
     if (what === 'line') turns.wake(name)
     else if (what === 'forget') threads.drop(name)
-    else if (what === 'job') for (const run of turns.runs) run.id === name && run.nudge()
+    else if (what === 'job') turns.nudge(name)
     if (what !== '') return
     turns.wakeAll()
-    for (const run of turns.runs) run.nudge()
+    turns.nudge()
   }
 
   /** The lease is gone: nothing that runs here counts any more. It ends, and a new session begins. @param {string} why */
