@@ -146,7 +146,8 @@ async function begun(redis, names, id) {
     (again) => again(),
     () => {},
   )
-  const finish = (/** @type {string} */ end) => call('finish', id, key, 'bench', token, end, 600_000)
+  const finish = (/** @type {string} */ end) =>
+    call('finish', id, key, 'bench', token, end, 600_000, 1, 0, '[]', 2 ** 30)
   return { id, log, finish }
 }
 

@@ -136,7 +136,7 @@ class Fleet {
       })
     }
     // From here on it is a job; where this fails, a worker finds it.
-    if (how === 'new') await this.queues.put(queue, id, place, key, job).catch(() => {})
+    if (how === 'new' || how === 'known') await this.queues.put(queue, id, place, key, job).catch(() => {})
     const handle = new Job(this.#inside, id, output)
     signal?.addEventListener('abort', () => void handle.cancel('aborted').catch(() => {}), { once: true })
     return handle

@@ -12,12 +12,14 @@ local id, key, digest, data, opts, deferred, maxPending, format = ARGV[1], ARGV[
 local J = P .. 'j:' .. id
 if redis.call('EXISTS', J) == 1 then
   if redis.call('HGET', J, 'digest') ~= digest then return {'conflict'} end
-  return {'known', redis.call('HGET', J, 'q'), redis.call('HGET', J, 'd')}
+  local q, d, state = unpack(redis.call('HMGET', J, 'q', 'd', 'state'))
+  return {state == 'ended' and 'ended' or 'known', q, d}
 end
 if maxPending > 0 and redis.call('ZCARD', P .. 'pend') >= maxPending then return {'full'} end
 if redis.call('EXISTS', P .. 'k:' .. key) == 0 then redis.call('INCR', P .. 'keys') end
 redis.call('HSET', P .. 'k:' .. key, 'u', now)
-redis.call('HSET', J, 'key', key, 'state', 'queued', 'at', now, 'digest', digest, 'opts', opts, 'v', format)
+redis.call('HSET', J, 'key', key, 'state', 'queued', 'at', now, 'digest', digest, 'opts', opts, 'v', format, 'd', now)
+-- Places count from the time on: BullMQ may still have those of a job of this id that is not kept any more.
 -- Apart: a hash whose values are short takes a fraction of the memory.
 redis.call('SET', P .. 'jd:' .. id, data)
 redis.call('ZADD', P .. 'pend', now, id)
@@ -48,7 +50,7 @@ end
 if not o then
   local format = tonumber(redis.call('HGET', J, 'v') or '1')
   if can ~= '1' or not takes(s) or (not reads(s, format) and isRead(format)) then return {'wait'} end
-  redis.call('HSET', K, 'o', s, 't', redis.call('INCR', P .. 'token'))
+  redis.call('HSET', K, 'o', s, 't', newToken())
   redis.call('SADD', P .. 'sk:' .. s, key)
 end
 return {'to', placed(id, key, enqueue(id, key))}`,
@@ -93,10 +95,11 @@ redis.call('HSET', P .. 'k:' .. key, 'th', thread, 'opt', kopts)
 return redis.call('EXISTS', P .. 'st:' .. id, P .. 'ja:' .. id) > 0 and 2 or 1`,
 
   // A job that is to be run again, and it is known how far it came: 'open', the agent was asked and its turn has ended;
-  // 'queued', it was not asked.
+  // 'queued', it was not asked. -1: it was cancelled.
   again: `
 local id, key, s, token, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if not owns(key, s, token) then return 0 end
+if redis.call('HEXISTS', P .. 'j:' .. id, 'cancel') == 1 then return -1 end
 redis.call('HSET', P .. 'j:' .. id, 'state', state)
 return 1`,
 
@@ -154,7 +157,7 @@ local J = P .. 'j:' .. id
 local key, state, sess = unpack(redis.call('HMGET', J, 'key', 'state', 'sess'))
 if not key then return 'gone' end
 if state == 'ended' then return 'ended' end
-if state == 'queued' then finish(id, key, text, keep); return 'cancelled' end
+if state ~= 'sent' then finish(id, key, text, keep); return 'cancelled' end
 redis.call('HSET', J, 'cancel', reason)
 if sess then redis.call('PUBLISH', P .. 'c:' .. sess, 'job ' .. id) end
 return 'asked'`,
@@ -171,15 +174,19 @@ redis.call('PEXPIRE', P .. 'st:' .. id, age)
 if sess then redis.call('PUBLISH', P .. 'c:' .. sess, 'job ' .. id) end
 return 'asked'`,
 
-  // What somebody asked of a running job since.
+  // What somebody asked of a running job since. What one call took stays until the next, for when its answer was lost.
   control: `
-local id, key, s, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local id, key, s, token, call = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 if not owns(key, s, token) then return {0} end
-local steers = redis.call('LRANGE', P .. 'st:' .. id, 0, -1)
-redis.call('DEL', P .. 'st:' .. id)
-local answers = redis.call('HGETALL', P .. 'ja:' .. id)
-redis.call('DEL', P .. 'ja:' .. id)
-return {1, redis.call('HGET', P .. 'j:' .. id, 'cancel'), steers, answers}`,
+local J, S, A = P .. 'j:' .. id, P .. 'st:' .. id, P .. 'ja:' .. id
+if redis.call('HGET', J, 'control') ~= call then
+  redis.call('HSET', J, 'control', call)
+  for _, name in ipairs({S, A}) do
+    redis.call('DEL', name .. ':taken')
+    if redis.call('EXISTS', name) == 1 then redis.call('RENAME', name, name .. ':taken') end
+  end
+end
+return {1, redis.call('HGET', J, 'cancel'), redis.call('LRANGE', S .. ':taken', 0, -1), redis.call('HGETALL', A .. ':taken')}`,
 
   ask: `
 local id, key, s, token, request, text = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
@@ -194,7 +201,7 @@ return 1`,
 local id, request, text, age = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local A = P .. 'ja:' .. id
 if redis.call('HDEL', P .. 'q', request) == 0 then
-  return redis.call('HGET', A, request) == text and 1 or 0
+  return (redis.call('HGET', A, request) or redis.call('HGET', A .. ':taken', request)) == text and 1 or 0
 end
 redis.call('SREM', P .. 'jq:' .. id, request)
 redis.call('HSET', A, request, text)

@@ -1,6 +1,6 @@
 'use strict'
 
-const { TurnFailedError } = require('../index.js')
+const { TimeoutError, TurnFailedError } = require('../index.js')
 const { EventLog } = require('./event-log.js')
 const { cancelled, fenced, lost, messageOf, toPlain, unsupported } = require('./errors.js')
 const { decode, threadOptions, turnOptions } = require('./options.js')
@@ -38,6 +38,8 @@ const UNCERTAIN = `The machine that worked on this stopped in the middle. Your l
 its output may be missing here. Look at the state of things before you do anything again, do not repeat what is done, \
 and go on with the task.`
 const HANDED_OVER = `The work on this was interrupted, and goes on now. What you see above has happened. Go on with the task.`
+
+let controls = 0
 
 /** One job, run by a worker: from the point where it is the first in the line of its key. */
 class Run {
@@ -113,14 +115,20 @@ class Run {
         return await this.#attempt(payload, profile, mode === 'sent' && onLost === 'resend' ? 'queued' : mode)
       } catch (error) {
         if (this.stopped === 'fence' || this.session.signal.aborted) throw fenced(`job ${this.id}`)
-        if (!diedUnder(error)) return this.#failed(error)
+        // A codex that was too busy to open the thread was not asked anything.
+        const isBusy = error instanceof TimeoutError && !this.turnAsked
+        if (!isBusy && !diedUnder(error)) return this.#failed(error)
         if (this.stopped === 'cancel') return this.#end({ error: cancelled(this.id, this.#reason) })
         if (++deaths >= DEATHS)
-          return this.#end({ error: lost(this.id, `codex died ${deaths} times: ${messageOf(error)}`) })
+          return this.#end({
+            error: isBusy ? error : lost(this.id, `codex died ${deaths} times: ${messageOf(error)}`),
+          })
+        if (isBusy) continue
         this.#tell('fleet/died', { message: messageOf(error) })
         this.means.threads.drop(this.key)
         // Nothing was asked of it where the job is still queued.
         if (this.turnAsked) mode = 'sent'
+        this.turnAsked = false
         this.turn = undefined
       }
     }
@@ -216,8 +224,7 @@ class Run {
     await this.#keep(thread, turn.id)
     if (this.stopped === 'cancel') return this.#end({ error: cancelled(this.id, this.#reason), result })
     if (this.stopped === 'drain' && result.status === 'interrupted') {
-      await this.#again('open')
-      return { kind: 'elsewhere' }
+      return this.#again('open', { kind: 'elsewhere' })
     }
     return this.#end({ result })
   }
@@ -267,25 +274,29 @@ class Run {
     const until = await limitOf(error, this.means.threads.codex)
     if (until !== undefined) {
       this.#tell('fleet/limited', { account: this.means.account, until })
-      await this.#again(state)
       this.means.limited(until)
-      return { kind: 'later', until }
+      return this.#again(state, { kind: 'later', until })
     }
     const { attempt, attempts } = this.tries
     const again = error instanceof TurnFailedError || /** @type {any} */ (error)?.retryable === true
     if (again && attempt < attempts) {
       this.#tell('fleet/failedAttempt', { attempt, attempts, error: toPlain(error) })
       await this.session.redis.hset(this.session.names.job(this.id), 'failed', attempt)
-      await this.#again(state)
-      return { kind: 'retry', error: /** @type {Error} */ (error) }
+      return this.#again(state, { kind: 'retry', error: /** @type {Error} */ (error) })
     }
     return this.#end({ error })
   }
 
-  /** @param {string} state */
-  async #again(state) {
+  /**
+   * @param {string} state how far it came
+   * @param {Outcome} outcome
+   * @returns {Promise<Outcome>} that, unless it was cancelled
+   */
+  async #again(state, outcome) {
     await this.log.flush()
-    if ((await this.#call('again', state)) !== 1) throw this.#fence()
+    const how = await this.#call('again', state)
+    if (how === 0) throw this.#fence()
+    return how === 1 ? outcome : this.#end({ error: cancelled(this.id, (await this.#control()) ?? '') })
   }
 
   /**
@@ -347,7 +358,7 @@ class Run {
   /** What others asked of this job since. @returns {Promise<string | null>} why it was cancelled */
   async #control() {
     this.nudged = false
-    const [mine, cancel, steers, answers] = await this.#call('control')
+    const [mine, cancel, steers, answers] = await this.#call('control', `${this.token}.${++controls}`)
     if (mine !== 1) throw this.#fence()
     for (let i = 0; i < answers.length; i += 2) this.questions?.answer(answers[i], answers[i + 1])
     for (const text of steers) await this.#steer(JSON.parse(text))

@@ -31,6 +31,13 @@ local function isRead(format)
   end
   return false
 end
+-- A token that is larger than all before, also where a restart or a replica that took over has lost the last writes.
+local function newToken()
+  local token = math.max(tonumber(redis.call('GET', P .. 'token') or '0') + 1, now)
+  token = string.format('%d', token)
+  redis.call('SET', P .. 'token', token)
+  return token
+end
 local function enqueue(id, key)
   local o = redis.call('HGET', P .. 'k:' .. key, 'o')
   local queue = 'entry'
@@ -99,8 +106,8 @@ local function finish(id, key, text, keep, by)
   local n = tonumber(redis.call('HGET', J, 'next') or '1')
   redis.call('XADD', E, n .. '-0', 'n', 1, 'd', text, 'end', 1)
   redis.call('HSET', J, 'state', 'ended', 'end', now, 'next', n + 1)
-  redis.call('HDEL', J, 'cancel', 'ask')
-  redis.call('DEL', P .. 'jd:' .. id, P .. 'st:' .. id, P .. 'ja:' .. id)
+  redis.call('HDEL', J, 'cancel', 'ask', 'control')
+  redis.call('DEL', P .. 'jd:' .. id, P .. 'st:' .. id, P .. 'st:' .. id .. ':taken', P .. 'ja:' .. id, P .. 'ja:' .. id .. ':taken')
   redis.call('ZREM', P .. 'pend', id)
   redis.call('ZREM', P .. 'l:' .. key, id)
   withdraw(id)

@@ -127,7 +127,7 @@ export async function startFleet(t, { store = 'folder', leaseMs = 10_000, user }
     const all = {
       connection,
       name,
-      codex: { env: own.env },
+      codex: { env: own.env, connectTimeoutMs: 60_000 },
       leaseMs,
       concurrency: 4,
       ...(store === 'folder' ? { store: join(folder, 'threads') } : {}),
