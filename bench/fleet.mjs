@@ -24,6 +24,7 @@ const { values } = parseArgs({
     turns: { type: 'string', default: '60' },
     deltas: { type: 'string', default: '300000' },
     keys: { type: 'string', default: '100,1000,10000' },
+    rounds: { type: 'string', default: '3' },
     only: { type: 'string' },
     'no-write': { type: 'boolean' },
   },
@@ -56,32 +57,58 @@ if (!values['no-write'] && values.only === undefined) {
 async function latency() {
   const it = await startFleet(t)
   it.provider.when(/./, say('Hello.'))
-  const machine = await it.machine('one')
-  await machine.heard('ready')
   const home = await createCodexHome(it.provider, { sandboxMode: 'danger-full-access' })
-  const codex = new Codex({ env: home.env })
   t.after(() => home.remove())
-  t.after(() => codex.close())
-  const thread = await codex.startThread({ cwd: home.workspace })
-  const direct = []
-  const through = []
-  const turn = async () => (await it.fleet.submit('Hi', { key: 'warm' })).result()
-  await thread.run('Hi')
-  await turn()
-  for (let n = 0; n < Number(values.turns); n++) {
-    let began = performance.now()
-    await thread.run('Hi')
-    direct.push(performance.now() - began)
-    began = performance.now()
-    await turn()
-    through.push(performance.now() - began)
+  const { env } = rigEnvironment(/** @type {any} */ (t), {})
+  const scripted = { codexPath: rigPath, env, connectTimeoutMs: 60_000 }
+  const kinds = {
+    'codex, the thread kept each time': { direct: { env: home.env }, options: {} },
+    'a script, nothing kept': { direct: scripted, options: { codex: scripted, store: null } },
   }
-  const rows = [
-    ['`thread.run()`', format(median(direct))],
-    ['`fleet.submit()`, `job.result()`', format(median(through))],
-    ['added', format(median(through) - median(direct))],
+  const rows = []
+  for (const [name, { direct, options }] of Object.entries(kinds)) {
+    const machine = await it.machine(`${rows.length}`, options)
+    await machine.heard('ready')
+    const codex = new Codex({ connectTimeoutMs: 60_000, ...direct })
+    t.after(() => codex.close())
+    const thread = await codex.startThread({ cwd: home.workspace })
+    const byHand = () => timed(() => thread.run('Hi'))
+    const through = () =>
+      timed(async () => await (await it.fleet.submit('Hi', { key: `warm ${name}` })).result())
+    for (let n = 0; n < 3; n++) await Promise.all([byHand(), through()])
+    const pairs = []
+    for (let n = 0; n < Number(values.turns); n++) {
+      // Each is the first of its pair as often as the other.
+      const second = n % 2 === 0 ? await byHand() : await through()
+      pairs.push(n % 2 === 0 ? [second, await through()] : [await byHand(), second])
+    }
+    const added = pairs.map(([one = 0, other = 0]) => other - one).sort((one, other) => one - other)
+    const quarter = (/** @type {number} */ part) => format(added[Math.floor(added.length * part)])
+    rows.push([
+      name,
+      format(median(pairs.map(([one = 0]) => one))),
+      format(median(pairs.map(([, other = 0]) => other))),
+      format(median(added)),
+      `${quarter(0.25)} to ${quarter(0.75)}`,
+    ])
+    machine.signal('SIGTERM')
+    await machine.exited
+  }
+  const head = [
+    'a turn of a warm thread',
+    '`thread.run()`, ms',
+    'through the fleet',
+    'added',
+    'the middle half',
   ]
-  return `A turn of a warm thread whose model answers at once, median of ${values.turns}:\n\n${table(['', 'ms'], rows)}`
+  return `Medians of ${values.turns} turns each way, one after the other in pairs:\n\n${table(head, rows)}`
+}
+
+/** @param {() => Promise<unknown>} call */
+async function timed(call) {
+  const began = performance.now()
+  await call()
+  return performance.now() - began
 }
 
 /** Deltas through the stream alone, from the log of a worker to readers in another connection. */
@@ -91,9 +118,10 @@ async function stream() {
   const redis = connect(it.redis.url)
   t.after(() => disconnect(redis))
   const count = Number(values.deltas)
-  const rows = []
-  for (const readers of [1, 10]) {
-    const { id, log } = await begun(redis, names, `stream ${readers}`)
+  const samples = new Map(/** @type {[number, number[]][]} */ ([1, 10].map((readers) => [readers, []])))
+  for (let sample = 0; sample < 2 * Number(values.rounds); sample++) {
+    const readers = sample % 2 === 0 ? 1 : 10
+    const { id, log } = await begun(redis, names, `stream ${sample}`)
     const others = await Promise.all(
       Array.from({ length: readers }, async () => {
         const own = connect(it.redis.url)
@@ -115,10 +143,17 @@ async function stream() {
     }
     await log.flush()
     await Promise.all(reading)
-    const seconds = (performance.now() - began) / 1000
-    rows.push([`${readers}`, format(count / seconds), format((count * readers) / seconds)])
+    samples.get(readers)?.push(count / ((performance.now() - began) / 1000))
+    await redis.del(names.events(id))
   }
-  return `Deltas, each an event of its own, from one job to readers in the same process:\n\n${table(['readers', 'deltas/s', 'delivered/s'], rows)}`
+  const rows = [...samples].map(([readers, all]) => [
+    `${readers}`,
+    format(median(all)),
+    format(median(all) * readers),
+    `${format(Math.min(...all))} to ${format(Math.max(...all))}`,
+  ])
+  const head = ['readers', 'deltas/s', 'delivered/s', 'slowest and fastest']
+  return `Deltas, each an event of its own, from one job to readers in the same process, medians of ${values.rounds}:\n\n${table(head, rows)}`
 }
 
 /**
@@ -192,49 +227,77 @@ async function memory() {
   return `Memory in Redis:\n\n${table(['', 'bytes'], rows)}`
 }
 
+/** @param {number} pid @returns {number} the processor time that a process has had, in ms (Linux) */
+function processorMs(pid) {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const [user = 0, system = 0] = text.slice(text.lastIndexOf(')')).split(' ').slice(12, 14).map(Number)
+    return 10 * (user + system)
+  } catch {
+    return 0
+  }
+}
+
 /** Jobs on many keys: four workers whose codex is a scripted server that answers at once. */
 async function growth() {
   const rows = []
   for (const keys of values.keys.split(',').map(Number)) {
     const it = await startFleet(t, { store: 'redis' })
     const { env } = rigEnvironment(/** @type {any} */ (t), {})
-    const options = { codex: { codexPath: rigPath, env }, store: null, concurrency: 16, leaseMs: 10_000 }
+    const codex = { codexPath: rigPath, env, connectTimeoutMs: 60_000 }
+    const options = { codex, store: null, concurrency: 16, leaseMs: 60_000 }
     const machines = await Promise.all(['a', 'b', 'c', 'd'].map((name) => it.machine(name, options)))
     await Promise.all(machines.map((machine) => machine.heard('ready')))
     const used = async () => Number(/used_memory:(\d+)/.exec(await it.redis.redis.info('memory'))?.[1])
+    const spent = () => [
+      processorMs(it.redis.pid),
+      machines.reduce((sum, { pid }) => sum + processorMs(pid), 0),
+      processorMs(process.pid),
+    ]
     const before = await used()
     const round = async () => {
-      const began = performance.now()
-      const jobs = []
-      for (let at = 0; at < keys; at += 200) {
-        const some = Array.from({ length: Math.min(200, keys - at) }, (_, n) =>
-          it.fleet.submit('Hi', { key: `${at + n}` }),
-        )
-        jobs.push(...(await Promise.all(some)))
-      }
-      for (const job of jobs) await job.result()
-      return keys / ((performance.now() - began) / 1000)
+      const start = spent()
+      const ms = await timed(async () => {
+        const jobs = []
+        for (let at = 0; at < keys; at += 200) {
+          const some = Array.from({ length: Math.min(200, keys - at) }, (_, n) =>
+            it.fleet.submit('Hi', { key: `${at + n}` }),
+          )
+          jobs.push(...(await Promise.all(some)))
+        }
+        await Promise.all(jobs.map((job) => job.result()))
+      })
+      return [keys / (ms / 1000), ...spent().map((all, index) => (all - (start[index] ?? 0)) / keys)]
     }
     const first = await round()
-    const second = await round()
-    const single = []
-    for (let n = 0; n < 50; n++) {
-      const began = performance.now()
-      await (await it.fleet.submit('Hi', { key: `${n}` })).result()
-      single.push(performance.now() - began)
-    }
+    const perKey = (await used()) - before
+    const rounds = []
+    for (let n = 0; n < Number(values.rounds); n++) rounds.push(await round())
+    const middle = (/** @type {number} */ column) => median(rounds.map((one) => one[column] ?? 0))
     const { workers } = await it.fleet.stats()
     const share = workers.map((worker) => worker.keys)
     rows.push([
       format(keys),
-      format(first),
-      format(second),
-      format(median(single)),
-      format((await used()) - before, 1 / keys / 1024),
+      format(first[0]),
+      format(middle(0)),
+      [1, 2, 3].map((column) => format(first[column])).join(', '),
+      [1, 2, 3].map((column) => format(middle(column))).join(', '),
+      format(perKey, 1 / keys / 1024),
       `${Math.min(...share)} to ${Math.max(...share)}`,
     ])
+    console.error(rows.at(-1))
     await clean()
   }
-  const head = ['keys', 'new keys/s', 'jobs/s', 'one job, ms', 'KB/key with two jobs', 'keys of a worker']
-  return `Many keys on four workers, all on this machine, codex being a script:\n\n${table(head, rows)}`
+  const head = [
+    'keys',
+    'new keys/s',
+    'jobs/s',
+    'processor ms, new',
+    'processor ms',
+    'KB/key with a job',
+    'keys of a worker',
+  ]
+  const text = `Many keys on four workers, all on this machine, codex being a script; the median of ${values.rounds} rounds of a job for each key. The
+processor time of a job is that of Redis, of the worker, and of who submits and waits:`
+  return `${text}\n\n${table(head, rows)}`
 }

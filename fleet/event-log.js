@@ -149,13 +149,25 @@ const PAGE = 64
  * @param {{ after?: number, signal?: AbortSignal }} options
  * @returns {AsyncGenerator<JobEvent, void, void>}
  */
-async function* readEvents({ redis, channels, names, check }, id, { after = 0, signal }) {
+function readEvents(fleet, id, options) {
+  return leavable((leaving) => read(fleet, id, options, leaving))
+}
+
+/**
+ * @param {Pick<import('./client.js').Inside, 'redis' | 'channels' | 'names' | 'check'>} fleet
+ * @param {string} id
+ * @param {{ after?: number, signal?: AbortSignal }} options
+ * @param {AbortSignal} leaving
+ * @returns {AsyncGenerator<JobEvent, void, void>}
+ */
+async function* read({ redis, channels, names, check }, id, { after = 0, signal }, leaving) {
   check()
   const stream = names.events(id)
   const waiter = new Waiter()
   const stop = await channels.listen(stream, () => waiter.wake())
   const abort = () => waiter.wake()
   signal?.addEventListener('abort', abort)
+  leaving.addEventListener('abort', abort)
   /** Whether the job was there when it was last looked for. */
   let known = false
   const timer = setInterval(() => {
@@ -171,6 +183,7 @@ async function* readEvents({ redis, channels, names, check }, id, { after = 0, s
       from = holding?.[0] ?? '-'
     }
     for (;;) {
+      if (leaving.aborted) return
       signal?.throwIfAborted()
       check()
       const mark = waiter.mark()
@@ -208,6 +221,23 @@ async function* readEvents({ redis, channels, names, check }, id, { after = 0, s
   }
 }
 
+/**
+ * A generator that can be left while it waits, too; `return()` alone would wait with it.
+ *
+ * @template T
+ * @param {(leaving: AbortSignal) => AsyncGenerator<T, void, void>} make
+ */
+function leavable(make) {
+  const leaving = new AbortController()
+  const generator = make(leaving.signal)
+  const end = generator.return.bind(generator)
+  generator.return = (value) => {
+    leaving.abort()
+    return end(value)
+  }
+  return generator
+}
+
 /** Waits for something that may happen before it is waited for. */
 class Waiter {
   #count = 0
@@ -243,5 +273,6 @@ const notFound = (id) =>
 module.exports.EventLog = EventLog
 module.exports.LOOK_MS = LOOK_MS
 module.exports.Waiter = Waiter
+module.exports.leavable = leavable
 module.exports.notFound = notFound
 module.exports.readEvents = readEvents

@@ -1,6 +1,6 @@
 'use strict'
 
-const { LOOK_MS, Waiter } = require('./event-log.js')
+const { LOOK_MS, Waiter, leavable } = require('./event-log.js')
 
 /** @typedef {import('./questions.js').Question} Question */
 
@@ -56,7 +56,17 @@ class FleetRequest {
  * @param {{ jobId?: string, signal?: AbortSignal }} options
  * @returns {AsyncGenerator<FleetRequest, void, void>}
  */
-async function* readRequests(fleet, { jobId, signal }) {
+function readRequests(fleet, options) {
+  return leavable((leaving) => read(fleet, options, leaving))
+}
+
+/**
+ * @param {import('./client.js').Inside} fleet
+ * @param {{ jobId?: string, signal?: AbortSignal }} options
+ * @param {AbortSignal} leaving
+ * @returns {AsyncGenerator<FleetRequest, void, void>}
+ */
+async function* read(fleet, { jobId, signal }, leaving) {
   const { redis, channels, names } = fleet
   fleet.check()
   const waiter = new Waiter()
@@ -66,6 +76,7 @@ async function* readRequests(fleet, { jobId, signal }) {
   if (jobId !== undefined) stops.push(await channels.listen(names.events(jobId), wake))
   const timer = setInterval(wake, LOOK_MS).unref()
   signal?.addEventListener('abort', wake)
+  leaving.addEventListener('abort', wake)
   /** @type {Map<string, FleetRequest>} */
   const open = new Map()
   const look = async () => {
@@ -87,7 +98,7 @@ async function* readRequests(fleet, { jobId, signal }) {
   })
   try {
     for (;;) {
-      if (signal?.aborted) return
+      if (signal?.aborted || leaving.aborted) return
       fleet.check()
       const mark = waiter.mark()
       for (const text of await look()) {

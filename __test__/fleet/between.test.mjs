@@ -8,13 +8,14 @@ import { Fleet, FleetWorker } from '../../fleet/index.mjs'
 import { RigLog, rigEnvironment, rigPath } from '../support/rig.mjs'
 import { startRedis } from './support/redis.mjs'
 
-const LEASE_MS = 1_000
 /** How many commands of the first worker are heard; more than a job has. */
 const CUTS = 28
 const AT_ONCE = 7
 
 /** What a worker may still ask, by the name of its connections. @type {Map<string, number>} */
 const left = new Map()
+/** Ends what waits for an answer that never comes. @type {Map<string, ((why: Error) => void)[]>} */
+const hanging = new Map()
 const { sendCommand } = Redis.prototype
 
 /** @this {Redis} @param {any} command @param {any} stream */
@@ -24,7 +25,8 @@ function sendUntilDead(command, stream) {
   if (rest === undefined) return sendCommand.call(this, command, stream)
   left.set(name, rest - 1)
   // To Redis it is as dead as a process that was killed.
-  return rest > 0 ? sendCommand.call(this, command, stream) : new Promise(() => {})
+  if (rest > 0) return sendCommand.call(this, command, stream)
+  return new Promise((_, reject) => hanging.get(name)?.push(reject))
 }
 
 describe('between', () => {
@@ -46,20 +48,21 @@ describe('between', () => {
     const name = `cut-${cut}`
     const { env, log } = rigEnvironment(/** @type {any} */ (inside))
     const codex = { codexPath: rigPath, env, connectTimeoutMs: 60_000 }
-    const common = { fleet: name, codex, store: null, signals: [], leaseMs: LEASE_MS }
+    const common = { fleet: name, codex, store: null, signals: [], concurrency: 2 }
     const connection = { ...redis.at, connectionName: name }
-    const first = new FleetWorker({ ...common, connection, name: 'first' })
+    const first = new FleetWorker({ ...common, connection, name: 'first', leaseMs: 2_000 })
     await first.ready()
     const fleet = new Fleet({ connection: redis.url, fleet: name })
     cleanups.push(async () => {
       await fleet.close()
-      // What it still waits for never comes.
       left.delete(name)
+      for (const reject of hanging.get(name) ?? []) reject(new Error('it was dead'))
       await first.close({ drainMs: 0 })
     })
+    hanging.set(name, [])
     left.set(name, cut)
     const jobs = [await fleet.submit('one', { key: 'k' }), await fleet.submit('two', { key: 'k' })]
-    const second = new FleetWorker({ ...common, connection: redis.url, name: 'second' })
+    const second = new FleetWorker({ ...common, connection: redis.url, name: 'second', leaseMs: 8_000 })
     cleanups.push(() => second.close({ drainMs: 0 }))
     const ends = []
     for (const job of jobs) {

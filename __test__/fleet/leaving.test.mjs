@@ -19,7 +19,7 @@ describe('leaving and limits', () => {
   const ofEffect = (/** @type {string} */ text) => it.effects().filter((line) => line === text).length
 
   test('SIGTERM: the turn that runs finishes, those behind it go to others, and the worker is gone', async () => {
-    const one = await it.machine('one')
+    const one = await it.machine('one', { drainMs: 300_000 })
     await one.heard('ready')
     const gate = createGate()
     it.provider.when(/^finish$/, reply([say('Half. '), waitFor(gate), say('Whole.')]))

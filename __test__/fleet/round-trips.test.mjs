@@ -27,7 +27,7 @@ test('a job asks Redis no more often than it has to', async (t) => {
   t.after(async () => {
     for (const clean of cleanups.reverse()) await clean()
   })
-  const { url } = await startRedis({ after: (f) => void cleanups.push(f) })
+  const { url } = await startRedis({ after: (/** @type {() => Promise<void>} */ f) => void cleanups.push(f) })
   const { env } = rigEnvironment(t)
   /** @type {string[]} */
   let asked = []

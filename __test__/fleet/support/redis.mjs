@@ -141,6 +141,9 @@ export async function startRedis(t, args = [], { acl } = {}) {
     url,
     at,
     redis,
+    get pid() {
+      return child.pid ?? 0
+    },
     start,
     stop,
     pause: () => process.kill(child.pid ?? 0, 'SIGSTOP'),
