@@ -61,15 +61,16 @@ async function latency() {
   t.after(() => home.remove())
   const { env } = rigEnvironment(/** @type {any} */ (t), {})
   const scripted = { codexPath: rigPath, env, connectTimeoutMs: 60_000 }
+  const patient = { env: home.env, connectTimeoutMs: 120_000, requestTimeoutMs: 120_000 }
   const kinds = {
-    'codex, the thread kept each time': { direct: { env: home.env }, options: {} },
     'a script, nothing kept': { direct: scripted, options: { codex: scripted, store: null } },
+    'codex, the thread kept each time': { direct: patient, options: { codex: patient } },
   }
   const rows = []
   for (const [name, { direct, options }] of Object.entries(kinds)) {
     const machine = await it.machine(`${rows.length}`, options)
     await machine.heard('ready')
-    const codex = new Codex({ connectTimeoutMs: 60_000, ...direct })
+    const codex = new Codex(direct)
     t.after(() => codex.close())
     const thread = await codex.startThread({ cwd: home.workspace })
     const byHand = () => timed(() => thread.run('Hi'))
@@ -91,6 +92,7 @@ async function latency() {
       format(median(added)),
       `${quarter(0.25)} to ${quarter(0.75)}`,
     ])
+    console.error(rows.at(-1))
     machine.signal('SIGTERM')
     await machine.exited
   }
@@ -271,7 +273,7 @@ async function growth() {
     }
     const first = await round()
     const perKey = (await used()) - before
-    const rounds = []
+    const rounds = /** @type {number[][]} */ ([])
     for (let n = 0; n < Number(values.rounds); n++) rounds.push(await round())
     const middle = (/** @type {number} */ column) => median(rounds.map((one) => one[column] ?? 0))
     const { workers } = await it.fleet.stats()

@@ -204,7 +204,7 @@ describe('jobs', () => {
     it.provider.when('every now and then', command(it.effect('tick')), say('Tick.'))
     await fleet.schedule('clock', { every: 300, limit: 2 }, 'every now and then', { key: 'clock' })
     const ticks = () => it.effects().filter((line) => line === 'tick').length
-    for (const end = Date.now() + 20_000; ticks() < 2 && Date.now() < end; )
+    for (const end = Date.now() + 120_000; ticks() < 2 && Date.now() < end; )
       await new Promise((r) => setTimeout(r, 50))
     assert.equal(ticks(), 2)
     await fleet.unschedule('clock')

@@ -151,10 +151,11 @@ describe('readers', () => {
     assert.equal(again.id, job.id)
     assert.equal((await again.result()).status, 'completed')
     // Who submits dies between two commands, and comes again.
-    const put = fleet.queues.put
-    fleet.queues.put = async () => {}
+    const { queues } = /** @type {any} */ (fleet)
+    const { put } = queues
+    queues.put = async () => {}
     const lost = await fleet.submit('Hi', { key: 'once', idempotencyKey: 'lost' })
-    fleet.queues.put = put
+    queues.put = put
     assert.equal((await lost.status()).state, 'waiting')
     await fleet.submit('Hi', { key: 'once', idempotencyKey: 'lost' })
     assert.equal((await lost.result()).status, 'completed')
