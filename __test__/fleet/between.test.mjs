@@ -53,26 +53,27 @@ describe('between', () => {
     const first = new FleetWorker({ ...common, connection, name: 'first', leaseMs: 2_000 })
     await first.ready()
     const fleet = new Fleet({ connection: redis.url, fleet: name })
-    cleanups.push(async () => {
+    hanging.set(name, [])
+    left.set(name, cut)
+    const jobs = [await fleet.submit('one', { key: 'k' }), await fleet.submit('two', { key: 'k' })]
+    const second = new FleetWorker({ ...common, connection: redis.url, name: 'second', leaseMs: 16_000 })
+    try {
+      const ends = []
+      for (const job of jobs) {
+        assert.equal((await job.result()).status, 'completed')
+        const methods = []
+        for await (const { method } of job.events()) methods.push(method)
+        assert.equal(methods.filter((method) => method === 'fleet/ended').length, 1)
+        ends.push((await job.status()).endedAt)
+      }
+      assert.ok(Number(ends[0]) <= Number(ends[1]))
+    } finally {
+      await second.close({ drainMs: 0 })
       await fleet.close()
       left.delete(name)
       for (const reject of hanging.get(name) ?? []) reject(new Error('it was dead'))
       await first.close({ drainMs: 0 })
-    })
-    hanging.set(name, [])
-    left.set(name, cut)
-    const jobs = [await fleet.submit('one', { key: 'k' }), await fleet.submit('two', { key: 'k' })]
-    const second = new FleetWorker({ ...common, connection: redis.url, name: 'second', leaseMs: 8_000 })
-    cleanups.push(() => second.close({ drainMs: 0 }))
-    const ends = []
-    for (const job of jobs) {
-      assert.equal((await job.result()).status, 'completed')
-      const methods = []
-      for await (const { method } of job.events()) methods.push(method)
-      assert.equal(methods.filter((method) => method === 'fleet/ended').length, 1)
-      ends.push((await job.status()).endedAt)
     }
-    assert.ok(Number(ends[0]) <= Number(ends[1]))
     return new RigLog(log.file)
       .messages('turn/start')
       .map(({ params }) => params.input[0].text)

@@ -1,4 +1,4 @@
-// Those who follow a job: pages, slow ones, some that leave. And what is BullMQ's own.
+// Those who follow a job: pages, slow ones, some that leave. What comes between two steps of a job, and what is BullMQ’s own.
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -29,7 +29,8 @@ describe('readers', () => {
       'agentMessage',
       'turnEnd',
     ]
-    const script = { on: { 'turn/start': [turn('1'), turn('2'), turn('3'), 'default'] } }
+    const fails = ['turnBegin', 'agentMessage', 'turnFailed']
+    const script = { on: { 'turn/start': [fails, turn('1'), turn('2'), turn('3'), 'default'] } }
     const { env } = rigEnvironment(/** @type {any} */ (inside), script)
     const codex = { codexPath: rigPath, env, connectTimeoutMs: 60_000 }
     const common = { connection: redis.url, codex, store: null, leaseMs: 60_000, concurrency: 4 }
@@ -48,6 +49,14 @@ describe('readers', () => {
   const until = async (condition) => {
     while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
   }
+
+  test('a job that waits for its next attempt ends at once when it is cancelled', async () => {
+    const job = await fleet.submit('Hi', { key: 'later', job: { attempts: 2, backoff: 600_000 } })
+    for await (const { method } of job.events()) if (method === 'fleet/failedAttempt') break
+    assert.equal(await job.cancel(), true)
+    await assert.rejects(job.result(), { code: 'JOB_CANCELLED' })
+    assert.equal(await job.cancel(), false)
+  })
 
   test('a page on another machine follows a turn, and goes on where it was after a reload', async (t) => {
     const other = new Fleet({ connection: redis.url })
