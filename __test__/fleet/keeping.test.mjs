@@ -6,7 +6,7 @@ import { Fleet, JobNotFoundError } from '../../fleet/index.mjs'
 import { deltas, say } from '../../testing/index.mjs'
 import { startFleet } from './support/fleet.mjs'
 
-const KEEP_MS = 60_000
+const KEEP_MS = 600_000
 
 describe('keeping', () => {
   /** @type {import('./support/fleet.mjs').TestFleet} */
