@@ -66,7 +66,13 @@ function connect(connection, over = {}) {
       'connection.keyPrefix is not possible, BullMQ has none; use `name` for a fleet of its own',
     )
   }
+  client.on('error', () => hush(client))
   return client
+}
+
+/** ioredis listens for one error of a socket; another, as TLS has them, would end the process. @param {Redis} redis */
+function hush(redis) {
+  redis.stream?.on('error', () => {})
 }
 
 /** @param {number} times */
@@ -182,6 +188,7 @@ async function disconnect(redis) {
   const ended = new Promise((resolve) => redis.once('end', resolve))
   // Between two attempts ioredis tells nobody that it has ended, neither this nor what waits for answers.
   if (redis.status === 'reconnecting') redis.status = 'wait'
+  hush(redis)
   redis.disconnect()
   await ended
 }

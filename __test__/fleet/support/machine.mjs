@@ -4,12 +4,26 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-const { store, format, version, hangs, ...options } = JSON.parse(process.argv[2] ?? '{}')
+const { store, format, version, hangs, cut, ...options } = JSON.parse(process.argv[2] ?? '{}')
 // As another version of the package would be.
 const require = createRequire(import.meta.url)
 if (format !== undefined) require('../../../fleet/names.js').FORMAT = format
 if (version !== undefined) require('../../../package.json').version = version
 const { FleetWorker, FolderStore } = await import('../../../fleet/index.mjs')
+
+// Killed when it would ask Redis once more than `cut` times, from when it is told.
+if (cut !== undefined) {
+  const { Redis } = require('ioredis')
+  const { sendCommand } = Redis.prototype
+  let left = Number.POSITIVE_INFINITY
+  process.once('message', () => {
+    left = cut
+  })
+  Redis.prototype.sendCommand = function (/** @type {any} */ ...args) {
+    if (left-- <= 0) process.kill(process.pid, 'SIGKILL')
+    return sendCommand.apply(this, args)
+  }
+}
 
 const tell = (/** @type {object} */ message) => process.connected && process.send?.(message)
 const tools = [
