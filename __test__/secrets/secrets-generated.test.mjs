@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { generateSync } from 'json-schema-faker'
 import { instrument } from '../../otel/index.mjs'
 import { argumentsOf } from '../support/processes.mjs'
 import { rig } from '../support/rig.mjs'
+import { assertNone, FORMS, named, printed, secrets } from '../support/secrets.mjs'
 import { telemetry } from '../support/telemetry.mjs'
 
 const otel = telemetry()
@@ -15,46 +15,6 @@ const instrumentation = instrument({
   meterProvider: otel.meterProvider,
 })
 after(() => instrumentation.disable())
-
-/** What tokens, keys, passwords and certificates look like. */
-const PATTERNS = [
-  '^sk-[A-Za-z0-9_-]{20,40}$',
-  '^ghp_[A-Za-z0-9]{36}$',
-  '^[0-9a-f]{64}$',
-  '^[A-Za-z0-9+/]{43}=$',
-  '^eyJ[A-Za-z0-9_-]{20}\\.[A-Za-z0-9_-]{24}\\.[A-Za-z0-9_-]{20}$',
-  '^[A-Za-z0-9]{8}$',
-  '^[!#-Z^-~]{12,20}$',
-  '^[A-Za-z]{4}"[A-Za-z]{4}\\\\[A-Za-z0-9]{4}$',
-  '^[a-z]{5} [a-z]{5} [a-z]{5}$',
-  '^[a-zäöüß€]{12}$',
-  '^[A-Za-z0-9]{4}[&%+=?/#]{3}[A-Za-z0-9]{6}$',
-]
-const EACH = 4
-
-/** @type {string[]} */
-const secrets = PATTERNS.flatMap((pattern) =>
-  Array.from({ length: EACH }, (_, seed) =>
-    String(generateSync({ type: 'string', pattern }, { seed: seed + 1 })),
-  ),
-)
-secrets.push(
-  ...[1, 2].map((seed) => {
-    const line = { type: 'string', pattern: '^[A-Za-z0-9+/]{64}$' }
-    const lines = [0, 1, 2].map((i) => generateSync(line, { seed: seed * 10 + i }))
-    return ['-----BEGIN PRIVATE KEY-----', ...lines, '-----END PRIVATE KEY-----', ''].join('\n')
-  }),
-)
-
-/** What programs make of a secret when they print it. @type {Record<string, (secret: string) => string>} */
-const FORMS = {
-  'as it is': (secret) => secret,
-  'in JSON': (secret) => JSON.stringify({ key: secret }),
-  'in JSON within JSON': (secret) => JSON.stringify({ body: JSON.stringify({ key: secret }) }),
-  'in the query of a URL': (secret) => `http://127.0.0.1/?${new URLSearchParams({ key: secret })}&x=1`,
-  'as a part of a URL': (secret) => `http://127.0.0.1/${encodeURIComponent(secret)}/x`,
-  'in a header': (secret) => `Authorization: Bearer ${secret}`,
-}
 
 /** How a server may tell them. @param {string} told */
 const scriptOf = (told) => ({
@@ -83,41 +43,6 @@ const scriptOf = (told) => ({
   ],
   'x/die': [[{ stderr: `${told}\n` }, { exit: 3 }]],
 })
-
-/** Everything of a value that somebody may print. @param {unknown} value @returns {string} */
-function printed(value) {
-  if (!(value instanceof Error)) return JSON.stringify(value) ?? ''
-  const { cause, ...fields } = /** @type {any} */ (value)
-  return `${value.stack} ${value.message} ${JSON.stringify(fields)} ${cause === undefined ? '' : printed(cause)}`
-}
-
-/**
- * No secret is in a text, in any form, nor a line of one.
- *
- * @param {string} text
- * @param {string[]} given
- * @param {string} where
- */
-function assertNone(text, given, where) {
-  for (const secret of given) {
-    const parts = secret.includes('\n') ? secret.split('\n').filter((line) => line.length === 64) : [secret]
-    for (const part of parts) {
-      const forms = [
-        part,
-        JSON.stringify(part).slice(1, -1),
-        encodeURIComponent(part),
-        new URLSearchParams({ '': part }).toString().slice(1),
-      ]
-      for (const form of forms) {
-        const at = text.indexOf(form)
-        assert.ok(
-          at < 0,
-          `${where}: ${JSON.stringify(secret)} as ${form} in ${text.slice(Math.max(0, at - 120), at + 160)}`,
-        )
-      }
-    }
-  }
-}
 
 /** @typedef {{ [key: string]: import('../../index.js').ConfigValue }} Config */
 /**
@@ -149,9 +74,6 @@ const PLACES = {
     config: { mcp_servers: { a: { command: 'x', env: named(given) } } },
   }),
 }
-
-/** @param {string[]} given @returns {Record<string, string>} */
-const named = (given) => Object.fromEntries(given.map((secret, i) => [`ANY_${i}`, secret]))
 
 describe('generated secrets', { concurrency: 4, timeout: 120_000 }, () => {
   test('they are what they should be', () => {

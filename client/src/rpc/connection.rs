@@ -353,7 +353,7 @@ impl Connection {
         lock(&self.answered).set();
         let outcome = match (envelope.error, envelope.result) {
             (Some(error), _) if error.get() != "null" => {
-                let error = self.secrets.strike(error.get().to_owned());
+                let error = self.secrets.strike_json(error.get());
                 Err(rpc_error(&error, &method, self.codex_version.get().cloned()))
             }
             (_, Some(result)) => Ok(result.to_owned()),
@@ -361,6 +361,20 @@ impl Connection {
         };
         let _ = answer.send(outcome);
     }
+}
+
+/// The beginning of what is no message, without secrets and without a part of one at the end.
+fn shown(bytes: &[u8], secrets: &Secrets) -> String {
+    const MOST_CHARS: usize = 200;
+    let longest = secrets.longest();
+    let cut = &bytes[..bytes.len().min(8 * MOST_CHARS + longest)];
+    let mut start = secrets.strike(String::from_utf8_lossy(cut).into_owned());
+    if cut.len() < bytes.len() {
+        // A secret may have begun whose end is not looked at.
+        let end = start.floor_char_boundary(start.len().saturating_sub(longest));
+        start.truncate(end);
+    }
+    start.chars().take(MOST_CHARS).collect()
 }
 
 impl Inbound for Arc<Connection> {
@@ -395,9 +409,7 @@ impl Inbound for Arc<Connection> {
         {
             return;
         }
-        // Struck before it is cut, so that no part of a secret stays at the end.
-        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(4096)]).into_owned();
-        let start: String = self.secrets.strike(start).chars().take(200).collect();
+        let start = shown(bytes, &self.secrets);
         let bytes = bytes.len();
         if start.starts_with('{') {
             tracing::warn!(bytes, %start, "codex wrote a message that can't be read; skipped");
@@ -490,5 +502,23 @@ fn message(id: Option<i64>, method: &str, params: Option<&str>) -> String {
             format!(r#"{{"id":{id},"method":{method}{params}{}}}"#, trace.unwrap_or_default())
         }
         None => format!(r#"{{"method":{method}{params}}}"#),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_long_line_holds_no_part_of_a_secret() {
+        let long = "k33p-this-to-yourself".repeat(400);
+        let secrets = Secrets::new([long.clone()]);
+        for line in [long.clone(), format!("x{long}"), long.repeat(10), long.repeat(100)] {
+            let shown = shown(line.as_bytes(), &secrets);
+            assert!(!shown.contains("k33p") && !shown.contains("self"), "{shown}");
+        }
+        let plain = "plain ".repeat(10_000);
+        assert_eq!(shown(plain.as_bytes(), &Secrets::default()), plain[..200]);
+        assert!(shown(plain.as_bytes(), &Secrets::new(["a-secret".to_owned()])).starts_with("plain plain"));
     }
 }

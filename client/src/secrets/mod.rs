@@ -1,17 +1,22 @@
 //! What must not show in anything that is passed on: logs, messages, results in errors, events of `codex exec`.
 
 mod forms;
+mod json;
 mod policy;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::AhoCorasick;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use forms::{escaped, in_url};
+use forms::{escaped, escapes, in_base64, in_url};
+use json::{common_escapes, has_rare_escapes, in_strings, within_escapes};
 pub(crate) use policy::{holds_secret, names_secret, secret_texts};
 
 use crate::lock;
@@ -76,6 +81,7 @@ impl Secrets {
             texts.push((*value).to_owned());
             // What follows a scheme such as `Bearer` is a secret by itself, and so is each cookie.
             texts.extend(value.split_once(' ').map(|(_, credential)| credential.to_owned()));
+            texts.extend(password(value));
             texts.extend(value.split(';').filter_map(|part| Some(part.split_once('=')?.1.to_owned())));
         }
         texts.retain(|text| text.trim().len() >= policy::SHORTEST_SECRET);
@@ -120,16 +126,21 @@ impl Secrets {
         }
     }
 
-    /// The text of a JSON value with the secrets in its strings struck out.
+    /// The text of a JSON value with the secrets in its strings struck out. All else stays as it is.
     pub fn strike_json<'a>(&self, json: &'a str) -> Cow<'a, str> {
-        self.finder().map_or(Cow::Borrowed(json), |finder| replaced(&finder.in_json, json))
+        match self.finder() {
+            Some(finder) if finder.in_json.is_match(json) || has_rare_escapes(json) => {
+                in_strings(json, |string| struck_in_string(&finder.in_json, string))
+            }
+            _ => Cow::Borrowed(json),
+        }
     }
 
     /// The length of the longest: of a text that is cut, so much may be one of which the end is missing.
     pub(crate) fn longest(&self) -> usize {
         let known = lock(&self.texts);
-        // Escaped twice, each character may be many.
-        known.given.iter().chain(&known.learned).map(|text| text.len()).max().unwrap_or_default() * 4
+        // A control character that is escaped twice is as many.
+        known.given.iter().chain(&known.learned).map(|text| text.len()).max().unwrap_or_default() * 7
     }
 
     fn finder(&self) -> Option<Arc<Finder>> {
@@ -148,34 +159,69 @@ impl Finder {
     fn new<'a>(texts: impl Iterator<Item = &'a Arc<str>>) -> Option<Self> {
         let (mut plain, mut in_json) = (Vec::new(), Vec::new());
         for text in texts {
-            let once = escaped(text);
-            let twice = escaped(&once);
             plain.push(text.to_string());
-            in_json.push(once);
-            in_json.push(twice);
-            for form in in_url(text) {
+            for once in escapes(text) {
+                in_json.push(escaped(&once));
+                in_json.push(once);
+            }
+            for form in in_url(text).into_iter().chain(in_base64(text)) {
                 in_json.push(escaped(&form));
                 plain.push(form);
             }
         }
-        // Of two that begin alike the whole is struck.
-        let build = |texts: &[String]| {
-            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts).ok()
-        };
         plain.extend_from_slice(&in_json);
-        Some(Self { anywhere: build(&plain)?, in_json: build(&in_json)? })
+        let build = |mut texts: Vec<String>| {
+            // Most are the same in several forms.
+            texts.sort_unstable();
+            texts.dedup();
+            AhoCorasick::new(texts).ok()
+        };
+        Some(Self { anywhere: build(plain)?, in_json: build(in_json)? })
     }
 }
 
 fn replaced<'a>(finder: &AhoCorasick, text: &'a str) -> Cow<'a, str> {
-    if !finder.is_match(text) {
+    match finder.is_match(text) {
+        true => without(text, finder.find_overlapping_iter(text).map(|found| found.range())),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// What is in a string of JSON. What begins within an escape is none of its text.
+fn struck_in_string<'a>(finder: &AhoCorasick, string: &'a str) -> Cow<'a, str> {
+    let common = common_escapes(string);
+    if !finder.is_match(&*common) {
+        return Cow::Borrowed(string);
+    }
+    let within = within_escapes(&common);
+    let found = finder.find_overlapping_iter(&*common).map(|found| found.range());
+    match without(&common, found.filter(|found| !within.contains(&found.start))) {
+        Cow::Owned(struck) => Cow::Owned(struck),
+        Cow::Borrowed(_) => Cow::Borrowed(string),
+    }
+}
+
+/// A text without some ranges of it, which come in the order of their ends. Those that overlap are one: of a secret that
+/// begins within another nothing stays.
+fn without(text: &str, ranges: impl Iterator<Item = Range<usize>>) -> Cow<'_, str> {
+    let mut apart: Vec<Range<usize>> = Vec::new();
+    for mut range in ranges {
+        while let Some(last) = apart.pop_if(|last| last.end > range.start) {
+            range.start = range.start.min(last.start);
+        }
+        apart.push(range);
+    }
+    if apart.is_empty() {
         return Cow::Borrowed(text);
     }
     let mut struck = String::with_capacity(text.len());
-    finder.replace_all_with(text, &mut struck, |_, _, into| {
-        into.push_str(STRUCK);
-        true
-    });
+    let mut done = 0;
+    for range in apart {
+        struck.push_str(&text[done..range.start]);
+        struck.push_str(STRUCK);
+        done = range.end;
+    }
+    struck.push_str(&text[done..]);
     Cow::Owned(struck)
 }
 
@@ -206,6 +252,13 @@ fn parts(text: String) -> Vec<Arc<str>> {
         }
     }
     parts
+}
+
+/// The password in a header of the scheme `Basic`.
+fn password(header: &str) -> Option<String> {
+    let (scheme, credential) = header.split_once(' ')?;
+    let given = STANDARD.decode(credential.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    Some(String::from_utf8(given).ok()?.split_once(':')?.1.to_owned())
 }
 
 /// What is between the quotes in a text of TOML, or all of it where there are none.
@@ -242,6 +295,60 @@ mod tests {
         let secrets = Secrets::new([r#"a":"b"#.to_owned()]);
         assert_eq!(secrets.strike_json(r#"{"a":"b","c":"a\":\"b"}"#), r#"{"a":"b","c":"[secret]"}"#);
         assert!(matches!(secrets.strike_json(r#"{"a":1}"#), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn json_stays_json_whatever_the_secret_is() {
+        let secrets = Secrets::new(["12345678", "nnnnnnnn", "0001-end", "\\xyzxyzxy"].map(str::to_owned));
+        for (json, struck) in [
+            // Only strings hold secrets.
+            (
+                r#"{"n":12345678,"at":1712345678000,"s":"12345678"}"#,
+                r#"{"n":12345678,"at":1712345678000,"s":"[secret]"}"#,
+            ),
+            // What begins within an escape is another text.
+            (r#"["\nnnnnnnn","\nnnnnnnnn"]"#, r#"["\nnnnnnnn","\n[secret]"]"#),
+            (r#"["\u0001-end","0001-end"]"#, r#"["\u0001-end","[secret]"]"#),
+            (r#"["\\xyzxyzxy","\\\\xyzxyzxy"]"#, r#"["[secret]","[secret]"]"#),
+        ] {
+            assert_eq!(secrets.strike_json(json), struck);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_in_json_however_it_is_escaped() {
+        let secrets = Secrets::new(["pä/ss\"wört<1>".to_owned()]);
+        for json in [
+            r#""pä/ss\"wört<1>""#,
+            r#""p\u00e4\/ss\"w\u00F6rt<1>""#,
+            r#""pä/ss\u0022wört\u003C1\u003e""#,
+            r#""\u0070\u00e4\/ss\"wört<1>""#,
+        ] {
+            assert_eq!(secrets.strike_json(json), r#""[secret]""#, "{json}");
+        }
+        assert_eq!(secrets.strike_json(r#""\ud800 \u0041""#), r#""\ud800 \u0041""#);
+    }
+
+    #[test]
+    fn of_secrets_that_overlap_nothing_stays() {
+        let secrets = Secrets::new(["00000000", "0000-and-more"].map(str::to_owned));
+        assert_eq!(secrets.strike("a 00000000-and-more b".to_owned()), "a [secret] b");
+        assert_eq!(secrets.strike("0000000000000000".to_owned()), "[secret]");
+    }
+
+    #[test]
+    fn a_password_is_one_in_base64_too() {
+        let headers = vec!["Basic bWU6dGhlLXBhc3N3b3Jk"];
+        let secrets = Secrets::of(&SecretSources { headers, ..SecretSources::default() });
+        for said in ["the-password", "bWU6dGhlLXBhc3N3b3Jk", "Basic dXM6dGhlLXBhc3N3b3Jk"] {
+            let struck = secrets.strike(format!("it is {said}!"));
+            assert!(
+                struck.contains("[secret]")
+                    && !struck.contains("password")
+                    && !struck.contains("aGUtcGFzc3dvcm"),
+                "{struck}"
+            );
+        }
     }
 
     #[test]

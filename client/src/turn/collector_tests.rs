@@ -302,3 +302,21 @@ fn an_end_that_does_not_say_how_is_none() {
     let (_, meaning) = after(&[notification("turn/completed", &json!({ "turnId": "u" }))]);
     assert!(matches!(meaning.completed, Some(Completion::Unreadable)));
 }
+
+#[test]
+fn a_failure_is_told_whatever_a_secret_looks_like() {
+    let mut collector = Collector::new(Secrets::new(["12345678", "a\":\"b-c-d"].map(str::to_owned)));
+    let error = r#"{"message":"no: 12345678","additionalDetails":"more","at":1712345678,"a":"b-c-d"}"#;
+    let line =
+        format!(r#"{{"method":"turn/completed","params":{{"turn":{{"status":"failed","error":{error}}}}}}}"#);
+    let mut failed = None;
+    crate::rpc::with_notification(&line, |notification| {
+        let turn = told(collector.read(notification));
+        failed = collector.end("t", "u", &turn).err();
+    });
+    let Some(Error::TurnFailed(failure)) = failed else { panic!("{failed:?}") };
+    assert_eq!(
+        (failure.message.as_str(), failure.additional_details.as_deref()),
+        ("no: [secret]", Some("more"))
+    );
+}
