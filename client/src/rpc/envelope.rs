@@ -63,6 +63,8 @@ impl<'a> Envelope<'a> {
 
 /// Reads a line whose ids or keys are no text, as with a lone surrogate: JavaScript reads it, so it is passed on.
 fn salvage(line: &str) -> Option<Envelope<'_>> {
+    // Keys are read without a look at what is in them, and JavaScript takes JSON alone.
+    serde_json::from_str::<&RawValue>(line).ok()?;
     let message = object(line)?;
     let params = get(&message, "params").and_then(|params| object(params.get())).unwrap_or_default();
     let id = |name: &str, within: &str| {
@@ -123,18 +125,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ids<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut ids = Ids::default();
+                let (mut thread, mut turn, mut item) = (None, None, None);
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     match &*key.0.unwrap_or_default() {
-                        "threadId" => ids.thread = map.next_value::<Text<'de>>()?.0.or(ids.thread),
-                        "turnId" => ids.turn = map.next_value::<Text<'de>>()?.0.or(ids.turn),
-                        "itemId" => ids.item = map.next_value::<Text<'de>>()?.0.or(ids.item),
-                        "thread" => ids.thread = ids.thread.or(map.next_value::<Nested<'de>>()?.0),
-                        "turn" => ids.turn = ids.turn.or(map.next_value::<Nested<'de>>()?.0),
-                        "item" => ids.item = ids.item.or(map.next_value::<Nested<'de>>()?.0),
+                        "threadId" => ids.thread = map.next_value::<Text<'de>>()?.0,
+                        "turnId" => ids.turn = map.next_value::<Text<'de>>()?.0,
+                        "itemId" => ids.item = map.next_value::<Text<'de>>()?.0,
+                        "thread" => thread = map.next_value::<Nested<'de>>()?.0,
+                        "turn" => turn = map.next_value::<Nested<'de>>()?.0,
+                        "item" => item = map.next_value::<Nested<'de>>()?.0,
                         "delta" => ids.delta = Some(map.next_value()?),
                         _ => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
+                ids.thread = ids.thread.or(thread);
+                ids.turn = ids.turn.or(turn);
+                ids.item = ids.item.or(item);
                 Ok(ids)
             }
             // Parameters of another shape have no ids in them.
@@ -172,7 +178,7 @@ struct Text<'a>(Option<Cow<'a, str>>);
 struct Nested<'a>(Option<Cow<'a, str>>);
 
 macro_rules! lenient {
-    ($name:ident, $map:expr) => {
+    ($name:ident, $text:expr, $map:expr) => {
         impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Any;
@@ -182,10 +188,12 @@ macro_rules! lenient {
                         f.write_str("any value")
                     }
                     fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                        Ok($name(Some(Cow::Borrowed(text))))
+                        let read: fn(Cow<'de, str>) -> Option<Cow<'de, str>> = $text;
+                        Ok($name(read(Cow::Borrowed(text))))
                     }
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                        Ok($name(Some(Cow::Owned(text.to_owned()))))
+                        let read: fn(Cow<'de, str>) -> Option<Cow<'de, str>> = $text;
+                        Ok($name(read(Cow::Owned(text.to_owned()))))
                     }
                     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
                         Ok($name(None))
@@ -217,12 +225,12 @@ macro_rules! lenient {
     };
 }
 
-lenient!(Text, |map| {
+lenient!(Text, Some, |map| {
     while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
     Ok(None)
 });
 
-lenient!(Nested, |map| {
+lenient!(Nested, |_| None, |map| {
     let mut id = None;
     while let Some(key) = map.next_key::<Text<'de>>()? {
         match key.0.as_deref() {
@@ -258,8 +266,24 @@ mod tests {
         {
             let line = format!(r#"{{"method":"new/thing","params":{params},"id":1,"id":2}}"#);
             let envelope = Envelope::parse(&line).unwrap();
-            assert!(envelope.ids.thread.is_none() && envelope.ids.turn.is_none(), "{params}");
+            let ids = &envelope.ids;
+            assert!(ids.thread.is_none() && ids.turn.is_none() && ids.item.is_none(), "{params}");
             assert_eq!(envelope.id.map(RawValue::get), Some("2"));
+        }
+    }
+
+    #[test]
+    fn of_what_is_said_twice_the_last_counts() {
+        for (params, thread) in [
+            (r#"{"threadId":"a","threadId":"b"}"#, Some("b")),
+            (r#"{"threadId":"a","threadId":5}"#, None),
+            (r#"{"threadId":"a","thread":{"id":"b"}}"#, Some("a")),
+            (r#"{"thread":{"id":"b"},"threadId":"a"}"#, Some("a")),
+            (r#"{"thread":{"id":"b","id":"c"},"threadId":5}"#, Some("c")),
+            (r#"{"thread":{"id":"b"},"thread":{"id":"c"}}"#, Some("c")),
+        ] {
+            let line = format!(r#"{{"method":"m","params":{params}}}"#);
+            assert_eq!(Envelope::parse(&line).unwrap().ids.thread.as_deref(), thread, "{params}");
         }
     }
 
@@ -278,7 +302,8 @@ mod tests {
             let found = (ids.thread.as_deref(), ids.turn.as_deref(), ids.item.as_deref());
             assert_eq!(found, (None, Some("u"), Some("i")), "{line}");
         }
-        for line in ["", "{", "[]", "nonsense", r#"{"method":"m""#] {
+        let control = "{\"method\":\"m\",\"a\tb\":1}";
+        for line in ["", "{", "[]", "nonsense", r#"{"method":"m""#, control] {
             assert!(Envelope::parse(line).is_err(), "{line}");
         }
     }
