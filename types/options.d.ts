@@ -39,7 +39,7 @@ export interface ClientSettings {
   /**
    * The longest message that is taken from the server, in bytes, whatever carries it. A longer one loses the
    * connection: `TransportError` with code `CONNECTION_LOST`, and a codex that was started here is ended. Before the
-   * server has answered for the first time, it may send 1 MiB in all.
+   * server has answered for the first time, it may send 1 MiB in all. More than 1073741824 counts as that.
    *
    * @default 268435456
    */

@@ -42,7 +42,7 @@ pub struct ClientSettings {
     pub allow_insecure: Option<bool>,
     /// The longest message that is taken from the server, in bytes, whatever carries it. A longer one loses the
     /// connection: `TransportError` with code `CONNECTION_LOST`, and a codex that was started here is ended. Before the
-    /// server has answered for the first time, it may send 1 MiB in all.
+    /// server has answered for the first time, it may send 1 MiB in all. More than 1073741824 counts as that.
     ///
     /// @default 268435456
     pub max_message_bytes: Option<u64>,

@@ -10,7 +10,9 @@ use crate::Error;
 use crate::environment::Environment;
 use crate::secrets::names_secret;
 use crate::surroundings::Surroundings;
-use crate::transport::{Address, Bearer, DEFAULT_MESSAGE_BYTES, Dial, Proxies, TokenSource, Trust};
+use crate::transport::{
+    Address, Bearer, DEFAULT_MESSAGE_BYTES, Dial, MOST_MESSAGE_BYTES, Proxies, TokenSource, Trust,
+};
 
 const TOKEN_VARIABLE: &str = "CODEX_APP_SERVER_TOKEN";
 const DEFAULT_KEEP_ALIVE_MS: u64 = 20_000;
@@ -100,10 +102,11 @@ impl ClientSettings {
         Err(Error::InvalidArgument(format!("{name}: {why}")))
     }
 
-    /// The longest message that is taken.
+    /// The longest message that is taken. Room for one is made when a server says how long it will be, which must not
+    /// take all the memory there is.
     pub fn most_message_bytes(&self) -> usize {
         let most = self.max_message_bytes.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
-        most.unwrap_or(DEFAULT_MESSAGE_BYTES)
+        most.unwrap_or(DEFAULT_MESSAGE_BYTES).min(MOST_MESSAGE_BYTES)
     }
 
     /// Refuses what is for a server elsewhere without one, and what is for a process where none is started.
@@ -227,6 +230,18 @@ mod tests {
         assert_eq!(bearer(&header, &variables), None);
         assert_eq!(dial(&header, &variables).unwrap().headers[0].1, "Bearer x");
         assert_eq!(bearer(&format!("{{{url}}}"), &[(TOKEN_VARIABLE, "\n")]), None);
+    }
+
+    #[test]
+    fn no_message_may_take_all_the_memory_there_is() {
+        for (settings, most) in [
+            ("{}", DEFAULT_MESSAGE_BYTES),
+            (r#"{"maxMessageBytes":5}"#, 5),
+            (r#"{"maxMessageBytes":9007199254740991}"#, MOST_MESSAGE_BYTES),
+        ] {
+            let settings: ClientSettings = serde_json::from_str(settings).unwrap();
+            assert_eq!(settings.most_message_bytes(), most);
+        }
     }
 
     #[test]

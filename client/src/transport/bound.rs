@@ -14,6 +14,9 @@ const MOST_BEFORE_ANSWER: usize = 1024 * 1024;
 /// The longest message that is taken, where nothing else was asked for.
 pub(crate) const DEFAULT_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 
+/// The longest message that may be asked for: JavaScript has no longer text.
+pub(crate) const MOST_MESSAGE_BYTES: usize = 1024 * 1024 * 1024;
+
 /// Whether the other side of a line has answered a request, as a server does.
 #[derive(Debug, Clone, Default)]
 pub struct Answered(Arc<AtomicBool>);

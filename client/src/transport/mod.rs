@@ -18,8 +18,8 @@ mod websocket;
 pub use address::Address;
 #[cfg(unix)]
 pub(crate) use address::socket_path;
-pub(crate) use bound::DEFAULT_MESSAGE_BYTES;
 pub use bound::{Answered, TooMuch};
+pub(crate) use bound::{DEFAULT_MESSAGE_BYTES, MOST_MESSAGE_BYTES};
 pub use dial::{Bearer, Dial, TokenFuture, TokenSource};
 pub(crate) use lines::read_lines;
 pub use proxy::Proxies;
