@@ -255,7 +255,8 @@ impl<'a> DeltaParts<'a> {
         let time = time.and_then(|time| Some((offset(line, time)?, time)));
         let (middle, tail, emitted_at_ms) = match time {
             Some((at, time)) if at >= after => {
-                (&line[after..at], &line[at + time.len()..], time.parse::<f64>().ok()?)
+                let emitted_at_ms = time.parse::<f64>().ok().filter(|time| time.is_finite())?;
+                (&line[after..at], &line[at + time.len()..], emitted_at_ms)
             }
             _ => (&line[after..], "", 0.0),
         };

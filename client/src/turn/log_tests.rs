@@ -365,6 +365,13 @@ fn half_a_surrogate_pair_stays_on_its_line() {
 }
 
 #[test]
+fn a_time_that_is_no_number_of_rust_stays_on_its_line() {
+    let lines = ["1e400", "null", "\"soon\""].map(|time| delta(ASSISTANT, "m", "x", time));
+    let exactly = Piece::Json(format!("[{}]", numbered(&lines).join(",")));
+    assert_eq!(Filled::of(&lines).drain(true).concat(), [exactly], "as the server wrote them");
+}
+
+#[test]
 fn ends_count_utf16_units() {
     let filled = Filled::of(&["é", "😀", "", "€x"].map(|text| delta(ASSISTANT, "m", text, "1.5")));
     let batch = filled.drain(false).concat();
