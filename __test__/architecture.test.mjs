@@ -83,6 +83,8 @@ const LAYERS = {
     ],
     ...['sync', 'trace', 'transport'],
   ],
+  // Not in what is shipped.
+  fuzzing: ['config', 'exec', 'process', 'rpc', 'secrets', 'transport', 'turn'],
   // What everybody is told from there: the oldest codex, and the public names.
   lib: [],
 }

@@ -38,10 +38,17 @@ const build = {
 // A link that leads nowhere fails.
 const DOC = ['--no-deps', '--document-private-items', '--config', 'build.rustdocflags=["--deny", "warnings"]']
 
+const FUZZ = [
+  ...['--target-dir', 'target', '--locked', '--workspace', '--lib', 'fuzzing::'],
+  ...['--', '--test-threads=1', '--nocapture'],
+]
+
 const rust = {
   clippy: cargo('clippy', '--locked', '--workspace', '--all-targets', '--', '--deny', 'warnings'),
   'cargo doc': cargo('doc', '--locked', '--workspace', ...AS_TESTED, ...DOC),
   'cargo test': cargo('test', '--locked', '--workspace'),
+  // What they have built, each target of fuzzing for ten seconds.
+  fuzz: command('cargo', ['test', ...FUZZ], { ...process.env, CODEX_FUZZ_SECONDS: '10' }),
 }
 
 async function main() {

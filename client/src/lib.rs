@@ -24,6 +24,8 @@ pub mod config;
 mod environment;
 mod error;
 pub mod exec;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handlers;
 mod keys;
 mod memory;

@@ -1,6 +1,8 @@
 //! The option `config` as codex takes it: `--config` arguments, and apart from them what no argument may or can hold.
 
 mod argument;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod toml;
 
 use serde_json::{Map, Value};

@@ -6,6 +6,8 @@ mod core;
 mod error;
 mod events;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod json;
 mod options;
 mod pipes;

@@ -3,6 +3,8 @@
 mod child;
 mod descendants;
 mod find;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod launch;
 mod lifeline;
 mod limits;

@@ -54,12 +54,16 @@ impl StderrTail {
             if count == 0 {
                 break;
             }
-            let struck = lock(&self.window).take(&buffer[..count], &self.secrets);
-            log(&struck);
+            log(&self.take(&buffer[..count]));
         }
         // Last words often have no end of their line.
         let last = String::from_utf8_lossy(&lock(&self.window).line).into_owned();
         log(&self.secrets.strike(last));
+    }
+
+    /// Takes what was read, and gives what became whole of it without secrets.
+    pub(super) fn take(&self, chunk: &[u8]) -> String {
+        lock(&self.window).take(chunk, &self.secrets)
     }
 
     /// The last lines as text.
@@ -143,7 +147,7 @@ mod tests {
     fn kept(text: &str, step: usize) -> String {
         let tail = StderrTail::new(Secrets::new([SECRET.to_owned()]));
         for chunk in text.as_bytes().chunks(step) {
-            lock(&tail.window).take(chunk, &tail.secrets);
+            tail.take(chunk);
         }
         let kept = tail.text();
         assert!(lock(&tail.window).bytes.len() <= TAIL_BYTES && kept.len() <= TAIL_BYTES);

@@ -5,6 +5,8 @@ mod empty_params;
 mod envelope;
 mod error;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod methods;
 mod pending;
 

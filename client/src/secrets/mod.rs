@@ -1,6 +1,8 @@
 //! What must not show in anything that is passed on: logs, messages, results in errors, events of `codex exec`.
 
 mod forms;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod json;
 mod policy;
 

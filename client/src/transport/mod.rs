@@ -5,6 +5,8 @@ use std::time::Duration;
 mod address;
 mod bound;
 mod dial;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod lines;
 mod names;
 mod proxy;

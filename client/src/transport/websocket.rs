@@ -75,7 +75,10 @@ pub async fn run_websocket(
 }
 
 /// Reads until the socket closes. It never waits for anybody: a server disconnects who reads too slowly.
-async fn read(mut stream: SplitStream<WebSocketStream<Stream>>, inbound: &mut impl Inbound) -> String {
+pub(super) async fn read(
+    mut stream: SplitStream<WebSocketStream<Stream>>,
+    inbound: &mut impl Inbound,
+) -> String {
     let mut may_wake = Instant::now();
     let mut pause = pin!(sleep_until(may_wake));
     let mut delivered = false;
@@ -140,11 +143,11 @@ fn take(text: &Utf8Bytes, inbound: &mut impl Inbound) {
     if text.starts_with('{') { inbound.message(text) } else { inbound.garbage(text.as_bytes()) }
 }
 
-struct Writing {
-    sink: SplitSink<WebSocketStream<Stream>, Message>,
-    most: usize,
+pub(super) struct Writing {
+    pub(super) sink: SplitSink<WebSocketStream<Stream>, Message>,
+    pub(super) most: usize,
     /// Says when the server is to be asked for a sign of life.
-    ask: Arc<Notify>,
+    pub(super) ask: Arc<Notify>,
 }
 
 impl Writing {
@@ -177,7 +180,7 @@ impl Writing {
         Ok(())
     }
 
-    async fn write(&mut self, batch: &mut Vec<String>, ask: bool) -> Result<(), WsError> {
+    pub(super) async fn write(&mut self, batch: &mut Vec<String>, ask: bool) -> Result<(), WsError> {
         if ask {
             self.sink.feed(Message::Ping(Bytes::new())).await?;
         }

@@ -181,7 +181,7 @@ impl Log {
     }
 
     /// Whether there is anything after a cursor.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn has_more(&self, cursor: Cursor) -> bool {
         let end = self.first + self.entries.len() as u64;
         if cursor.entry + 1 < end {

@@ -6,6 +6,8 @@ mod collector;
 mod deltas;
 mod event_log;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod log;
 mod observed;
 mod raw_text;
