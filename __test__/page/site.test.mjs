@@ -41,7 +41,11 @@ after(async () => {
  * @param {import('node:test').TestContext} t
  */
 async function open(t) {
-  const page = await browser.newPage()
+  // Not compressed for each page anew, and nothing in motion that is drawn all the time.
+  const page = await browser.newPage({
+    extraHTTPHeaders: { 'accept-encoding': 'identity' },
+    reducedMotion: 'reduce',
+  })
   t.after(() => page.close())
   /** @type {string[]} */
   const wrong = []
