@@ -21,7 +21,7 @@ export const sections = {
     'structured-output',
   ],
   'What it may do': ['approvals', 'policy', 'tools', 'budgets', 'security'],
-  'When things go wrong': ['errors', 'timeouts', 'logging', 'telemetry'],
+  'When things go wrong': ['errors', 'timeouts', 'faults', 'logging', 'telemetry'],
   'Further entries': ['exec', 'ai-sdk', 'web', 'testing'],
   'Codex itself': ['processes', 'long-running', 'commands', 'protocol'],
   'More than one machine': ['remote', 'serve', 'fleet'],

@@ -114,7 +114,7 @@ const programs = {
 }
 
 /** Pages without a program. */
-const without = ['architecture.md', 'bundlers.md', 'failure-cases.md', 'performance.md']
+const without = ['architecture.md', 'bundlers.md', 'failure-cases.md', 'faults.md', 'performance.md']
 /** What runs in a test of its own: below, with a Redis in `fleet/docs.test.mjs`, in `moving.test.mjs`. */
 const elsewhere = [
   'remote.md',

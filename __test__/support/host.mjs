@@ -11,12 +11,13 @@ const index = new URL('../../index.mjs', import.meta.url).href
  * Starts a program. It is a module in which `Codex` is imported, `data` is what was given, and `tell(value)` says
  * something to the test.
  *
- * @param {import('node:test').TestContext} t
+ * @param {{ after: (then: () => unknown) => void }} t
  * @param {string} program
  * @param {object} data
- * @param {{ file?: string, cwd?: string }} [how] `file` is written and is the program then
+ * @param {{ file?: string, cwd?: string, before?: string[], env?: Record<string, string> }} [how] `file` is written and
+ *   is the program then; `before` is a command in front of it
  */
-export function startHost(t, program, data, { file, cwd } = {}) {
+export function startHost(t, program, data, { file, cwd, before = [], env } = {}) {
   const code = `
     import { Codex } from ${JSON.stringify(index)}
     const data = JSON.parse(process.env.DATA_OF_TEST)
@@ -26,11 +27,12 @@ export function startHost(t, program, data, { file, cwd } = {}) {
     ${program}`
   if (file !== undefined) writeFileSync(file, code)
   const what = file === undefined ? ['--input-type=module', '--eval', code] : [file]
-  const child = spawn(process.execPath, what, {
+  const [executable = '', ...rest] = [...before, process.execPath, ...what]
+  const child = spawn(executable, rest, {
     cwd,
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // Not among the arguments: tests look there for secrets.
-    env: { ...process.env, DATA_OF_TEST: JSON.stringify(data) },
+    env: { ...process.env, ...env, DATA_OF_TEST: JSON.stringify(data) },
   })
   t.after(() => child.kill('SIGKILL'))
   let stderr = ''

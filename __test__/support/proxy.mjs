@@ -90,6 +90,14 @@ class Middle {
     for (const line of this.#lines) line.destroy()
   }
 
+  /**
+   * Passes nothing on any more over the connections that are open, which stay open: as where a machine on the way has
+   * forgotten them. New ones are not concerned.
+   */
+  freeze() {
+    for (const line of this.#lines) line.frozen = true
+  }
+
   /** Cuts every new connection, and those that are open. */
   refuse() {
     this.#refusing = true
@@ -176,6 +184,7 @@ class Middle {
 
 /** One connection through a proxy. */
 class Line {
+  frozen = false
   closed = () => {}
   /** @type {(head: string) => void} */
   head = () => {}
@@ -220,7 +229,7 @@ class Line {
     const pump = async () => {
       if (busy) return
       busy = true
-      while (waiting.length > 0 && !proxy.muted.has(direction) && !to.destroyed) {
+      while (waiting.length > 0 && !this.frozen && !proxy.muted.has(direction) && !to.destroyed) {
         const chunk = /** @type {Buffer} */ (waiting.shift())
         const piece = chunk.subarray(0, proxy.chunkBytes)
         if (piece.length < chunk.length) waiting.unshift(chunk.subarray(piece.length))
@@ -232,7 +241,7 @@ class Line {
       busy = false
       if (waiting.length > 0) return
       from.resume()
-      if (from.readableEnded) to.end()
+      if (from.readableEnded && !this.frozen) to.end()
     }
     from.on('end', pump)
     from.on('data', (chunk) => {
