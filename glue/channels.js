@@ -46,8 +46,8 @@ const QUIET = new Set([
     'once',
     'off',
     'close',
-    '[Symbol.asyncDispose]',
-    '[Symbol.asyncIterator]',
+    String(Symbol.asyncDispose),
+    String(Symbol.asyncIterator),
   ],
 ])
 
