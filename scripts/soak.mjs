@@ -37,7 +37,7 @@ const env = { ...process.env, NAPI_RS_NATIVE_LIBRARY_PATH: addon }
 const executables = { scripted: server, real: process.env.CODEX_PATH ?? (await findCodex()) }
 const counts = { scripted: Number(values.turns), real: Number(values.real) }
 
-/** @type {Record<string, import('./soak/start.mjs').Soaked>} */
+/** @type {import('./soak/page.mjs').Results} */
 const soaked = {}
 for (const on of /** @type {const} */ (['scripted', 'real'])) {
   if (counts[on] === 0) continue
@@ -52,7 +52,7 @@ for (const on of /** @type {const} */ (['scripted', 'real'])) {
   }
   try {
     const done = await soak(order, { env, tell: (sample) => progress(on, sample) })
-    soaked[on] = done
+    soaked[on] = { about: about(), ...done }
     console.log(`${report(on, done)}\n`)
     if (done.leftBehind > 0 || judge(done.samples).some(({ flat }) => !flat)) process.exitCode = 1
   } catch (error) {
@@ -61,7 +61,7 @@ for (const on of /** @type {const} */ (['scripted', 'real'])) {
   }
 }
 if (values.write && process.exitCode === undefined) {
-  const all = { ...JSON.parse(readFileSync(results, 'utf8')), about: about(), ...soaked }
+  const all = { ...JSON.parse(readFileSync(results, 'utf8')), ...soaked }
   writeFileSync(results, JSON.stringify(all))
   writePage(all)
   const biome = fileURLToPath(new URL('../node_modules/@biomejs/biome/bin/biome', import.meta.url))

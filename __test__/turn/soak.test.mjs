@@ -8,7 +8,7 @@ import { measuredPart, pageText } from '../../scripts/soak/page.mjs'
 import { soak } from '../../scripts/soak/start.mjs'
 import { rigPath } from '../support/rig.mjs'
 
-test('turns of all kinds leave nothing behind', { timeout: 120_000 }, async () => {
+test('turns of all kinds leave nothing behind', { timeout: 170_000 }, async () => {
   const order = { on: /** @type {const} */ ('scripted'), executable: rigPath, turns: 2000, lanes: 4 }
   const { samples, counts, leftBehind } = await soak({ ...order, samples: 20, seed: 1 })
   const { kinds } = await import('../../scripts/soak/kinds.mjs')

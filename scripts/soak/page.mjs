@@ -8,7 +8,8 @@ const MARKS = /<!-- (?:end of )?soak -->/
 const file = new URL('../../docs/long-running.md', import.meta.url)
 
 /** @typedef {import('./start.mjs').Soaked} Soaked */
-/** @typedef {{ about: Record<string, string>, scripted?: Soaked, real?: Soaked }} Results */
+/** @typedef {{ about: Record<string, string> }} About */
+/** @typedef {Record<string, Soaked & About>} Results */
 
 /** What each part runs on, as the page says it. @type {Record<string, string>} */
 export const parts = { scripted: 'the scripted server', real: 'the real codex' }
@@ -32,12 +33,13 @@ export function report(part, soaked) {
 }
 
 /** @param {Results} results @returns {string} what docs/long-running.md says of them */
-export function pageText({ about, ...soaked }) {
-  const { command, day, system, machine, node, codex } = about
-  return [
-    `\`${command}\`, ${day}, ${system}, ${machine}, Node ${node}, codex ${codex}.`,
-    ...Object.entries(soaked).map(([part, it]) => `${report(part, it)}\n\n${picture(part)}`),
-  ].join('\n\n')
+export function pageText(results) {
+  const texts = Object.entries(results).map(([part, { about, ...soaked }]) => {
+    const { command, day, system, machine, node, codex } = about
+    const how = `\`${command}\`, ${day}, ${system}, ${machine}, Node ${node}, codex ${codex}.`
+    return [report(part, soaked), how, picture(part)].join('\n\n')
+  })
+  return texts.join('\n\n')
 }
 
 /** @param {string} part */
