@@ -1,5 +1,6 @@
 'use strict'
 
+const { FRAMED } = require('../glue/caller.js')
 const { isRetryableError } = require('../index.js')
 
 /** How the AI SDK knows its errors, of whatever version. */
@@ -39,6 +40,10 @@ class CodexAPICallError extends Error {
   }
 
   get [ANY]() {
+    return true
+  }
+
+  get [FRAMED]() {
     return true
   }
 

@@ -1,5 +1,7 @@
 'use strict'
 
+const { callerOf, withCaller } = require('../glue/caller.js')
+const { CodexError } = require('../index.js')
 const { Call } = require('./call.js')
 const { contentOf } = require('./content.js')
 const { versionForCaller } = require('./version.js')
@@ -45,14 +47,15 @@ class CodexLanguageModel {
   }
 
   /** @param {any} options */
-  async doGenerate(options) {
-    const call = await this.#begun(options, this.#version ?? versionForCaller(this.doGenerate))
-    return contentOf(call)
+  doGenerate(options) {
+    const version = this.#version ?? versionForCaller(this.doGenerate)
+    return calledBy(this.doGenerate, async () => contentOf(await this.#begun(options, version)))
   }
 
   /** @param {any} options */
   async doStream(options) {
-    const call = await this.#begun(options, this.#version ?? versionForCaller(this.doStream))
+    const version = this.#version ?? versionForCaller(this.doStream)
+    const call = await calledBy(this.doStream, () => this.#begun(options, version))
     const parts = call.parts()
     const stream = new ReadableStream(
       {
@@ -75,6 +78,25 @@ class CodexLanguageModel {
     const call = new Call(this.#shared, this.#modelId, this.#settings, options)
     await call.begin(version)
     return call
+  }
+}
+
+/**
+ * A call whose error says who called, and so does the one of codex that it is made of.
+ *
+ * @template T
+ * @param {Function} callee
+ * @param {() => Promise<T>} call
+ * @returns {Promise<T>}
+ */
+async function calledBy(callee, call) {
+  const caller = callerOf(callee)
+  try {
+    return await call()
+  } catch (error) {
+    const { cause } = /** @type {{ cause?: unknown }} */ (error ?? {})
+    if (cause instanceof CodexError) withCaller(cause, caller)
+    throw withCaller(error, caller)
   }
 }
 

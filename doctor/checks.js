@@ -5,6 +5,7 @@ const { homedir, tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { performance } = require('node:perf_hooks')
 const manifest = require('../package.json')
+const { untilAborted } = require('../glue/abort.js')
 const { hintOf } = require('../glue/hints.js')
 const { run } = require('./run.js')
 
@@ -180,29 +181,6 @@ function withoutCredentials(proxy) {
 }
 
 /**
- * What a promise gives, unless a signal is aborted before.
- *
- * @template T
- * @param {Promise<T>} promise
- * @param {AbortSignal} [signal]
- * @returns {Promise<T>}
- */
-async function orAbort(promise, signal) {
-  if (signal === undefined) return promise
-  /** @type {() => void} */
-  let leave = () => {}
-  const aborted = new Promise((_, reject) => {
-    leave = () => reject(signal.reason)
-    signal.addEventListener('abort', leave, { once: true })
-  })
-  try {
-    return await Promise.race([promise, /** @type {Promise<never>} */ (aborted)])
-  } finally {
-    signal.removeEventListener('abort', leave)
-  }
-}
-
-/**
  * Starts codex, or opens a line to it, and asks for the account.
  *
  * @param {import('./index.js').Sources} sources
@@ -213,7 +191,7 @@ async function handshake({ client, signal }) {
   let codex
   try {
     codex = client()
-    const metadata = await orAbort(codex.connect(), signal)
+    const metadata = await untilAborted(codex.connect(), signal, () => signal?.reason)
     const connectMs = Math.round(performance.now() - begun)
     const account = await login(codex, signal)
     const { version } = metadata.serverInfo
@@ -258,7 +236,11 @@ async function handshake({ client, signal }) {
  */
 async function login(codex, signal) {
   try {
-    const { account, requiresOpenaiAuth } = await orAbort(codex.account.read(), signal)
+    const { account, requiresOpenaiAuth } = await untilAborted(
+      codex.account.read(),
+      signal,
+      () => signal?.reason,
+    )
     if (account === null && requiresOpenaiAuth) {
       return {
         name: 'account',

@@ -10,7 +10,9 @@ const { readRequests } = require('./requests.js')
 const { encode } = require('./options.js')
 const { digest, idOf } = require('./schedule.js')
 const { readStats } = require('./stats.js')
-const { checkObject } = require('../glue/json.js')
+const { callsAsCalled } = require('../glue/caller.js')
+const { onAbort } = require('../glue/abort.js')
+const { argumentError, checkObject, checkSignal } = require('../glue/json.js')
 const { takeOutput } = require('../glue/output.js')
 
 /**
@@ -41,10 +43,10 @@ class Fleet {
     checkObject(options, 'options')
     for (const name of Object.keys(options)) {
       if (!KNOWN.includes(name))
-        throw new TypeError(`options.${name} is unknown; known are ${KNOWN.join(', ')}`)
+        throw argumentError(`options.${name} is unknown; known are ${KNOWN.join(', ')}`)
     }
     const { connection, fleet, telemetry, store } = options
-    if (connection === undefined) throw new TypeError('options.connection is missing: where Redis is')
+    if (connection === undefined) throw argumentError('options.connection is missing: where Redis is')
     this.timeoutMs = positive(options.timeoutMs ?? 30_000, 'timeoutMs')
     this.maxPayloadBytes = positive(options.maxPayloadBytes ?? 4 * 1024 * 1024, 'maxPayloadBytes')
     this.maxPending = options.maxPending === undefined ? 0 : positive(options.maxPending, 'maxPending')
@@ -101,9 +103,7 @@ class Fleet {
     const { rest, output } = takeOutput(options, 'options')
     const { payload, job } = encode(input, rest, this.maxPayloadBytes)
     const { idempotencyKey, signal } = options
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError('options.signal must be an AbortSignal')
-    }
+    if (signal !== undefined) checkSignal(signal, 'options')
     signal?.throwIfAborted()
     const id = idempotencyKey === undefined ? `j${randomUUID()}` : idOf(idempotencyKey)
     // A thread for this job alone is forgotten with it.
@@ -138,7 +138,7 @@ class Fleet {
     // From here on it is a job; where this fails, a worker finds it.
     if (how === 'new' || how === 'known') await this.queues.put(queue, id, place, key, job).catch(() => {})
     const handle = new Job(this.#inside, id, output)
-    signal?.addEventListener('abort', () => void handle.cancel('aborted').catch(() => {}), { once: true })
+    if (signal !== undefined) tie(handle, signal)
     return handle
   }
 
@@ -148,7 +148,7 @@ class Fleet {
    * @param {string} id
    */
   job(id) {
-    if (typeof id !== 'string' || id === '') throw new TypeError('id must be that of a job')
+    if (typeof id !== 'string' || id === '') throw argumentError('id must be that of a job')
     return new Job(this.#inside, id)
   }
 
@@ -168,9 +168,9 @@ class Fleet {
   async schedule(name, repeat, input, options) {
     const { key, idempotencyKey, signal } = options ?? {}
     if (idempotencyKey !== undefined || signal !== undefined || options?.job?.delay !== undefined) {
-      throw new TypeError('options of a schedule can have no idempotencyKey, signal or job.delay')
+      throw argumentError('options of a schedule can have no idempotencyKey, signal or job.delay')
     }
-    if (key === undefined) throw new TypeError('options.key is missing: a schedule goes on with one thread')
+    if (key === undefined) throw argumentError('options.key is missing: a schedule goes on with one thread')
     const { rest } = takeOutput(options, 'options')
     const { payload, job } = encode(input, rest, this.maxPayloadBytes)
     const template = { name: 'scheduled', data: { key, payload, opts: job } }
@@ -223,12 +223,26 @@ class Fleet {
   }
 }
 
+/**
+ * An abort cancels a job, until that has ended.
+ *
+ * @param {Job} job
+ * @param {AbortSignal} signal
+ */
+function tie(job, signal) {
+  const off = onAbort(signal, () => void job.cancel('aborted').catch(() => {}))
+  // Where that is not to be heard any more, the fleet is closed.
+  void Job.ended(job).then(off, off)
+}
+
 const closed = () => new FleetError('the fleet was closed', { code: 'FLEET_CLOSED' })
 
 /** @param {unknown} value @param {string} name @returns {number} */
 function positive(value, name) {
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
-  throw new TypeError(`options.${name} must be a number above 0`)
+  throw argumentError(`options.${name} must be a number above 0`)
 }
+
+callsAsCalled(Fleet, 'submit schedule unschedule stats forget close', 'requests')
 
 module.exports.Fleet = Fleet

@@ -1,5 +1,6 @@
 'use strict'
 
+const { onAbort } = require('../glue/abort.js')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { JobNotFoundError } = require('./errors.js').classes
 const { run } = require('./redis.js')
@@ -165,9 +166,9 @@ async function* read({ redis, channels, names, check }, id, { after = 0, signal 
   const stream = names.events(id)
   const waiter = new Waiter()
   const stop = await channels.listen(stream, () => waiter.wake())
-  const abort = () => waiter.wake()
-  signal?.addEventListener('abort', abort)
-  leaving.addEventListener('abort', abort)
+  const wake = () => waiter.wake()
+  const off = signal === undefined ? () => {} : onAbort(signal, wake)
+  leaving.addEventListener('abort', wake)
   /** Whether the job was there when it was last looked for. */
   let known = false
   const timer = setInterval(() => {
@@ -216,7 +217,7 @@ async function* read({ redis, channels, names, check }, id, { after = 0, signal 
     }
   } finally {
     clearInterval(timer)
-    signal?.removeEventListener('abort', abort)
+    off()
     stop()
   }
 }

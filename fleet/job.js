@@ -6,6 +6,9 @@ const { cancelled, fromPlain, toPlain } = require('./errors.js')
 const { JobEndedError } = require('./errors.js').classes
 const { encodeInput } = require('./options.js')
 const { run } = require('./redis.js')
+const { onAbort } = require('../glue/abort.js')
+const { callsAsCalled } = require('../glue/caller.js')
+const { argumentError } = require('../glue/json.js')
 const { readOutput } = require('../glue/output.js')
 
 /** @typedef {import('./event-log.js').JobEvent} JobEvent */
@@ -38,7 +41,7 @@ class Job {
   events({ after = 0, signal } = {}) {
     const number = Number(after)
     if (!Number.isSafeInteger(number) || number < 0) {
-      throw new TypeError(`after must be the number of an event, not ${JSON.stringify(after)}`)
+      throw argumentError(`after must be the number of an event, not ${JSON.stringify(after)}`)
     }
     return readEvents(this.#fleet, this.id, { after: number, signal })
   }
@@ -78,6 +81,11 @@ class Job {
     return this.result(options)
   }
 
+  /** Waits for the end of a job, however that is. @param {Job} job @returns {Promise<void>} */
+  static async ended(job) {
+    await job.#end()
+  }
+
   /** @param {AbortSignal} [signal] @returns {Promise<any>} */
   async #end(signal) {
     const { redis, channels, names, check } = this.#fleet
@@ -93,7 +101,7 @@ class Job {
       wake()
     })
     const timer = setInterval(wake, LOOK_MS).unref()
-    signal?.addEventListener('abort', wake)
+    const off = signal === undefined ? () => {} : onAbort(signal, wake)
     try {
       for (;;) {
         signal?.throwIfAborted()
@@ -106,7 +114,7 @@ class Job {
       }
     } finally {
       clearInterval(timer)
-      signal?.removeEventListener('abort', wake)
+      off()
       stop()
     }
   }
@@ -153,7 +161,7 @@ class Job {
    * @returns {Promise<boolean>} false where it had ended before
    */
   async cancel(reason = '') {
-    if (typeof reason !== 'string') throw new TypeError('reason must be a text')
+    if (typeof reason !== 'string') throw argumentError('reason must be a text')
     const { call, keepMs } = this.#fleet
     const error = toPlain(cancelled(this.id, reason))
     const text = JSON.stringify({ method: 'fleet/ended', params: { state: 'failed', error } })
@@ -215,5 +223,7 @@ class Job {
     }
   }
 }
+
+callsAsCalled(Job, 'result run steer cancel turn status', 'events stream text requests')
 
 module.exports.Job = Job

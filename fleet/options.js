@@ -1,6 +1,6 @@
 'use strict'
 
-const { checkObject } = require('../glue/json.js')
+const { argumentError, checkObject } = require('../glue/json.js')
 const { PayloadTooLargeError } = require('./errors.js').classes
 const { FORMAT } = require('./names.js')
 
@@ -55,7 +55,7 @@ function encode(input, options, maxBytes) {
   const kept = {}
   for (const [name, value] of Object.entries(options)) {
     if (OURS.has(name) || value === undefined) continue
-    if (!THREAD.has(name) && !TURN.has(name)) throw new TypeError(unknownOption(name))
+    if (!THREAD.has(name) && !TURN.has(name)) throw argumentError(unknownOption(name))
     refuseSecrets(value, `options.${name}`)
     kept[name] = value
   }
@@ -64,21 +64,21 @@ function encode(input, options, maxBytes) {
   text(idempotencyKey, 'options.idempotencyKey', 1024)
   text(profile, 'options.profile', 256)
   if (tools !== undefined && !(Array.isArray(tools) && tools.every((name) => typeof name === 'string'))) {
-    throw new TypeError('options.tools must be names of tools that the workers have')
+    throw argumentError('options.tools must be names of tools that the workers have')
   }
   if (onLost !== undefined && !ON_LOST.includes(onLost)) {
-    throw new TypeError(`options.onLost must be one of ${ON_LOST.join(', ')}, not ${JSON.stringify(onLost)}`)
+    throw argumentError(`options.onLost must be one of ${ON_LOST.join(', ')}, not ${JSON.stringify(onLost)}`)
   }
   if (answerWithinMs !== undefined && !(Number.isFinite(answerWithinMs) && answerWithinMs > 0)) {
-    throw new TypeError('options.answerWithinMs must be a number of milliseconds above 0')
+    throw argumentError('options.answerWithinMs must be a number of milliseconds above 0')
   }
   checkObject(job, 'options.job')
   for (const name of Object.keys(job)) {
     if (!BULLMQ.has(name))
-      throw new TypeError(`options.job.${name} is unknown; known are ${[...BULLMQ].join(', ')}`)
+      throw argumentError(`options.job.${name} is unknown; known are ${[...BULLMQ].join(', ')}`)
   }
   if (job.delay !== undefined && !(Number.isFinite(job.delay) && job.delay >= 0)) {
-    throw new TypeError('options.job.delay must be a number of milliseconds from 0')
+    throw argumentError('options.job.delay must be a number of milliseconds from 0')
   }
   /** @type {Payload} */
   const value = {
@@ -117,21 +117,21 @@ function unknownOption(name) {
 function text(value, name, most) {
   if (value === undefined) return
   if (typeof value !== 'string' || value === '' || value.length > most) {
-    throw new TypeError(`${name} must be a text of 1 to ${most} characters`)
+    throw argumentError(`${name} must be a text of 1 to ${most} characters`)
   }
 }
 
 /** @param {unknown} value @param {string} place */
 function refuseSecrets(value, place) {
   if (typeof value === 'function')
-    throw new TypeError(`${place} is a function; functions live in the workers`)
+    throw argumentError(`${place} is a function; functions live in the workers`)
   if (typeof value !== 'object' || value === null) return
-  if (ArrayBuffer.isView(value)) throw new TypeError(`${place} is bytes, which are no option`)
+  if (ArrayBuffer.isView(value)) throw argumentError(`${place} is bytes, which are no option`)
   for (const [name, inner] of Object.entries(value)) {
     const [, ...path] = place.split('.')
     // A schema may well describe a password.
     if (path[0] === 'config' && SECRET.test(name.split('.').at(-1) ?? '') && inner !== undefined) {
-      throw new TypeError(
+      throw argumentError(
         `${place}.${name} may be a secret; put it into a profile of the workers, and name that`,
       )
     }
@@ -149,12 +149,12 @@ function encodeInput(input) {
   if (typeof input === 'string') return input
   if (Array.isArray(input)) return input.map(encodeInput)
   if (typeof input !== 'object' || input === null || typeof input.type !== 'string') {
-    throw new TypeError('input must be a text, or one or more items with a type')
+    throw argumentError('input must be a text, or one or more items with a type')
   }
   const { data, mimeType, ...rest } = input
   if (data === undefined) return input
   if (!(data instanceof Uint8Array) || typeof mimeType !== 'string') {
-    throw new TypeError('input of type "image" with data must have a Uint8Array and a mimeType')
+    throw argumentError('input of type "image" with data must have a Uint8Array and a mimeType')
   }
   const base64 = Buffer.from(data.buffer, data.byteOffset, data.length).toString('base64')
   return { ...rest, url: `data:${mimeType};base64,${base64}` }

@@ -1,5 +1,8 @@
 'use strict'
 
+const { onAbort } = require('../glue/abort.js')
+const { callsAsCalled } = require('../glue/caller.js')
+const { argumentError } = require('../glue/json.js')
 const { LOOK_MS, Waiter, leavable } = require('./event-log.js')
 
 /** @typedef {import('./questions.js').Question} Question */
@@ -39,7 +42,7 @@ class FleetRequest {
    * @returns {Promise<boolean>} whether this answer is the one
    */
   async answer(answer) {
-    if (answer === undefined) throw new TypeError('answer is missing')
+    if (answer === undefined) throw argumentError('answer is missing')
     const text = JSON.stringify({ by: this.#fleet.instance, answer })
     return (await this.#fleet.call('answer', this.jobId, this.id, text, ANSWER_MS)) === 1
   }
@@ -48,6 +51,8 @@ class FleetRequest {
     this.#controller.abort()
   }
 }
+
+callsAsCalled(FleetRequest, 'answer', '')
 
 /**
  * The questions that are open, then those that come.
@@ -75,7 +80,7 @@ async function* read(fleet, { jobId, signal }, leaving) {
   // A job that ends has none any more.
   if (jobId !== undefined) stops.push(await channels.listen(names.events(jobId), wake))
   const timer = setInterval(wake, LOOK_MS).unref()
-  signal?.addEventListener('abort', wake)
+  const off = signal === undefined ? () => {} : onAbort(signal, wake)
   leaving.addEventListener('abort', wake)
   /** @type {Map<string, FleetRequest>} */
   const open = new Map()
@@ -118,7 +123,7 @@ async function* read(fleet, { jobId, signal }, leaving) {
   } finally {
     clearInterval(timer)
     clearInterval(watch)
-    signal?.removeEventListener('abort', wake)
+    off()
     stopWatch()
     for (const stop of stops) stop()
     await looking.catch(() => {})

@@ -1,7 +1,7 @@
 'use strict'
 
 const { hostname } = require('node:os')
-const { checkObject } = require('../glue/json.js')
+const { argumentError, checkObject } = require('../glue/json.js')
 const { ON_LOST } = require('./options.js')
 
 const DEFAULTS = {
@@ -38,24 +38,24 @@ function checkWorker(options) {
   checkObject(options, 'options')
   for (const name of Object.keys(options)) {
     if (!KNOWN.includes(name))
-      throw new TypeError(`options.${name} is unknown; known are ${KNOWN.sort().join(', ')}`)
+      throw argumentError(`options.${name} is unknown; known are ${KNOWN.sort().join(', ')}`)
   }
   /** @type {any} */
   const all = { ...DEFAULTS, ...without(options) }
-  if (all.connection === undefined) throw new TypeError('options.connection is missing: where Redis is')
+  if (all.connection === undefined) throw argumentError('options.connection is missing: where Redis is')
   for (const [name, [least, most]] of Object.entries(NUMBERS)) {
     if (!(Number.isFinite(all[name]) && all[name] >= least && all[name] <= most)) {
-      throw new TypeError(`options.${name} must be a number from ${least} to ${most}, not ${all[name]}`)
+      throw argumentError(`options.${name} must be a number from ${least} to ${most}, not ${all[name]}`)
     }
   }
   if (!ON_LOST.includes(all.onLost)) {
-    throw new TypeError(
+    throw argumentError(
       `options.onLost must be one of ${ON_LOST.join(', ')}, not ${JSON.stringify(all.onLost)}`,
     )
   }
   all.name ??= `${hostname()}-${process.pid}`
   if (typeof all.name !== 'string' || !/^[\w.-]{1,128}$/.test(all.name)) {
-    throw new TypeError('options.name must be 1 to 128 letters, digits, ".", "_" or "-"')
+    throw argumentError('options.name must be 1 to 128 letters, digits, ".", "_" or "-"')
   }
   all.account ??= all.name
   all.codex ??= {}
@@ -63,7 +63,7 @@ function checkWorker(options) {
   all.bullmq ??= {}
   for (const name of ['put', 'get', 'delete']) {
     if (all.store != null && typeof all.store?.[name] !== 'function') {
-      throw new TypeError(`options.store must have the methods put, get and delete; ${name} is missing`)
+      throw argumentError(`options.store must have the methods put, get and delete; ${name} is missing`)
     }
   }
   const tools = new Map()

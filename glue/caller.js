@@ -8,6 +8,9 @@
 /** The method by which an iterator is told who asked for it: `for await` has frames of its own alone. */
 const CALLED = Symbol.for('codex-node.called')
 
+/** What an error of this package has that has the form of another's. */
+const FRAMED = Symbol.for('codex-node.framed')
+
 /**
  * Who called `callee`.
  *
@@ -43,7 +46,9 @@ function withCaller(error, caller) {
  * @param {any} error
  */
 function isOurs(error) {
-  if (typeof error !== 'object' || error === null || typeof error.code !== 'string') return false
+  if (typeof error !== 'object' || error === null) return false
+  if (error[FRAMED] === true) return true
+  if (typeof error.code !== 'string') return false
   return error.code === 'INVALID_ARGUMENT' || typeof error.retryable === 'boolean'
 }
 
@@ -74,4 +79,49 @@ async function asCalled(callee, call) {
   }
 }
 
-module.exports = { CALLED, asCalled, callerOf, withCaller }
+/**
+ * Has the public methods of a class of JavaScript say who called them.
+ *
+ * @param {Function} of
+ * @param {string} calls that give a promise, by their names
+ * @param {string} loops that give an async generator
+ */
+function callsAsCalled({ prototype }, calls, loops) {
+  for (const name of `${calls} ${loops}`.split(' ').filter(Boolean)) {
+    const descriptor = /** @type {PropertyDescriptor} */ (Object.getOwnPropertyDescriptor(prototype, name))
+    const original = descriptor.value
+    const isLoop = loops.split(' ').includes(name)
+    const { [name]: value } = {
+      /** @this {unknown} @param {unknown[]} args */
+      [name](...args) {
+        const callee = /** @type {Function} */ (value)
+        const call = () => Reflect.apply(original, this, args)
+        return isLoop ? looping(callerOf(callee), call()) : asCalled(callee, call)
+      },
+    }
+    Object.defineProperty(prototype, name, { ...descriptor, value })
+  }
+}
+
+/**
+ * A loop that says who made it. It may be left while it waits, so nothing stands between.
+ *
+ * @param {Caller} caller
+ * @param {any} loop
+ */
+function looping(caller, loop) {
+  for (const name of ['next', 'return', 'throw']) {
+    const original = loop[name]
+    const value = async (/** @type {unknown[]} */ ...args) => {
+      try {
+        return await Reflect.apply(original, loop, args)
+      } catch (error) {
+        throw withCaller(error, caller)
+      }
+    }
+    Object.defineProperty(loop, name, { value, configurable: true, writable: true })
+  }
+  return loop
+}
+
+module.exports = { CALLED, FRAMED, asCalled, callerOf, callsAsCalled, withCaller }
