@@ -4,7 +4,6 @@
 
 const { beginAnew, beginningOf } = require('./beginning.js')
 const { METERS, meterOf } = require('./budget.js')
-const { classes } = require('./errors.js')
 const { argumentError, checkObject } = require('./json.js')
 const native = require('./native.js')
 const { isRecord, issueText } = require('./schema.js')
@@ -46,7 +45,7 @@ async function untilItFits(first, again, retries) {
     try {
       return await next()
     } catch (error) {
-      if (left <= 0 || !(error instanceof classes.OutputValidationError)) throw error
+      if (left <= 0 || /** @type {any} */ (error)?.code !== 'OUTPUT_VALIDATION') throw error
       next = () => again(correction(error), error)
     }
   }

@@ -3,6 +3,8 @@
 const { inspect, types } = require('node:util')
 const { hintOf } = require('./hints.js')
 
+const OURS = Symbol.for('codex-node.error')
+
 /**
  * Every error of this package.
  *
@@ -21,6 +23,11 @@ class CodexError extends Error {
       // Beside what is shown: a logged error would hold all that the turn has done.
       Object.defineProperty(this, 'result', { value: result, configurable: true, writable: true })
     }
+  }
+
+  /** Also those of another evaluation of this package are known by it. */
+  get [OURS]() {
+    return true
   }
 
   /** What to do about it, where there is more to say than the message does. */
@@ -147,4 +154,12 @@ function isError(value) {
   return value instanceof Error || types.isNativeError(value)
 }
 
-module.exports = { buildError, classes, isError, makeError, messageOf }
+/**
+ * Whether it is an error of this package, whichever evaluation made it.
+ * @param {any} error
+ */
+function isOurs(error) {
+  return typeof error === 'object' && error !== null && error[OURS] === true
+}
+
+module.exports = { isOurs, buildError, classes, isError, makeError, messageOf }

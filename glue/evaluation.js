@@ -9,14 +9,16 @@ const native = require('./native.js')
 
 /**
  * One evaluation of this package: hot reload, `jest.resetModules()`, another test file or bundle each make one, with
- * error classes of its own.
- * @typedef {{ id: number, hooks: object }} Evaluation
+ * error classes of its own, and all that this package keeps of objects: `acts` are its methods of each class, `around`
+ * stands around their calls.
+ * @typedef {{ id: number, hooks: object, acts: Map<object, Record<string, Function>>, around: typeof around }} Evaluation
  *
  * What all evaluations in this thread share, as they share the addon.
  * @typedef {object} Shared
  * @property {number} evaluations how many there have been
  * @property {WeakMap<object, Evaluation>} owners which made an object: its errors and results are of that one
  * @property {[object, string | symbol, PropertyDescriptor][]} methods of all classes, as the addon has them
+ * @property {Evaluation} latest
  */
 
 const SHARED = Symbol.for('codex-node.evaluations')
@@ -36,18 +38,23 @@ function evaluate(hooks, aroundOf, added) {
   const shared = native[SHARED]
   shared.evaluations++
   /** @type {Evaluation} */
-  const evaluation = { id: native.initialize(hooks), hooks }
-  const around = aroundOf(called)
-  // Those of an evaluation before would go on in a world that may be gone.
-  for (const [prototype, name, descriptor] of shared.methods) {
-    const wrap = around.get(prototype)?.[String(name)]
-    const own = wrap === undefined ? descriptor : { ...descriptor, value: wrap(descriptor.value) }
-    Object.defineProperty(prototype, name, attended(own, shared, String(name)))
-  }
-  for (const [prototype, descriptors] of added) {
-    for (const [name, descriptor] of Object.entries(descriptors)) {
-      Object.defineProperty(prototype, name, { ...attended(descriptor, shared, name), enumerable: false })
-    }
+  const evaluation = { id: native.initialize(hooks), hooks, acts: new Map(), around }
+  shared.latest = evaluation
+  const wraps = aroundOf(called)
+  const all = /** @type {Shared['methods']} */ ([
+    ...shared.methods,
+    ...added.flatMap(([prototype, descriptors]) =>
+      Object.entries(descriptors).map(([name, own]) => [prototype, name, { ...own, enumerable: false }]),
+    ),
+  ])
+  // What evaluations before have put there would attend to objects of nobody in a world that may be gone.
+  for (const [prototype, name, descriptor] of all) {
+    const { value, get } = descriptor
+    const act = value === undefined ? get : (wraps.get(prototype)?.[String(name)]?.(value) ?? value)
+    const acts = evaluation.acts.get(prototype) ?? {}
+    evaluation.acts.set(prototype, acts)
+    if (typeof act === 'function') acts[String(name)] = act
+    Object.defineProperty(prototype, name, attended(descriptor, shared, prototype, String(name)))
   }
 
   /**
@@ -57,7 +64,12 @@ function evaluate(hooks, aroundOf, added) {
    * @returns {F}
    */
   function called(original) {
-    return attend(original, shared, () => evaluation)
+    return attend(
+      original,
+      shared,
+      () => evaluation,
+      () => original,
+    )
   }
 
   /**
@@ -82,43 +94,41 @@ function begin() {
       if (descriptor?.configurable && name !== 'constructor') methods.push([prototype, name, descriptor])
     }
   }
-  return { evaluations: 0, owners: new WeakMap(), methods }
+  const latest = /** @type {any} */ (undefined)
+  return { evaluations: 0, owners: new WeakMap(), methods, latest }
 }
 
 /**
- * A method or getter that says whom it works for, and who called it.
+ * A method or getter that says whom it works for, and who called it. It is that of the evaluation which made the object.
  *
  * @param {PropertyDescriptor} descriptor
  * @param {Shared} shared
+ * @param {object} prototype
  * @param {string} name
  * @returns {PropertyDescriptor}
  */
-function attended(descriptor, shared, name) {
+function attended(descriptor, shared, prototype, name) {
   /** @param {any} object */
   const owner = (object) => shared.owners.get(object)
-  if (typeof descriptor.value === 'function') {
-    return { ...descriptor, value: attend(descriptor.value, shared, owner, name) }
-  }
-  if (descriptor.get === undefined) return descriptor
-  return { ...descriptor, get: attend(descriptor.get, shared, owner, name, plain) }
+  const { value, get } = descriptor
+  /** @param {Evaluation} by */
+  const act = (by) => by.acts.get(prototype)?.[name] ?? value ?? get
+  if (typeof value === 'function') return { ...descriptor, value: attend(value, shared, owner, act, name) }
+  if (get === undefined) return descriptor
+  return { ...descriptor, get: attend(get, shared, owner, act, name, true) }
 }
-
-/**
- * Nothing stands around what only looks.
- * @type {typeof around}
- */
-const plain = (_object, _name, args, call) => call(args)
 
 /**
  * @template {Function} F
  * @param {F} original
  * @param {Shared} shared
  * @param {(object: any) => Evaluation | undefined} ownerOf
+ * @param {(by: Evaluation) => Function} actOf
  * @param {string} [called] the name of the method: what stands around it may have none
- * @param {typeof around} [made]
+ * @param {boolean} [looks] nothing stands around what only looks
  * @returns {F}
  */
-function attend(original, shared, ownerOf, called = original.name, made = around) {
+function attend(original, shared, ownerOf, actOf, called = original.name, looks = false) {
   /**
    * @this {any}
    * @param {unknown[]} args
@@ -127,8 +137,10 @@ function attend(original, shared, ownerOf, called = original.name, made = around
     const owner = ownerOf(this)
     let outcome
     try {
-      const call = (/** @type {unknown[]} */ given) => Reflect.apply(original, this, given)
-      outcome = within(owner, shared, () => made(this, called, args, call))
+      const by = owner ?? shared.latest
+      const act = actOf(by)
+      const call = (/** @type {unknown[]} */ given) => Reflect.apply(act, this, given)
+      outcome = within(owner, shared, () => (looks ? call(args) : by.around(this, called, args, call)))
     } catch (error) {
       throw withCaller(error, callerOf(attending))
     }

@@ -3,7 +3,7 @@
 const { abortError, untilAborted } = require('./abort.js')
 const { anewOf, beginningOf } = require('./beginning.js')
 const { callerOf } = require('./caller.js')
-const { classes } = require('./errors.js')
+const { isOurs } = require('./errors.js')
 const { argumentError, checkObject, checkSignal } = require('./json.js')
 const native = require('./native.js')
 const { called } = require('./setup.js')
@@ -19,9 +19,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  * @returns {boolean}
  */
 function isRetryableError(error) {
-  return (
-    error instanceof classes.CodexError && /** @type {{ retryable?: boolean }} */ (error).retryable === true
-  )
+  return isOurs(error) && /** @type {{ retryable?: boolean }} */ (error).retryable === true
 }
 
 /**
@@ -126,7 +124,7 @@ function ways(operation, onTurn) {
 
 /** @param {unknown} error */
 function isTransient(error) {
-  return error instanceof classes.TurnFailedError && /** @type {any} */ (error).transient === true
+  return isOurs(error) && /** @type {any} */ (error).transient === true
 }
 
 /** @param {Record<string, any>} options */

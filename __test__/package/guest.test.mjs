@@ -238,6 +238,26 @@ describe('evaluated twice', { timeout: 60_000 }, () => {
     )
   })
 
+  test('budgets and corrections of a client hold when the package is evaluated again', async (t) => {
+    const { env, log } = rigEnvironment(t)
+    const first = again()
+    const codex = new first.Codex({ codexPath: rigPath, env })
+    t.after(() => codex.close())
+    // Each turn of the scripted app-server uses 120 tokens, and gives no JSON.
+    const thread = await codex.startThread({ budget: { tokens: 150 } })
+    const other = await codex.startThread()
+    again()
+    const outputSchema = { type: 'object', properties: {}, additionalProperties: false }
+    await assert.rejects(
+      other.run('go', { outputSchema, outputRetries: 1 }),
+      (error) => error instanceof first.OutputValidationError,
+    )
+    assert.equal(log.messages('turn/start').length, 2)
+    assert.equal((await thread.run('go')).status, 'completed')
+    await assert.rejects(thread.run('go'), (error) => error instanceof first.BudgetExceededError)
+    await assert.rejects(thread.export({ maxBytes: -1 }), { code: 'INVALID_ARGUMENT' })
+  })
+
   test('there is one listener for the end of the process', () => {
     const before = process.listenerCount('exit')
     for (let i = 0; i < 5; i++) again()
