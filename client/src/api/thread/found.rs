@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::routing::works;
@@ -25,16 +25,21 @@ struct Stored {
     preview: Option<String>,
 }
 
-/// What a thread is at.
+/// What a thread is at. In a shape that is not known it says nothing, and spoils nothing of the answer that it is part of.
 #[derive(Deserialize)]
-pub(crate) struct Status {
-    r#type: String,
+#[serde(from = "Value")]
+pub(crate) struct Status(Option<String>);
+
+impl From<Value> for Status {
+    fn from(status: Value) -> Self {
+        Self(status["type"].as_str().or_else(|| status.as_str()).map(str::to_owned))
+    }
 }
 
 impl Status {
     /// Whether it works on a turn.
     pub(crate) fn is_active(&self) -> bool {
-        works(&self.r#type)
+        self.0.as_deref().is_some_and(works)
     }
 }
 
@@ -97,8 +102,10 @@ mod tests {
 
     #[test]
     fn a_status_that_is_not_known_is_no_rest() {
-        let is_active = |word: &str| Status { r#type: word.to_owned() }.is_active();
-        assert!(is_active("active") && is_active("ofTomorrow"));
-        assert!(!is_active("idle") && !is_active("notLoaded") && !is_active("systemError"));
+        let is_active = |status: Value| serde_json::from_value::<Status>(status).unwrap().is_active();
+        let of = |word: &str| is_active(json!({ "type": word }));
+        assert!(of("active") && of("ofTomorrow") && is_active(json!("active")));
+        assert!(!of("idle") && !of("notLoaded") && !of("systemError"));
+        assert!(!is_active(json!(7)) && !is_active(json!({ "kind": "active" })));
     }
 }

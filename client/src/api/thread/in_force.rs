@@ -302,7 +302,12 @@ impl InForce {
             thread_settings: Map<String, Value>,
         }
         let Some(line) = self.news.take() else { return };
-        let Ok(message) = serde_json::from_str::<Message>(&line) else { return };
+        let Ok(message) = serde_json::from_str::<Message>(&line) else {
+            return tracing::warn!(
+                line = &*line,
+                "settings that the server tells can't be read: those before hold"
+            );
+        };
         let mut settings = message.params.thread_settings;
         self.profile(&settings);
         if let Some(roots) = settings.get("environments").and_then(roots_of) {
