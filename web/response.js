@@ -59,13 +59,16 @@ function turnResponse(turn, request, given) {
     headers.delete('content-type')
     return new Response(null, { status: 204, headers })
   }
-  if (request.method === 'HEAD') return new Response(null, { headers })
   /** @type {import('../index.js').TurnStream<TurnEvent>} */
   let events
   try {
     events = turn.stream({ after: position.after, leaveRunning: true })
   } catch (error) {
     return refusal(400, 'INVALID_LAST_EVENT_ID', /** @type {Error} */ (error).message)
+  }
+  if (request.method === 'HEAD') {
+    void events.return().catch(() => {})
+    return new Response(null, { headers })
   }
   const left = follow(turn, graceMs)
   return new Response(bodyOf(events, request.signal, position.after, options, left), { headers })

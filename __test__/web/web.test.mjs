@@ -338,6 +338,10 @@ describe('turnResponse', inTime, () => {
     assert.throws(() => turnResponse(/** @type {any} */ ({}), ask()), /turn: must be a Turn/)
     const head = turnResponse(turn, ask(undefined, { method: 'HEAD' }))
     assert.deepEqual([head.status, await head.text()], [200, ''])
+    for (const id of ['999', 'x']) {
+      assert.equal(turnResponse(turn, ask(id, { method: 'HEAD' })).status, 400)
+      assert.equal(turnResponse(turn, ask(id)).status, 400)
+    }
     gate.open()
   })
 })
