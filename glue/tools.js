@@ -95,6 +95,15 @@ function checkedTool(tool, path) {
   return { name, description, inputSchema: schema }
 }
 
+/** The keywords of JSON Schema that hold schemas: by name, one, or a list. */
+const NAMED = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies']
+const SINGLE = [
+  ...['items', 'additionalItems', 'unevaluatedItems', 'contains'],
+  ...['additionalProperties', 'unevaluatedProperties', 'propertyNames'],
+  ...['not', 'if', 'then', 'else', 'contentSchema'],
+]
+const LISTED = ['anyOf', 'oneOf', 'allOf']
+
 /**
  * codex tells the model of an array where a tuple was meant, so that it can't call the tool rightly.
  *
@@ -112,15 +121,15 @@ function refuseTuples(schema, path, seen = new Set()) {
     )
   }
   const walk = (/** @type {unknown} */ part, /** @type {string} */ at) => refuseTuples(part, at, seen)
-  for (const keyword of ['properties', 'patternProperties', '$defs', 'definitions']) {
+  for (const keyword of NAMED) {
     const named = schema[keyword]
     if (!isRecord(named)) continue
     for (const [name, part] of Object.entries(named)) walk(part, `${path}.${keyword}.${name}`)
   }
-  for (const keyword of ['items', 'additionalProperties', 'not', 'if', 'then', 'else', 'contains']) {
+  for (const keyword of SINGLE) {
     walk(schema[keyword], `${path}.${keyword}`)
   }
-  for (const keyword of ['anyOf', 'oneOf', 'allOf']) {
+  for (const keyword of LISTED) {
     const branches = schema[keyword]
     if (!Array.isArray(branches)) continue
     for (const [index, part] of branches.entries()) walk(part, `${path}.${keyword}[${index}]`)

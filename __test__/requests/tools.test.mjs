@@ -542,6 +542,7 @@ describe('tools', { concurrency: 4, timeout: 90_000 }, () => {
 describe('wrong tools are refused by name, and nothing is sent', () => {
   const run = () => ''
   const tool = { name: 'a', description: 'b', inputSchema: noInput, run }
+  const pair = { type: 'array', prefixItems: [{}, {}] }
   /** @type {[string, any, RegExp][]} */
   const wrong = [
     ['no array', {}, /^options\.tools: must be an array/],
@@ -581,6 +582,31 @@ describe('wrong tools are refused by name, and nothing is sent', () => {
       [{ ...tool, inputSchema: z.object({ a: z.array(z.object({ at: z.tuple([z.number()]) })) }) }],
       /^options\.tools\[0\]\.inputSchema\.properties\.a\.items\.properties\.at: is a tuple/,
     ],
+    ...['dependentSchemas', 'dependencies', '$defs'].map(
+      (keyword) =>
+        /** @type {[string, unknown[], RegExp]} */ ([
+          `a tuple in ${keyword}`,
+          [{ ...tool, inputSchema: { type: 'object', [keyword]: { a: { properties: { b: pair } } } } }],
+          new RegExp(`inputSchema\\.${keyword.replace('$', '\\$')}\\.a\\.properties\\.b: is a tuple`),
+        ]),
+    ),
+    ...[
+      ...[
+        'unevaluatedProperties',
+        'additionalProperties',
+        'propertyNames',
+        'unevaluatedItems',
+        'additionalItems',
+      ],
+      ...['items', 'contains', 'not', 'if', 'then', 'else', 'contentSchema'],
+    ].map(
+      (keyword) =>
+        /** @type {[string, unknown[], RegExp]} */ ([
+          `a tuple in ${keyword}`,
+          [{ ...tool, inputSchema: { type: 'object', [keyword]: pair } }],
+          new RegExp(`inputSchema\\.${keyword}: is a tuple`),
+        ]),
+    ),
     [
       'a tuple of an older dialect',
       [{ ...tool, inputSchema: { type: 'object', anyOf: [{ properties: { a: { items: [{}] } } }] } }],
