@@ -55,15 +55,27 @@ export function npmOutput(args) {
   return runNpm(args, 'pipe')
 }
 
+/**
+ * How npm is called.
+ *
+ * @param {string[]} args
+ * @param {string} [script] the npm that runs us, under `npm run`; it is a script, and so needs no shell on Windows
+ * @param {string} [platform]
+ * @returns {{ program: string, given: string[], shell: boolean }}
+ */
+export function npmCall(args, script = process.env.npm_execpath ?? '', platform = process.platform) {
+  if (basename(script) === 'npm-cli.js') {
+    return { program: process.execPath, given: [script, ...args], shell: false }
+  }
+  const shell = platform === 'win32'
+  // A shell takes a space in a folder's name for the end of it.
+  return { program: 'npm', given: shell ? args.map((argument) => `"${argument}"`) : args, shell }
+}
+
 /** @param {string[]} args @param {'inherit' | 'pipe'} output */
 function runNpm(args, output) {
-  // Under `npm run` the npm that runs us; it is a script, and so needs no shell on Windows.
-  const script = process.env.npm_execpath ?? ''
-  const [program, first] = basename(script) === 'npm-cli.js' ? [process.execPath, [script]] : ['npm', []]
-  const shell = program === 'npm' && process.platform === 'win32'
-  // A shell takes a space in a folder's name for the end of it.
-  const given = shell ? args.map((argument) => `"${argument}"`) : args
-  const { status, error, stdout } = spawnSync(program, [...first, ...given], {
+  const { program, given, shell } = npmCall(args)
+  const { status, error, stdout } = spawnSync(program, given, {
     cwd: root,
     stdio: ['ignore', output, 'inherit'],
     encoding: 'utf8',

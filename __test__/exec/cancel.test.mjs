@@ -17,6 +17,8 @@ import { below, endless, pids, says, scriptedExec, stubborn } from '../support/s
 
 /** The bound of C3 and C4. */
 const BOUND_MS = 5_000
+/** Less than codex has where the end of its input is what ends it. */
+const GRACE_MS = 1_500
 const entry = new URL('../../exec/index.mjs', import.meta.url).href
 const mcpServer = fileURLToPath(new URL('../support/mcp-server.mjs', import.meta.url))
 
@@ -114,6 +116,22 @@ describe('leaving codex exec', { concurrency: 3, timeout: 120_000 }, () => {
         assert.deepEqual(all.filter(isAlive), [])
       })
     }
+
+    test('C4: an abort of a codex that goes at SIGTERM waits for no grace', async (t) => {
+      /** @type {number[]} */
+      const took = []
+      // What waits for a grace does so each time; what else takes long does not.
+      while (took.length < 3 && !took.some((ms) => ms < GRACE_MS)) {
+        const { codex } = scriptedExec(t, { onEof: endless })
+        const controller = new AbortController()
+        const { events } = await begin(codex.startThread(), controller.signal)
+        const started = performance.now()
+        controller.abort(reason)
+        await rejection(events.next(), AbortError)
+        took.push(performance.now() - started)
+      }
+      assert.ok(Number(took.at(-1)) < GRACE_MS, `it took ${took} ms`)
+    })
 
     test('C4: what shares the session of a codex does not outlive its exit', async (t) => {
       const { codex, log } = scriptedExec(t, [...below.slice(0, 2), ...says.turn()])

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { createGate, cut, deltas, hang, say, startScriptedProvider, waitFor } from '../../testing/index.mjs'
+import { temporaryFolder } from '../support/rig.mjs'
 import { answer, ask, events } from './helpers.mjs'
 
 // What waits for ever must fail its test, not the whole run.
@@ -144,4 +147,30 @@ test('a provider that nobody closed keeps no program alive, unless it is told to
     { said: 'POST\n', status: 0 },
     { said: 'alive\n', status: 0 },
   ])
+})
+
+test('nor a test runner, whether it runs the test in a process of its own or not', async (t) => {
+  const index = new URL('../../testing/index.mjs', import.meta.url).href
+  const file = join(temporaryFolder(t), 'unclosed.test.mjs')
+  writeFileSync(
+    file,
+    `import { test } from 'node:test'
+    import { startScriptedProvider } from '${index}'
+    test('one that is not closed', async () => {
+      const provider = await startScriptedProvider()
+      const body = JSON.stringify({ input: [] })
+      await (await fetch(provider.url + '/responses', { method: 'POST', body })).text()
+    })`,
+  )
+  // As a test of another runner it would tell that.
+  const { NODE_TEST_CONTEXT, ...env } = process.env
+  const ended = async (/** @type {string[]} */ ...args) => {
+    const child = spawn(process.execPath, [...args, file], { env, stdio: ['ignore', 'pipe', 2] })
+    t.after(() => child.kill('SIGKILL'))
+    const stdout = /** @type {import('node:stream').Readable} */ (child.stdout)
+    const [said, [status]] = await Promise.all([text(stdout), once(child, 'exit')])
+    return { passed: /pass 1\b/.test(said), status }
+  }
+  const passed = { passed: true, status: 0 }
+  assert.deepEqual(await Promise.all([ended('--test'), ended()]), [passed, passed])
 })

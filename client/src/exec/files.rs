@@ -185,6 +185,28 @@ mod tests {
         assert_eq!(names, ["a,b.png"]);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn what_could_not_be_removed_is_removed_when_it_can_be() {
+        let parent = tempfile::tempdir().unwrap();
+        let (folder, away) = (parent.path().join("folder"), parent.path().join("away"));
+        std::fs::create_dir(&folder).unwrap();
+        let file = RunFile::new(&folder, "codex-node-", ".toml", "a secret").unwrap();
+        let path = file.path().to_owned();
+        let is_left = || lock(&LEFT).contains(&path);
+        // Where a file is in the place of its folder it can't be removed, and whether it is there can't be said.
+        std::fs::rename(&folder, &away).unwrap();
+        std::fs::write(&folder, "").unwrap();
+        drop(file);
+        remove_again(std::slice::from_ref(&path));
+        assert!(is_left());
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::rename(&away, &folder).unwrap();
+        assert!(path.exists());
+        remove_again(std::slice::from_ref(&path));
+        assert!(!path.exists() && !is_left());
+    }
+
     #[test]
     fn what_is_stale_goes_with_a_later_run_and_what_is_young_may_be_in_use() {
         let parent = tempfile::tempdir().unwrap();
