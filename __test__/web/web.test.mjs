@@ -261,7 +261,7 @@ describe('turnResponse', inTime, () => {
       frames.map(({ data, event }) => data.method ?? event),
       ['item/completed', 'end'],
     )
-    assert.ok(left > 1 && left < Number(frames[0]?.id), `${left}`)
+    assert.ok(left >= 1 && left < Number(frames[0]?.id), `${left}`)
   })
 
   test('a heartbeat does not wait for events to cease that are left out', async () => {
@@ -279,7 +279,7 @@ describe('turnResponse', inTime, () => {
     const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader()
     const read = async () => new TextDecoder().decode((await reader.read()).value)
     await read()
-    for (let beat = 0; beat < 3; beat++) assert.match(await read(), /^id: \d+\n\n$/)
+    for (let beat = 0; beat < 3; beat++) assert.match(await read(), /^(:|id: \d+)\n\n$/)
     await reader.cancel()
   })
 
