@@ -93,6 +93,25 @@ describe('threads of codex exec', { concurrency: 4, timeout: 120_000 }, () => {
     )
   })
 
+  test('turns of one thread wait for each other, whether it is resumed by its name or its id', async (t) => {
+    const { env, log, open } = scriptedExec(t, [atGate, ...says.turn('Done.', OLD)])
+    const home = temporaryFolder(t)
+    const names = [{ id: OLD, thread_name: 'my name', updated_at: '2026-11-29T10:00:00Z' }]
+    writeFileSync(join(home, 'session_index.jsonl'), `${names.map((name) => JSON.stringify(name))}\n`)
+    const runs = ['my name', OLD, 'my name'].map((asked) =>
+      new Codex({ codexPathOverride: rigPath, env: { ...env, CODEX_HOME: home } })
+        .resumeThread(asked)
+        .run('Hi'),
+    )
+    await log.find((entry) => entry.run !== undefined)
+    open()
+    await Promise.all(runs)
+    const order = log
+      .entries()
+      .flatMap(({ run, exit }) => (run !== undefined ? 'run' : exit !== undefined ? 'exit' : []))
+    assert.deepEqual(order, ['run', 'exit', 'run', 'exit', 'run', 'exit'])
+  })
+
   test('threads of one id in two homes do not wait for each other', async (t) => {
     const { env, log, open } = scriptedExec(t, [atGate, ...says.turn('Done.', OLD)])
     const runs = [1, 2].map(() =>

@@ -1,8 +1,11 @@
-//! Whether codex went on with the thread that was asked for. It takes names, too, and begins a new thread where it
-//! knows none.
+//! Which thread is asked for, and whether codex went on with that. It takes names, too, and begins a new thread where
+//! it knows none.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
 
 /// How much earlier than it was asked for a new thread may seem to have begun.
 const TOLERANCE: Duration = Duration::from_secs(1);
@@ -22,6 +25,26 @@ fn is_uuid(text: &str) -> bool {
             true => byte == b'-',
             false => byte.is_ascii_hexdigit(),
         })
+}
+
+/// Where codex keeps the names of threads: a line for each that was given, the newest last.
+const NAMES: &str = "session_index.jsonl";
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+    thread_name: String,
+}
+
+/// The id of the thread that has a name in a home of codex; what is an id is its own.
+pub(super) fn named(home: &Path, name: &str) -> Option<String> {
+    if is_uuid(name) {
+        return None;
+    }
+    let names = std::fs::read_to_string(home.join(NAMES)).ok()?;
+    let mut renamed = HashSet::new();
+    let mut newest = names.lines().rev().filter_map(|line| serde_json::from_str::<Named>(line).ok());
+    newest.find(|named| renamed.insert(named.id.clone()) && named.thread_name == name).map(|named| named.id)
 }
 
 /// When a UUID of version 7 was made.
@@ -81,6 +104,19 @@ mod tests {
         remove_stored(home.path(), "");
         let left = entries(&day);
         assert!(left.len() == 1 && left[0].to_string_lossy().contains(OLD), "{left:?}");
+    }
+
+    #[test]
+    fn a_name_is_of_the_thread_that_has_it_now() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(named(home.path(), "a name"), None);
+        let line = |id: &str, name: &str| format!("{{\"id\":\"{id}\",\"thread_name\":\"{name}\"}}\n");
+        let lines =
+            [line(OLD, "a name"), line(NEW, "other"), "{}\n".to_owned(), line(NEW, "a name"), line(OLD, OLD)];
+        std::fs::write(home.path().join(NAMES), lines.concat()).unwrap();
+        assert_eq!(named(home.path(), "a name").as_deref(), Some(NEW));
+        assert_eq!(named(home.path(), "other"), None, "it has another by now");
+        assert_eq!(named(home.path(), OLD), None, "an id is an id");
     }
 
     #[test]

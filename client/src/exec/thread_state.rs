@@ -1,4 +1,4 @@
-//! What the turns of one thread share, whoever holds it: a thread is what its id names in a home of codex.
+//! What the turns of one thread share, whoever holds it: a thread is what its id or its name means in a home of codex.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
+use super::thread_id;
 use super::usage::Usage;
 use crate::lock;
 
@@ -68,15 +69,20 @@ impl ThreadState {
     pub(super) fn set_id(&self, id: &str) {
         let mut inner = lock(&self.inner);
         inner.id = Some(id.to_owned());
-        inner.join();
+        inner.join(id);
     }
 
     /// The next place in the queue of the thread, in a home of codex, whose path is absolute.
     pub(super) fn place(&self, home: Option<&Path>) -> QueueSlot {
         let mut inner = lock(&self.inner);
         let home = home.map(|home| home.canonicalize().unwrap_or_else(|_| home.to_owned()));
-        inner.home = home.unwrap_or_default();
-        inner.join();
+        if let Some(asked) = inner.id.clone() {
+            let named = home.as_deref().and_then(|home| thread_id::named(home, &asked));
+            inner.home = home.unwrap_or_default();
+            inner.join(&named.unwrap_or(asked));
+        } else {
+            inner.home = home.unwrap_or_default();
+        }
         let turns = Arc::clone(&inner.conversation.turns);
         drop(inner);
         let mut place: QueueSlot = Box::pin(turns.acquire_owned());
@@ -109,8 +115,7 @@ impl ThreadState {
 
 impl Inner {
     /// Shares the conversation of whoever holds the thread already.
-    fn join(&mut self) {
-        let Some(id) = &self.id else { return };
+    fn join(&mut self, id: &str) {
         let mut held = lock(&HELD);
         held.retain(|_, conversation| conversation.strong_count() > 0);
         let conversation = held.entry((self.home.clone(), id.to_ascii_lowercase())).or_default();
