@@ -52,7 +52,7 @@ describe('readers', () => {
 
   test('a job that waits for its next attempt ends at once when it is cancelled', async () => {
     const job = await fleet.submit('Hi', { key: 'later', job: { attempts: 2, backoff: 600_000 } })
-    for await (const { method } of job.events()) if (method === 'fleet/failedAttempt') break
+    await until(async () => (await redis.redis.hget(`{codex-fleet}.j:${job.id}`, 'state')) === 'open')
     assert.equal(await job.cancel(), true)
     await assert.rejects(job.result(), { code: 'JOB_CANCELLED' })
     assert.equal(await job.cancel(), false)
