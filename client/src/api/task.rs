@@ -1,7 +1,6 @@
 //! Tasks that go on where their first step leaves them.
 
-use std::task::{Context, Waker};
-
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
 use crate::trace;
@@ -10,7 +9,7 @@ use crate::trace;
 /// its place before whatever comes after this call.
 pub(super) fn spawn_begun(runtime: &Handle, future: impl Future<Output = ()> + Send + 'static) {
     let mut future = Box::pin(trace::inherited(future));
-    if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+    if future.as_mut().now_or_never().is_none() {
         runtime.spawn(future);
     }
 }

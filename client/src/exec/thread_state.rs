@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll, Waker};
 
+use futures_util::FutureExt;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::thread_id;
@@ -85,11 +85,11 @@ impl ThreadState {
         }
         let turns = Arc::clone(&inner.conversation.turns);
         drop(inner);
-        let mut place: QueueSlot = Box::pin(turns.acquire_owned());
+        let mut slot: QueueSlot = Box::pin(turns.acquire_owned());
         // The first poll takes the place.
-        match place.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(permit) => Box::pin(std::future::ready(permit)),
-            Poll::Pending => place,
+        match slot.as_mut().now_or_never() {
+            Some(permit) => Box::pin(std::future::ready(permit)),
+            None => slot,
         }
     }
 
@@ -132,8 +132,8 @@ impl Inner {
 mod tests {
     use super::*;
 
-    fn is_free(place: &mut QueueSlot) -> bool {
-        place.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    fn is_free(slot: &mut QueueSlot) -> bool {
+        slot.as_mut().now_or_never().is_some()
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
@@ -159,19 +159,19 @@ impl Thread {
         let request = request.placed(self.core.place())?;
         let thread = self.pinned()?;
         let under_way = request.name().map(|name| thread.shared.under_way.expect(name));
-        let mut place = thread.queue();
+        let mut slot = thread.queue();
         // The first poll takes the place.
-        let first = place.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let first = slot.as_mut().now_or_never();
         let observer = trace::onlookers().observer;
         let span = self.core.services.span.clone();
         let begun = async move {
             let started = async {
                 let permit = match first {
-                    Poll::Ready(permit) => permit.map_err(|_| Error::client_closed())?,
-                    Poll::Pending => thread.placed(place).await?,
+                    Some(permit) => permit.map_err(|_| Error::client_closed())?,
+                    None => thread.placed(slot).await?,
                 };
-                let beginning = QueuedTurn { request, handlers, keep_log, permit, observer, under_way };
-                thread.start(beginning, &cancel).await
+                let queued = QueuedTurn { request, handlers, keep_log, permit, observer, under_way };
+                thread.start(queued, &cancel).await
             };
             let mut started = pin!(started);
             tokio::select! {
@@ -183,9 +183,9 @@ impl Thread {
         Ok(begun.instrument(span))
     }
 
-    async fn start(&self, beginning: QueuedTurn, cancel: &CancellationToken) -> Result<Turn, Error> {
+    async fn start(&self, queued: QueuedTurn, cancel: &CancellationToken) -> Result<Turn, Error> {
         self.core.may_begin()?;
-        let QueuedTurn { request, handlers, keep_log, permit, observer, under_way } = beginning;
+        let QueuedTurn { request, handlers, keep_log, permit, observer, under_way } = queued;
         let session = self.core.session()?;
         session.ready().await?;
         self.prepared(&session, request.method()).await?;
