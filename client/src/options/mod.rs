@@ -56,7 +56,7 @@ pub use queries::{
 pub use review::{CompactSettings, ReviewDelivery, ReviewSettings, ReviewTarget};
 pub use run::RunSettings;
 pub use serve::{ServeSettings, SignedTokenSettings};
-pub(crate) use thread::Opening;
+pub(crate) use thread::OpenKind;
 pub use thread::{
     ApprovalMode, ApprovalPolicy, ApprovalsReviewer, Personality, SandboxMode, ThreadSettings, ToolSpec,
     WebSearch,
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn options_of_threads_and_turns_that_exclude_each_other_are_refused_together() {
         let thread = |json: &str| {
-            refusal(parse::<ThreadSettings>(Some(json), "options").unwrap().check(Opening::Start))
+            refusal(parse::<ThreadSettings>(Some(json), "options").unwrap().check(OpenKind::Start))
         };
         let turn = |json: &str| refusal(parse::<TurnSettings>(Some(json), "options").unwrap().check());
         let policy = r#"{"approvalMode":"deny_all","approvalPolicy":null}"#;
@@ -141,9 +141,9 @@ mod tests {
             refusal(parse::<ThreadSettings>(Some(json), "options").unwrap().check(opening))
         };
         for (message, parts) in [
-            (thread(r#"{"includeTurns":true}"#, Opening::Start), ["options.includeTurns", "startThread"]),
-            (thread(r#"{"ephemeral":true}"#, Opening::Resume), ["options.ephemeral", "resumeThread"]),
-            (thread(r#"{"serviceName":"s"}"#, Opening::Resume), ["options.serviceName", "resumeThread"]),
+            (thread(r#"{"includeTurns":true}"#, OpenKind::Start), ["options.includeTurns", "startThread"]),
+            (thread(r#"{"ephemeral":true}"#, OpenKind::Resume), ["options.ephemeral", "resumeThread"]),
+            (thread(r#"{"serviceName":"s"}"#, OpenKind::Resume), ["options.serviceName", "resumeThread"]),
         ] {
             assert!(parts.iter().all(|part| message.contains(part)), "{message}");
         }

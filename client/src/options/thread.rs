@@ -196,13 +196,13 @@ pub enum ApprovalPolicy {
 
 /// What a thread is opened by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Opening {
+pub(crate) enum OpenKind {
     Start,
     Resume,
     Fork,
 }
 
-impl Opening {
+impl OpenKind {
     /// The wire method.
     pub(crate) fn method(self) -> &'static str {
         match self {
@@ -245,7 +245,7 @@ impl Opening {
 }
 
 impl ThreadSettings {
-    pub(crate) fn check(&self, opening: Opening) -> Result<(), Error> {
+    pub(crate) fn check(&self, opening: OpenKind) -> Result<(), Error> {
         exclusive(
             "options",
             ("approvalMode", self.approval_mode.is_some()),
@@ -257,15 +257,15 @@ impl ThreadSettings {
             ("approvalsReviewer", self.approvals_reviewer.is_some()),
         )?;
         let misplaced: &[(&str, bool)] = match opening {
-            Opening::Start => {
+            OpenKind::Start => {
                 &[("includeTurns", self.include_turns.is_some()), ("lastTurnId", self.last_turn_id.is_some())]
             }
-            Opening::Resume => &[
+            OpenKind::Resume => &[
                 ("ephemeral", self.ephemeral.is_some()),
                 ("serviceName", self.service_name.is_some()),
                 ("lastTurnId", self.last_turn_id.is_some()),
             ],
-            Opening::Fork => {
+            OpenKind::Fork => {
                 &[("personality", self.personality.is_some()), ("serviceName", self.service_name.is_some())]
             }
         };
@@ -311,7 +311,7 @@ impl ThreadSettings {
     }
 
     /// The parameters of `thread/start`, `thread/resume` or `thread/fork`; `secrets` is configuration of the whole client.
-    pub(crate) fn wire(&self, opening: Opening, secrets: &Map<String, Value>) -> Map<String, Value> {
+    pub(crate) fn wire(&self, opening: OpenKind, secrets: &Map<String, Value>) -> Map<String, Value> {
         let mut wire = Map::new();
         put(&mut wire, "model", &self.model);
         put(&mut wire, "modelProvider", &self.model_provider);
@@ -331,10 +331,10 @@ impl ThreadSettings {
         if let Some(turn) = &self.last_turn_id {
             wire.insert("lastTurnId".to_owned(), json!(turn));
         }
-        if let (Opening::Start, Some(tools)) = (opening, &self.tools) {
+        if let (OpenKind::Start, Some(tools)) = (opening, &self.tools) {
             wire.insert("dynamicTools".to_owned(), tools.iter().map(ToolSpec::wire).collect());
         }
-        if opening != Opening::Start {
+        if opening != OpenKind::Start {
             wire.insert("excludeTurns".to_owned(), json!(!self.include_turns.unwrap_or(false)));
         }
         let mut config = secrets.clone();

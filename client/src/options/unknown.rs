@@ -24,9 +24,9 @@ impl Call {
     /// Whether it takes an option that its type has.
     pub(super) fn takes(self, name: &str) -> bool {
         match self {
-            Self::StartThread => super::Opening::Start.takes(name),
-            Self::ResumeThread => super::Opening::Resume.takes(name),
-            Self::ForkThread => super::Opening::Fork.takes(name),
+            Self::StartThread => super::OpenKind::Start.takes(name),
+            Self::ResumeThread => super::OpenKind::Resume.takes(name),
+            Self::ForkThread => super::OpenKind::Fork.takes(name),
             Self::Other => true,
         }
     }

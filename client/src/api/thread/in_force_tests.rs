@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::options::Opening;
+use crate::options::OpenKind;
 
 fn map(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
@@ -28,7 +28,7 @@ fn started(asked: Value, changes: Value) -> InForce {
 
 fn load(in_force: &mut InForce) -> Value {
     let mut params = Map::new();
-    in_force.load(Opening::Resume, &mut params, &Map::new(), true);
+    in_force.load(OpenKind::Resume, &mut params, &Map::new(), true);
     params.into()
 }
 
@@ -99,7 +99,7 @@ fn a_workspace_is_loaded_with_all_that_shapes_it() {
             "web_search": "live",
         },
     }));
-    in_force.load(Opening::Resume, &mut params, &Map::new(), true);
+    in_force.load(OpenKind::Resume, &mut params, &Map::new(), true);
     assert_eq!(params["sandbox"], "workspace-write");
     assert_eq!(
         params["config"],
@@ -233,7 +233,7 @@ fn a_profile_is_loaded_by_its_name() {
     let loaded = load(&mut in_force);
     assert_eq!((&loaded["permissions"], &loaded["sandbox"]), (&json!(":read-only"), &Value::Null));
     let mut params = Map::new();
-    in_force.load(Opening::Resume, &mut params, &Map::new(), false);
+    in_force.load(OpenKind::Resume, &mut params, &Map::new(), false);
     assert_eq!(params["sandbox"], "read-only");
     in_force.accepted(&map(json!({ "sandboxPolicy": danger() })), 0);
     assert_eq!(load(&mut in_force)["sandbox"], "danger-full-access");

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::in_force::{InForce, PROFILE};
 use super::narrow::{ROOTS, as_loaded};
-use crate::options::{Opening, ThreadSettings};
+use crate::options::{OpenKind, ThreadSettings};
 
 /// What a parameter of its own says.
 const SAID: &[&str] = &[
@@ -23,14 +23,14 @@ impl InForce {
     /// its configuration. What `given` says of the configuration goes before.
     pub(crate) fn load(
         &mut self,
-        opening: Opening,
+        opening: OpenKind,
         params: &mut Map<String, Value>,
         given: &Map<String, Value>,
         profiles: bool,
     ) {
         self.hear();
         // A fork takes them from its thread, but for the model where the effort is said.
-        let is_fork = opening == Opening::Fork;
+        let is_fork = opening == OpenKind::Fork;
         let said = match self.known("effort") {
             _ if !is_fork => SAID,
             Some(_) => &["model", "modelProvider", "serviceTier", ROOTS],

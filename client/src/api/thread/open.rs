@@ -15,7 +15,7 @@ use crate::Error;
 use crate::api::codex::Codex;
 use crate::api::task::spawn_begun;
 use crate::options::{
-    Folders, Opening, Placed, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id,
+    Folders, OpenKind, Placed, SortDirection, ThreadQuery, ThreadSettings, ThreadSortKey, id,
 };
 use crate::rpc::{CallOptions, read_answer};
 use crate::secrets::secret_texts;
@@ -28,13 +28,13 @@ impl Codex {
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
-        settings.check(Opening::Start)?;
+        settings.check(OpenKind::Start)?;
         let has = |handlers: &Option<Arc<dyn Handlers>>| {
             handlers.as_ref().is_some_and(|handlers| handlers.has(HandlerKind::Approval))
         };
         let asks = has(&handlers) || has(self.core.services.dispatcher.client());
         let settings = settings.for_new_thread(asks).placed(self.core.place())?;
-        self.open_thread(Opening::Start, None, settings, handlers).await
+        self.open_thread(OpenKind::Start, None, settings, handlers).await
     }
 
     /// A thread that was started before. Wire: `thread/resume`.
@@ -44,7 +44,7 @@ impl Codex {
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
-        self.open_from(thread_id, Opening::Resume, settings, handlers).await
+        self.open_from(thread_id, OpenKind::Resume, settings, handlers).await
     }
 
     /// A new thread with the turns of another. Wire: `thread/fork`.
@@ -54,7 +54,7 @@ impl Codex {
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
-        self.open_from(thread_id, Opening::Fork, settings, handlers).await
+        self.open_from(thread_id, OpenKind::Fork, settings, handlers).await
     }
 
     /// The thread of a turn that was to keep it. It is kept by its handles alone from then on.
@@ -69,7 +69,7 @@ impl Codex {
     async fn open_from(
         &self,
         thread_id: &str,
-        opening: Opening,
+        opening: OpenKind,
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
     ) -> Result<Thread, Error> {
@@ -83,13 +83,13 @@ impl Codex {
     /// there: codex itself takes the sandbox from its configuration.
     fn opening(
         &self,
-        opening: Opening,
+        opening: OpenKind,
         from: Option<&str>,
         settings: ThreadSettings,
     ) -> (Map<String, Value>, Opener) {
         // Of one that is loaded the options say nothing, and are sent as they are.
         let known = from.and_then(|id| self.core.known_thread(id));
-        let known = known.filter(|known| opening != Opening::Resume || !self.core.has_loaded(known));
+        let known = known.filter(|known| opening != OpenKind::Resume || !self.core.has_loaded(known));
         let (mut params, opener) = match known {
             Some(known) => Thread::new(Arc::clone(&self.core), known).load(opening, settings),
             None => {
@@ -117,7 +117,7 @@ impl Codex {
         struct Identified {
             id: String,
         }
-        settings.check(Opening::Resume)?;
+        settings.check(OpenKind::Resume)?;
         let given = settings.cwd.clone().flatten();
         if let Some(folder) = &given {
             // What a server elsewhere makes of it is not known here, so that it could not be found again.
@@ -143,7 +143,7 @@ impl Codex {
     /// Opens a thread, on a task of its own: whoever waits may go, and the thread is let go of then.
     async fn open_thread(
         &self,
-        opening: Opening,
+        opening: OpenKind,
         from: Option<String>,
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
@@ -160,7 +160,7 @@ impl Codex {
 
     async fn open(
         &self,
-        opening: Opening,
+        opening: OpenKind,
         from: Option<String>,
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
@@ -183,7 +183,7 @@ impl Codex {
         let (params, opener) = self.opening(opening, from.as_deref(), settings);
         let options = CallOptions::within(self.core.settings.request_timeout());
         let method = opening.method();
-        let resumes = from.clone().filter(|_| opening == Opening::Resume);
+        let resumes = from.clone().filter(|_| opening == OpenKind::Resume);
         let known = resumes.as_deref().map(|id| session.router.active(id));
         if let (Some(id), Some(handlers)) = (&resumes, &handlers) {
             // What waits for an answer is asked again as soon as the thread is followed.
@@ -227,7 +227,7 @@ impl Codex {
         let heard_now = thread.follow(&session.router);
         thread.shared.opened(session.number, opening, opener, &answer, heard.unwrap_or(heard_now));
         thread.tell_owed(thread.asks(&session)).await?;
-        if opening != Opening::Resume {
+        if opening != OpenKind::Resume {
             session.router.made(&thread_id);
         }
         if let Some(handlers) = handlers {

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 use super::found::Found;
 use super::in_force::{InForce, Opened};
 use super::under_way::UnderWay;
-use crate::options::{Opening, ThreadSettings};
+use crate::options::{OpenKind, ThreadSettings};
 use crate::routing::ThreadSink;
 use crate::rpc::read_answer;
 use crate::server_requests::Handlers;
@@ -110,7 +110,7 @@ impl ThreadState {
     pub(crate) fn opened(
         &self,
         session: u64,
-        opening: Opening,
+        opening: OpenKind,
         opener: Opener,
         answer: &RawValue,
         heard: u64,
@@ -119,12 +119,12 @@ impl ThreadState {
         let facts: Found = read_answer("thread", answer).unwrap_or_default();
         let answer = InForce::in_answer(answer);
         // The server takes settings when it loads a thread; of one that it has loaded it ignores them.
-        let is_followed = opening == Opening::Resume && known.session == session;
+        let is_followed = opening == OpenKind::Resume && known.session == session;
         let Opener { options, from } = opener;
         match from {
             Some(from) if !is_followed => {
                 known.in_force.inherit(from);
-                if opening == Opening::Fork {
+                if opening == OpenKind::Fork {
                     known.in_force.unsaid("personality");
                 }
                 known.in_force.reloaded();
@@ -132,9 +132,9 @@ impl ThreadState {
             }
             _ => {
                 let opened = match opening {
-                    Opening::Resume if is_followed => Opened::Followed,
-                    Opening::Resume => Opened::There,
-                    Opening::Start | Opening::Fork => Opened::New,
+                    OpenKind::Resume if is_followed => Opened::Followed,
+                    OpenKind::Resume => Opened::There,
+                    OpenKind::Start | OpenKind::Fork => Opened::New,
                 };
                 known.in_force.opened(opened, &options.lasting(), &answer, heard);
             }
@@ -142,7 +142,7 @@ impl ThreadState {
         known.session = session;
         if !is_followed {
             known.is_ephemeral = facts.is_ephemeral();
-            known.is_written |= opening != Opening::Start;
+            known.is_written |= opening != OpenKind::Start;
             known.options = options.of_opening();
         }
     }
@@ -219,9 +219,9 @@ impl ThreadState {
         }
         let (options, mut in_force) = (known.options.clone(), known.in_force.clone());
         drop(known);
-        let mut params = options.wire(Opening::Start, secrets);
+        let mut params = options.wire(OpenKind::Start, secrets);
         let config = Map::new();
-        in_force.load(Opening::Start, &mut params, &config, profiles);
+        in_force.load(OpenKind::Start, &mut params, &config, profiles);
         Some((params, Opener { options, from: Some(in_force) }))
     }
 
@@ -254,7 +254,7 @@ impl ThreadState {
     /// before what is in force.
     pub(crate) fn load(
         &self,
-        opening: Opening,
+        opening: OpenKind,
         given: ThreadSettings,
         secrets: &Map<String, Value>,
         profiles: bool,

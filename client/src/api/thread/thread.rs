@@ -12,7 +12,7 @@ use super::narrow::ROOTS;
 use super::resumed::{Resumed, is_unwritten};
 use super::state::{Opener, ThreadState};
 use crate::api::core::Core;
-use crate::options::{Opening, ThreadSettings};
+use crate::options::{OpenKind, ThreadSettings};
 use crate::routing::{Router, ThreadSink};
 use crate::rpc::{Call, CallOptions, RawAnswer, read_answer};
 use crate::session::Session;
@@ -148,7 +148,7 @@ impl Thread {
             self.core.services.dispatcher.set_thread(&id, &handlers);
         }
         let heard = self.follow(&session.router);
-        self.shared.opened(session.number, Opening::Start, opener, &answer, heard);
+        self.shared.opened(session.number, OpenKind::Start, opener, &answer, heard);
         self.tell_owed(ask).await?;
         Ok(true)
     }
@@ -162,13 +162,13 @@ impl Thread {
     /// What loads the thread with the settings that are in force.
     pub(crate) fn resume_params(&self, include_turns: bool) -> String {
         let given = ThreadSettings { include_turns: Some(include_turns), ..ThreadSettings::default() };
-        let (mut params, _) = self.load(Opening::Resume, given);
+        let (mut params, _) = self.load(OpenKind::Resume, given);
         params.insert("threadId".to_owned(), self.id().into());
         Value::Object(params).to_string()
     }
 
     /// The parameters that load the thread, or one that inherits from it, and its options then.
-    pub(crate) fn load(&self, opening: Opening, given: ThreadSettings) -> (Map<String, Value>, Opener) {
+    pub(crate) fn load(&self, opening: OpenKind, given: ThreadSettings) -> (Map<String, Value>, Opener) {
         let profiles = self.core.settings.experimental_api != Some(false);
         self.shared.load(opening, given, &self.core.config.apart, profiles)
     }
