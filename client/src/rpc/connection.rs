@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::envelope::{Envelope, Notification};
 use super::error::{RawAnswer, rpc_error};
 use super::methods::is_repeatable;
-use super::pending::{Forgotten, Pending, Waiting};
+use super::pending::{Forgotten, Pending, PendingRequest};
 use crate::transport::{Answered, Inbound};
 use crate::{Error, Secrets, lock, trace};
 
@@ -320,7 +320,7 @@ impl Connection {
         let repeats = if self.reconnects && !first && is_repeatable(method) { MOST_REPEATS } else { 0 };
         let CallOptions { long, of_line, .. } = options;
         let waiting =
-            Waiting { method: method.to_owned(), answer: sender, long, of_line, repeats, line: None };
+            PendingRequest { method: method.to_owned(), answer: sender, long, of_line, repeats, line: None };
         let line = pending.submit(id, message(Some(id), method, params), waiting, first);
         self.send(line);
         drop(pending);
@@ -346,7 +346,7 @@ impl Connection {
         self.send(lines);
         drop(pending);
         self.settled.notify_waiters();
-        let Some(Waiting { method, answer, .. }) = waiting else {
+        let Some(PendingRequest { method, answer, .. }) = waiting else {
             tracing::debug!(id, "a late answer was dropped");
             return;
         };

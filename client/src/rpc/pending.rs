@@ -17,7 +17,7 @@ pub(super) struct Pending {
     next_id: i64,
     max_in_flight: usize,
     open: bool,
-    in_flight: HashMap<i64, Waiting>,
+    in_flight: HashMap<i64, PendingRequest>,
     /// How many of them may take as long as they like.
     long: usize,
     queue: VecDeque<Queued>,
@@ -30,11 +30,11 @@ pub(super) struct Pending {
 struct Queued {
     line: String,
     /// Who waits for the answer of which request; nobody does for a notification.
-    request: Option<(i64, Waiting)>,
+    request: Option<(i64, PendingRequest)>,
 }
 
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct PendingRequest {
     pub(super) method: String,
     pub(super) answer: oneshot::Sender<RawAnswer>,
     /// It may take as long as it likes, so it does not count in the cap once it is sent.
@@ -82,7 +82,7 @@ impl Pending {
         &mut self,
         id: i64,
         line: String,
-        mut waiting: Waiting,
+        mut waiting: PendingRequest,
         first: bool,
     ) -> Option<String> {
         if let Some(error) = &self.ended {
@@ -165,7 +165,7 @@ impl Pending {
     }
 
     /// Takes the request that an answer is for; a late answer finds none.
-    pub(super) fn settle(&mut self, id: i64) -> (Option<Waiting>, Vec<String>) {
+    pub(super) fn settle(&mut self, id: i64) -> (Option<PendingRequest>, Vec<String>) {
         let waiting = self.answered(id);
         (waiting, self.sendable())
     }
@@ -220,7 +220,7 @@ impl Pending {
     }
 
     /// Ends the connection for good, and gives who is still to be told so. `None` if it had ended: the first end wins.
-    pub(super) fn end(&mut self, error: &Error) -> Option<Vec<Waiting>> {
+    pub(super) fn end(&mut self, error: &Error) -> Option<Vec<PendingRequest>> {
         if self.ended.is_some() {
             return None;
         }
@@ -248,12 +248,12 @@ impl Pending {
         self.in_flight.len() - self.long
     }
 
-    fn sent(&mut self, id: i64, waiting: Waiting) {
+    fn sent(&mut self, id: i64, waiting: PendingRequest) {
         self.long += usize::from(waiting.long);
         self.in_flight.insert(id, waiting);
     }
 
-    fn answered(&mut self, id: i64) -> Option<Waiting> {
+    fn answered(&mut self, id: i64) -> Option<PendingRequest> {
         let waiting = self.in_flight.remove(&id)?;
         self.long -= usize::from(waiting.long);
         Some(waiting)
@@ -299,7 +299,8 @@ mod tests {
     fn submit_one(pending: &mut Pending, long: bool) -> (i64, Option<String>, oneshot::Receiver<RawAnswer>) {
         let (answer, receiver) = oneshot::channel();
         let id = pending.next_id();
-        let waiting = Waiting { method: "m".into(), answer, long, of_line: false, repeats: 0, line: None };
+        let waiting =
+            PendingRequest { method: "m".into(), answer, long, of_line: false, repeats: 0, line: None };
         let sent = pending.submit(id, id.to_string(), waiting, false);
         (id, sent, receiver)
     }
@@ -307,8 +308,14 @@ mod tests {
     fn submit_repeating(pending: &mut Pending) -> oneshot::Receiver<RawAnswer> {
         let (answer, receiver) = oneshot::channel();
         let id = pending.next_id();
-        let waiting =
-            Waiting { method: "m".into(), answer, long: false, of_line: false, repeats: 2, line: None };
+        let waiting = PendingRequest {
+            method: "m".into(),
+            answer,
+            long: false,
+            of_line: false,
+            repeats: 2,
+            line: None,
+        };
         pending.submit(id, id.to_string(), waiting, false);
         receiver
     }
@@ -356,8 +363,14 @@ mod tests {
         let ask = |pending: &mut Pending, thread: &str| {
             let (answer, _) = oneshot::channel();
             let id = pending.next_id();
-            let waiting =
-                Waiting { method: "m".into(), answer, long: false, of_line: false, repeats: 0, line: None };
+            let waiting = PendingRequest {
+                method: "m".into(),
+                answer,
+                long: false,
+                of_line: false,
+                repeats: 0,
+                line: None,
+            };
             let line = format!(r#"{{"id":{id},"method":"m","params":{{"threadId":"{thread}"}}}}"#);
             (id, pending.submit(id, line, waiting, false).is_some())
         };
@@ -402,8 +415,14 @@ mod tests {
         let ask = |pending: &mut Pending| {
             let (answer, receiver) = oneshot::channel();
             let id = pending.next_id();
-            let waiting =
-                Waiting { method: "m".into(), answer, long: false, of_line: true, repeats: 0, line: None };
+            let waiting = PendingRequest {
+                method: "m".into(),
+                answer,
+                long: false,
+                of_line: true,
+                repeats: 0,
+                line: None,
+            };
             (pending.submit(id, id.to_string(), waiting, false), receiver)
         };
         let is_withdrawn = |receiver: &mut oneshot::Receiver<RawAnswer>| {

@@ -28,7 +28,7 @@ pub use reader::EventReader;
 pub use reader_kind::ReaderKind;
 pub use state::{Phase, TurnEnd, TurnState};
 pub use stored::{Proof, proof};
-pub use view::{View, Waiting};
+pub use view::{ResultWaiter, View};
 
 #[cfg(test)]
 mod given_tests;

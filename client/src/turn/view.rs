@@ -72,13 +72,13 @@ impl View {
     }
 
     /// Counts as somebody who waits for the result, until it is dropped.
-    pub fn waiting(&self) -> Waiting {
+    pub fn waiting(&self) -> ResultWaiter {
         self.state.add_waiting(1);
-        Waiting(Arc::clone(&self.state))
+        ResultWaiter(Arc::clone(&self.state))
     }
 
     /// Waits for the result, or until this view was given up as stalled.
-    pub async fn result(&self, _waiting: Waiting) -> Result<Arc<TurnResult>, Error> {
+    pub async fn result(&self, _waiting: ResultWaiter) -> Result<Arc<TurnResult>, Error> {
         let mut phase = self.state.phase();
         loop {
             if let Some(end) = self.state.end() {
@@ -108,9 +108,9 @@ impl Drop for View {
 }
 
 /// Somebody who waits for a turn's result: a reader that leaves does not interrupt the turn then.
-pub struct Waiting(Arc<TurnState>);
+pub struct ResultWaiter(Arc<TurnState>);
 
-impl Drop for Waiting {
+impl Drop for ResultWaiter {
     fn drop(&mut self) {
         self.0.add_waiting(-1);
     }

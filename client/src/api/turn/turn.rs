@@ -17,7 +17,7 @@ use crate::options::{Input, Placed, SteerSettings};
 use crate::rpc::Connection;
 use crate::source::{Next, Source, Waker};
 use crate::turn::{
-    Batch, Continuation, EventReader, ReaderKind, TurnResult, TurnState, TurnStatus, View, Waiting,
+    Batch, Continuation, EventReader, ReaderKind, ResultWaiter, TurnResult, TurnState, TurnStatus, View,
 };
 
 /// A turn that the server has accepted: control, events, result.
@@ -138,7 +138,7 @@ impl Turn {
     }
 
     /// Counts as somebody who waits for the result, from now until it is dropped.
-    pub fn wait(&self) -> Waiting {
+    pub fn wait(&self) -> ResultWaiter {
         self.view.waiting()
     }
 
@@ -148,7 +148,7 @@ impl Turn {
     }
 
     /// Waits for the result; a failed turn is an error.
-    pub async fn result(&self, waiting: Waiting) -> Result<Arc<TurnResult>, Error> {
+    pub async fn result(&self, waiting: ResultWaiter) -> Result<Arc<TurnResult>, Error> {
         self.view.result(waiting).await
     }
 
