@@ -42,7 +42,7 @@ pub(super) struct Collector {
 
 /// What a notification means to its turn.
 #[derive(Debug, Default)]
-pub(super) struct Meaning {
+pub(super) struct TurnUpdate {
     /// The whole message, where it was kept.
     pub(super) line: Option<Arc<str>>,
     /// Text of an agent message that is complete now.
@@ -136,8 +136,8 @@ impl Collector {
     }
 
     /// Reads the few notifications that make up a result.
-    pub(super) fn read(&mut self, notification: &Notification<'_>) -> Meaning {
-        let mut meaning = Meaning::default();
+    pub(super) fn read(&mut self, notification: &Notification<'_>) -> TurnUpdate {
+        let mut meaning = TurnUpdate::default();
         match notification.method {
             "turn/started" => meaning.started = true,
             "item/started" => {

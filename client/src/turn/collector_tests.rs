@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::*;
 
 /// A collector that has read these notifications, and what the last meant.
-fn after(lines: &[String]) -> (Collector, Meaning) {
+fn after(lines: &[String]) -> (Collector, TurnUpdate) {
     let mut collector = Collector::default();
-    let mut meaning = Meaning::default();
+    let mut meaning = TurnUpdate::default();
     for line in lines {
         let mut read = None;
         crate::rpc::with_notification(line, |notification| read = Some(collector.read(notification)));
@@ -32,7 +32,7 @@ fn completed(turn: &Value) -> String {
     notification("turn/completed", &json!({ "threadId": "t", "turn": turn }))
 }
 
-fn told(meaning: Meaning) -> WireTurn {
+fn told(meaning: TurnUpdate) -> WireTurn {
     match meaning.completed {
         Some(Completion::Told(turn)) => turn,
         other => panic!("{other:?}"),

@@ -44,10 +44,10 @@ struct Template {
 
 /// Text of deltas. Where it is long it is not copied: for as long as it is held, the log adds nothing to it.
 #[derive(Debug, Clone)]
-pub struct LogText(Held);
+pub struct LogText(TextStorage);
 
 #[derive(Debug, Clone)]
-enum Held {
+enum TextStorage {
     Copied(String),
     Shared { run: Arc<Deltas>, range: Range<usize> },
 }
@@ -116,7 +116,7 @@ impl Deltas {
     pub(super) fn text(self: &Arc<Self>, deltas: Range<usize>) -> LogText {
         let range = self.end_of(deltas.start)..self.end_of(deltas.end);
         match range.len() >= SHARED_BYTES {
-            true => LogText(Held::Shared { run: Arc::clone(self), range }),
+            true => LogText(TextStorage::Shared { run: Arc::clone(self), range }),
             false => LogText::from(self.text[range].to_owned()),
         }
     }
@@ -173,8 +173,8 @@ impl LogText {
     /// Whether it is pure ASCII. What is long is not looked at for that, where its run is.
     pub fn is_ascii(&self) -> bool {
         match &self.0 {
-            Held::Copied(text) => text.is_ascii(),
-            Held::Shared { run, range } => run.is_ascii || run.text[range.clone()].is_ascii(),
+            TextStorage::Copied(text) => text.is_ascii(),
+            TextStorage::Shared { run, range } => run.is_ascii || run.text[range.clone()].is_ascii(),
         }
     }
 
@@ -185,7 +185,7 @@ impl LogText {
 
     /// Whether it is held without a copy.
     pub(super) fn is_shared(&self) -> bool {
-        matches!(self.0, Held::Shared { .. })
+        matches!(self.0, TextStorage::Shared { .. })
     }
 }
 
@@ -194,8 +194,8 @@ impl Deref for LogText {
 
     fn deref(&self) -> &str {
         match &self.0 {
-            Held::Copied(text) => text,
-            Held::Shared { run, range } => &run.text[range.clone()],
+            TextStorage::Copied(text) => text,
+            TextStorage::Shared { run, range } => &run.text[range.clone()],
         }
     }
 }
@@ -208,7 +208,7 @@ impl AsRef<str> for LogText {
 
 impl From<String> for LogText {
     fn from(text: String) -> Self {
-        Self(Held::Copied(text))
+        Self(TextStorage::Copied(text))
     }
 }
 
