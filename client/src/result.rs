@@ -61,11 +61,11 @@ pub struct TurnResult {
 }
 
 impl TurnResult {
-    /// The same with secrets struck out, for errors, which end in logs.
+    /// The same with secrets redacted, for errors, which end in logs.
     pub(crate) fn hiding(mut self, secrets: &Secrets) -> Self {
         for slice in self.items.iter_mut().chain(&mut self.final_response).chain(&mut self.plan) {
-            if let Cow::Owned(struck) = secrets.strike_json(slice.json()) {
-                *slice = Slice { range: 0..struck.len(), line: struck.into() };
+            if let Cow::Owned(redacted) = secrets.redact_json(slice.json()) {
+                *slice = Slice { range: 0..redacted.len(), line: redacted.into() };
             }
         }
         self

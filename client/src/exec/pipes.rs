@@ -45,11 +45,11 @@ impl Inbound for Lines {
     fn message(&mut self, text: &str) {
         let Some(fields) = Fields::read(text) else { return self.garbage(text.as_bytes()) };
         let line = Line::read(&fields);
-        let shown = self.0.secrets.strike_json(text);
+        let shown = self.0.secrets.redact_json(text);
         if *shown == *text {
             return self.0.take(text, &line);
         }
-        // What an event is, and of which thread, is never struck.
+        // What an event is, and of which thread, is never redacted.
         match (&line, Fields::read(&shown)) {
             (Line::ItemCompleted { .. } | Line::TurnFailed { .. }, Some(fields)) => {
                 self.0.take(&shown, &Line::read(&fields));

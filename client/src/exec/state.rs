@@ -147,7 +147,7 @@ impl RunState {
             Line::TurnFailed { message } => {
                 is_over = true;
                 self.thread.lose_usage();
-                inner.failure = Some(self.secrets.strike(message.clone()));
+                inner.failure = Some(self.secrets.redact(message.clone()));
             }
             Line::Other => {}
         }

@@ -35,7 +35,7 @@ pub(super) struct StderrTail {
 
 #[derive(Default)]
 struct Window {
-    /// Whole lines, their secrets struck before any is cut: no part of one stays at the beginning.
+    /// Whole lines, their secrets redacted before any is cut: no part of one stays at the beginning.
     bytes: VecDeque<u8>,
     /// A line whose end has not come.
     line: Vec<u8>,
@@ -58,7 +58,7 @@ impl StderrTail {
         }
         // Last words often have no end of their line.
         let last = String::from_utf8_lossy(&lock(&self.window).line).into_owned();
-        log(&self.secrets.strike(last));
+        log(&self.secrets.redact(last));
     }
 
     /// Takes what was read, and gives what became whole of it without secrets.
@@ -71,7 +71,7 @@ impl StderrTail {
         let window = lock(&self.window);
         let (first, second) = window.bytes.as_slices();
         let bytes = [first, second].concat();
-        let line = self.secrets.strike(String::from_utf8_lossy(&window.line).into_owned());
+        let line = self.secrets.redact(String::from_utf8_lossy(&window.line).into_owned());
         drop(window);
         let text = String::from_utf8_lossy(&bytes) + line.as_str();
         // Each of the two may be as long as all that is kept.
@@ -90,25 +90,25 @@ impl Window {
     fn take(&mut self, chunk: &[u8], secrets: &Secrets) -> String {
         self.line.extend(chunk);
         let whole = self.line.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let mut struck = String::new();
+        let mut redacted = String::new();
         if whole > 0 {
             let lines: Vec<u8> = self.line.drain(..whole).collect();
-            struck = secrets.strike(String::from_utf8_lossy(&lines).into_owned());
+            redacted = secrets.redact(String::from_utf8_lossy(&lines).into_owned());
         }
         if self.line.len() > TAIL_BYTES + secrets.longest() {
-            let line = secrets.strike(String::from_utf8_lossy(&self.line).into_owned());
+            let line = secrets.redact(String::from_utf8_lossy(&self.line).into_owned());
             // A secret may have begun whose end has not come.
             let mut end = line.len().saturating_sub(secrets.longest());
             while !line.is_char_boundary(end) {
                 end -= 1;
             }
-            struck.push_str(&line[..end]);
+            redacted.push_str(&line[..end]);
             self.line = line[end..].into();
         }
-        self.bytes.extend(struck.as_bytes());
+        self.bytes.extend(redacted.as_bytes());
         let excess = self.bytes.len().saturating_sub(TAIL_BYTES);
         self.bytes.drain(..excess);
-        struck
+        redacted
     }
 }
 

@@ -353,7 +353,7 @@ impl Connection {
         lock(&self.answered).set();
         let outcome = match (envelope.error, envelope.result) {
             (Some(error), _) if error.get() != "null" => {
-                let error = self.secrets.strike_json(error.get());
+                let error = self.secrets.redact_json(error.get());
                 Err(rpc_error(&error, &method, self.codex_version.get().cloned()))
             }
             (_, Some(result)) => Ok(result.to_owned()),
@@ -368,7 +368,7 @@ fn shown(bytes: &[u8], secrets: &Secrets) -> String {
     const MOST_CHARS: usize = 200;
     let longest = secrets.longest();
     let cut = &bytes[..bytes.len().min(8 * MOST_CHARS + longest)];
-    let mut start = secrets.strike(String::from_utf8_lossy(cut).into_owned());
+    let mut start = secrets.redact(String::from_utf8_lossy(cut).into_owned());
     if cut.len() < bytes.len() {
         // A secret may have begun whose end is not looked at.
         let end = start.floor_char_boundary(start.len().saturating_sub(longest));

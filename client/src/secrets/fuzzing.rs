@@ -1,9 +1,9 @@
-//! Targets of fuzzing: of a text every secret in it is struck, in each form, and nothing else; JSON stays JSON.
+//! Targets of fuzzing: of a text every secret in it is redacted, in each form, and nothing else; JSON stays JSON.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{STRUCK, Secrets, forms};
+use super::{REDACTED, Secrets, forms};
 
 /// Separates what an input is made of: no text has it.
 const CUT: u8 = 0xff;
@@ -28,7 +28,7 @@ fn told(data: &[u8]) -> Option<Told> {
         .take(usize::from(count % 4) + 1)
         .map(|secret| String::from_utf8_lossy(secret).trim().to_owned())
         // What the mark holds is in every text.
-        .filter(|secret| !secret.is_empty() && !secret.contains(['[', ']']) && !STRUCK.contains(secret))
+        .filter(|secret| !secret.is_empty() && !secret.contains(['[', ']']) && !REDACTED.contains(secret))
         .collect();
     if secrets.iter().map(String::len).sum::<usize>() > LONGEST {
         return None;
@@ -62,12 +62,12 @@ fn written(secret: &str) -> Vec<String> {
 pub(crate) fn redaction(data: &[u8]) {
     let Some(Told { secrets, text }) = told(data) else { return };
     let known = Secrets::new(secrets.iter().cloned());
-    let struck = known.strike(text.clone());
+    let redacted = known.redact(text.clone());
     let whole: Vec<&String> = secrets.iter().filter(|secret| !secret.contains(['\n', '\r'])).collect();
     for secret in &whole {
         for form in written(secret) {
-            for piece in struck.split(STRUCK) {
-                assert!(!piece.contains(&form), "{form:?} in {struck:?} of {text:?}");
+            for piece in redacted.split(REDACTED) {
+                assert!(!piece.contains(&form), "{form:?} in {redacted:?} of {text:?}");
             }
         }
     }
@@ -85,7 +85,7 @@ pub(crate) fn redaction(data: &[u8]) {
         }
     }
     let left = text.char_indices().filter(|(at, _)| !covered[*at]).map(|(_, char)| char);
-    assert_eq!(struck.replace(STRUCK, ""), left.collect::<String>().replace(STRUCK, ""), "{text:?}");
+    assert_eq!(redacted.replace(REDACTED, ""), left.collect::<String>().replace(REDACTED, ""), "{text:?}");
 }
 
 /// A text as a string of JSON, in an object as an event has it.
@@ -97,10 +97,10 @@ pub(crate) fn redaction_json(data: &[u8]) {
         if serde_json::from_str::<&RawValue>(&json).is_err() {
             continue;
         }
-        let struck = known.strike_json(&json);
-        assert!(serde_json::from_str::<&RawValue>(&struck).is_ok(), "{struck} of {json}");
+        let redacted = known.redact_json(&json);
+        assert!(serde_json::from_str::<&RawValue>(&redacted).is_ok(), "{redacted} of {json}");
         let (Ok(before), Ok(after)) =
-            (serde_json::from_str::<Value>(&json), serde_json::from_str::<Value>(&struck))
+            (serde_json::from_str::<Value>(&json), serde_json::from_str::<Value>(&redacted))
         else {
             continue;
         };
@@ -125,7 +125,7 @@ fn assert_alike(before: &Value, after: &Value, secrets: &[String]) {
         }
         (Value::String(before), Value::String(after)) => {
             for secret in secrets.iter().filter(|secret| !secret.contains(['\n', '\r'])) {
-                for piece in after.split(STRUCK) {
+                for piece in after.split(REDACTED) {
                     assert!(!piece.contains(secret.as_str()), "{secret:?} in {after:?} of {before:?}");
                 }
             }

@@ -25,7 +25,7 @@ use crate::lock;
 
 /// How many texts are remembered that were learned on the way; then the oldest is forgotten.
 const MOST_LEARNED: usize = 1024;
-const STRUCK: &str = "[secret]";
+const REDACTED: &str = "[secret]";
 
 /// Texts that must not show in anything that is passed on. Clones share them.
 #[derive(Clone, Default)]
@@ -120,16 +120,16 @@ impl Secrets {
         }
     }
 
-    /// The text with every secret in it struck out.
-    pub fn strike(&self, text: String) -> String {
+    /// The text with every secret in it redacted.
+    pub fn redact(&self, text: String) -> String {
         match self.finder().map(|finder| replaced(&finder.anywhere, &text)) {
-            Some(Cow::Owned(struck)) => struck,
+            Some(Cow::Owned(redacted)) => redacted,
             _ => text,
         }
     }
 
-    /// The text of a JSON value with the secrets in its strings struck out. All else stays as it is.
-    pub fn strike_json<'a>(&self, json: &'a str) -> Cow<'a, str> {
+    /// The text of a JSON value with the secrets in its strings redacted. All else stays as it is.
+    pub fn redact_json<'a>(&self, json: &'a str) -> Cow<'a, str> {
         match self.finder() {
             Some(finder) if finder.in_json.is_match(json) || has_rare_escapes(json) => {
                 in_strings(json, |string| struck_in_string(&finder.in_json, string))
@@ -198,7 +198,7 @@ fn struck_in_string<'a>(finder: &AhoCorasick, string: &'a str) -> Cow<'a, str> {
     let within = within_escapes(&common);
     let found = finder.find_overlapping_iter(&*common).map(|found| found.range());
     match without(&common, found.filter(|found| !within.contains(&found.start))) {
-        Cow::Owned(struck) => Cow::Owned(struck),
+        Cow::Owned(redacted) => Cow::Owned(redacted),
         Cow::Borrowed(_) => Cow::Borrowed(string),
     }
 }
@@ -216,15 +216,15 @@ fn without(text: &str, ranges: impl Iterator<Item = Range<usize>>) -> Cow<'_, st
     if apart.is_empty() {
         return Cow::Borrowed(text);
     }
-    let mut struck = String::with_capacity(text.len());
+    let mut redacted = String::with_capacity(text.len());
     let mut done = 0;
     for range in apart {
-        struck.push_str(&text[done..range.start]);
-        struck.push_str(STRUCK);
+        redacted.push_str(&text[done..range.start]);
+        redacted.push_str(REDACTED);
         done = range.end;
     }
-    struck.push_str(&text[done..]);
-    Cow::Owned(struck)
+    redacted.push_str(&text[done..]);
+    Cow::Owned(redacted)
 }
 
 impl Texts {
@@ -286,23 +286,23 @@ mod tests {
     #[test]
     fn secrets_are_struck_out_as_they_are_and_as_json_has_them() {
         let secrets = Secrets::new(["top\"secret".to_owned(), "plain-secret".to_owned()]);
-        let text = secrets.strike(r#"a plain-secret and top"secret or "top\"secret""#.to_owned());
+        let text = secrets.redact(r#"a plain-secret and top"secret or "top\"secret""#.to_owned());
         assert_eq!(text, r#"a [secret] and [secret] or "[secret]""#);
         let within = json!({ "arguments": json!({ "key": "top\"secret" }).to_string() }).to_string();
-        assert_eq!(secrets.strike_json(&within), r#"{"arguments":"{\"key\":\"[secret]\"}"}"#);
+        assert_eq!(secrets.redact_json(&within), r#"{"arguments":"{\"key\":\"[secret]\"}"}"#);
     }
 
     #[test]
     fn json_stays_json() {
         let secrets = Secrets::new([r#"a":"b"#.to_owned()]);
-        assert_eq!(secrets.strike_json(r#"{"a":"b","c":"a\":\"b"}"#), r#"{"a":"b","c":"[secret]"}"#);
-        assert!(matches!(secrets.strike_json(r#"{"a":1}"#), Cow::Borrowed(_)));
+        assert_eq!(secrets.redact_json(r#"{"a":"b","c":"a\":\"b"}"#), r#"{"a":"b","c":"[secret]"}"#);
+        assert!(matches!(secrets.redact_json(r#"{"a":1}"#), Cow::Borrowed(_)));
     }
 
     #[test]
     fn json_stays_json_whatever_the_secret_is() {
         let secrets = Secrets::new(["12345678", "nnnnnnnn", "0001-end", "\\xyzxyzxy"].map(str::to_owned));
-        for (json, struck) in [
+        for (json, redacted) in [
             // Only strings hold secrets.
             (
                 r#"{"n":12345678,"at":1712345678000,"s":"12345678"}"#,
@@ -313,7 +313,7 @@ mod tests {
             (r#"["\u0001-end","0001-end"]"#, r#"["\u0001-end","[secret]"]"#),
             (r#"["\\xyzxyzxy","\\\\xyzxyzxy"]"#, r#"["[secret]","[secret]"]"#),
         ] {
-            assert_eq!(secrets.strike_json(json), struck);
+            assert_eq!(secrets.redact_json(json), redacted);
         }
     }
 
@@ -326,16 +326,16 @@ mod tests {
             r#""pä/ss\u0022wört\u003C1\u003e""#,
             r#""\u0070\u00e4\/ss\"wört<1>""#,
         ] {
-            assert_eq!(secrets.strike_json(json), r#""[secret]""#, "{json}");
+            assert_eq!(secrets.redact_json(json), r#""[secret]""#, "{json}");
         }
-        assert_eq!(secrets.strike_json(r#""\ud800 \u0041""#), r#""\ud800 \u0041""#);
+        assert_eq!(secrets.redact_json(r#""\ud800 \u0041""#), r#""\ud800 \u0041""#);
     }
 
     #[test]
     fn of_secrets_that_overlap_nothing_stays() {
         let secrets = Secrets::new(["00000000", "0000-and-more"].map(str::to_owned));
-        assert_eq!(secrets.strike("a 00000000-and-more b".to_owned()), "a [secret] b");
-        assert_eq!(secrets.strike("0000000000000000".to_owned()), "[secret]");
+        assert_eq!(secrets.redact("a 00000000-and-more b".to_owned()), "a [secret] b");
+        assert_eq!(secrets.redact("0000000000000000".to_owned()), "[secret]");
     }
 
     #[test]
@@ -343,12 +343,12 @@ mod tests {
         let headers = vec!["Basic bWU6dGhlLXBhc3N3b3Jk"];
         let secrets = Secrets::of(&SecretSources { headers, ..SecretSources::default() });
         for said in ["the-password", "bWU6dGhlLXBhc3N3b3Jk", "Basic dXM6dGhlLXBhc3N3b3Jk"] {
-            let struck = secrets.strike(format!("it is {said}!"));
+            let redacted = secrets.redact(format!("it is {said}!"));
             assert!(
-                struck.contains("[secret]")
-                    && !struck.contains("password")
-                    && !struck.contains("aGUtcGFzc3dvcm"),
-                "{struck}"
+                redacted.contains("[secret]")
+                    && !redacted.contains("password")
+                    && !redacted.contains("aGUtcGFzc3dvcm"),
+                "{redacted}"
             );
         }
     }
@@ -357,19 +357,19 @@ mod tests {
     fn of_several_lines_each_is_a_secret() {
         let key = "-----BEGIN KEY-----\nMIIEvQIBADANBg\n  kqhkiG9w0BAQEF\nx\n-----END KEY-----\n";
         let secrets = Secrets::new([key.to_owned()]);
-        assert_eq!(secrets.strike(format!("<{key}>")), "<[secret]\n>");
+        assert_eq!(secrets.redact(format!("<{key}>")), "<[secret]\n>");
         assert_eq!(
-            secrets.strike("1: MIIEvQIBADANBg 2: kqhkiG9w0BAQEF x".to_owned()),
+            secrets.redact("1: MIIEvQIBADANBg 2: kqhkiG9w0BAQEF x".to_owned()),
             "1: [secret] 2: [secret] x"
         );
-        assert_eq!(secrets.strike_json(&json!(key).to_string()), r#""[secret]\n""#);
+        assert_eq!(secrets.redact_json(&json!(key).to_string()), r#""[secret]\n""#);
     }
 
     #[test]
     fn of_secrets_that_begin_alike_the_whole_is_struck_out() {
         let secrets = Secrets::new(["secret-one".to_owned()]);
         secrets.learn(["secret-one-and-more".to_owned()]);
-        assert_eq!(secrets.strike("secret-one-and-more, secret-one".to_owned()), "[secret], [secret]");
+        assert_eq!(secrets.redact("secret-one-and-more, secret-one".to_owned()), "[secret], [secret]");
     }
 
     #[test]
@@ -377,12 +377,12 @@ mod tests {
         let secrets = Secrets::new(["was-given".to_owned()]);
         let clone = secrets.clone();
         secrets.learn(["the-first".to_owned(), "the-second".to_owned(), "was-given".to_owned()]);
-        assert_eq!(clone.strike("the-first the-second".to_owned()), "[secret] [secret]");
+        assert_eq!(clone.redact("the-first the-second".to_owned()), "[secret] [secret]");
         secrets.learn((0..MOST_LEARNED - 2).map(|number| format!("number <{number}>")));
         // Named again, it is not the oldest.
         secrets.learn(["the-first".to_owned(), "the-last".to_owned()]);
-        let struck = clone.strike("was-given the-first the-second the-last".to_owned());
-        assert_eq!(struck, "[secret] [secret] the-second [secret]");
+        let redacted = clone.redact("was-given the-first the-second the-last".to_owned());
+        assert_eq!(redacted, "[secret] [secret] the-second [secret]");
     }
 
     #[test]
@@ -403,6 +403,6 @@ mod tests {
         secrets.know_environment(environment.iter());
         let said = "of-the-config short of-an-override the-model of-a-header of-a-cookie key of-a-variable /home/somebody";
         let expected = "[secret] short [secret] the-model [secret] [secret] [secret] [secret] /home/somebody";
-        assert_eq!(secrets.strike(said.to_owned()), expected);
+        assert_eq!(secrets.redact(said.to_owned()), expected);
     }
 }

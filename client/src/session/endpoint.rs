@@ -249,7 +249,7 @@ impl Plan {
 
     fn dropped(&self, why: Error) -> Error {
         let Error::Lost(why) = why else { return why };
-        let why = self.secrets.strike(why);
+        let why = self.secrets.redact(why);
         let message = format!("{} ended before the handshake: {why}", self.name());
         Error::Connect { message, status: None, retry: Some(Duration::ZERO) }
     }

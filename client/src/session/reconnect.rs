@@ -61,7 +61,7 @@ impl Reconnector {
             };
             let Error::Lost(why) = why else { break why };
             // It may be the reason that the server gave for closing.
-            let why = self.plan.secrets.strike(why);
+            let why = self.plan.secrets.redact(why);
             let lost = Error::Lost(format!("the connection to {} was lost: {why}", self.plan.name()));
             if !connection.reconnects() {
                 break lost;

@@ -170,7 +170,7 @@ impl Dial {
         let status = response.status();
         let said = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
         // Who refuses may show what it was sent. Struck before it is cut, so that no part of a secret stays at the end.
-        let said = secrets.strike(said.into_owned());
+        let said = secrets.redact(said.into_owned());
         let said: String = said.trim().chars().take(LONGEST_REFUSAL).collect();
         let colon = if said.is_empty() { "" } else { ": " };
         let hint = match (status.as_u16(), &self.bearer) {

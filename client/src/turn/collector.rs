@@ -293,7 +293,7 @@ impl Collector {
     }
 
     fn failure(&self, error: Option<&RawValue>, result: TurnResult) -> Error {
-        let error = error.map(|error| self.secrets.strike_json(error.get()));
+        let error = error.map(|error| self.secrets.redact_json(error.get()));
         failure(error.as_deref(), self.hidden(result), self.has_acted || !self.acting.is_empty())
     }
 

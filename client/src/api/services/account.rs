@@ -127,7 +127,7 @@ impl Login {
         match end.error {
             None => Ok(end.completed),
             Some(error) => Err(Error::LoginFailed {
-                message: self.core.secrets.strike(format!("login {} failed: {error}", self.id())),
+                message: self.core.secrets.redact(format!("login {} failed: {error}", self.id())),
                 login_id: self.id().to_owned(),
             }),
         }
