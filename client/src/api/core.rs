@@ -119,6 +119,7 @@ impl Core {
         let mut sources = endpoint.secret_sources();
         sources.config = settings.config.as_ref();
         sources.overrides = settings.config_overrides.as_deref().unwrap_or_default();
+        sources.urls.extend(settings.base_url.as_deref());
         sources.credentials.extend(settings.api_key.as_deref());
         let secrets = Secrets::of(&sources);
         let Host { runtime, client_info, search_from, program, memory, transport: _, token: _ } = host;
@@ -127,7 +128,7 @@ impl Core {
         let services = Services {
             ring: Arc::default(),
             begun: Arc::default(),
-            dispatcher: Dispatcher::new(handlers),
+            dispatcher: Dispatcher::new(handlers, secrets.clone()),
             events: Arc::new(Events::new(span.clone())),
             runtime,
             span,

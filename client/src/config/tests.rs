@@ -37,6 +37,14 @@ fn secrets_are_in_the_file_and_not_in_the_arguments() {
 }
 
 #[test]
+fn urls_with_a_password_are_in_the_file() {
+    let json = r#"{"model_providers":{"p":{"base_url":"https://u:the-password@host","name":"P"}}}"#;
+    let flat = flat(json).unwrap();
+    assert_eq!(flat.arguments, [r#"model_providers.p.name="P""#]);
+    assert_eq!(flat.secret_texts(), ["the-password", "https://u:the-password@host"]);
+}
+
+#[test]
 fn what_is_too_long_for_an_argument_goes_apart() {
     let config = json!({ "a": "short", "long": "x".repeat(LONGEST_VALUE), "b": { "c": 1 } });
     let flat = ConfigArguments::new(config.as_object().unwrap(), LargeNumbers::Refused).unwrap();

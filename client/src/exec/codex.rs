@@ -28,6 +28,7 @@ impl Codex {
         let secrets = Secrets::of(&SecretSources {
             config: Some(&config),
             overrides: settings.config_overrides.as_deref().unwrap_or_default(),
+            urls: given(&settings.base_url).into_iter().collect(),
             credentials: given(&settings.api_key).into_iter().collect(),
             ..SecretSources::default()
         });

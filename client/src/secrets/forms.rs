@@ -5,7 +5,8 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::policy::SHORTEST_SECRET;
+/// Anything shorter is a word that stands in any text, such as `1` or `true`.
+pub(super) const SHORTEST_SECRET: usize = 8;
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// What `encodeURIComponent` leaves as it is.

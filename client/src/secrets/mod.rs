@@ -5,6 +5,7 @@ mod forms;
 pub(crate) mod fuzzing;
 mod json;
 mod policy;
+mod urls;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -17,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use forms::{escaped, escapes, in_base64, in_url};
+use forms::{SHORTEST_SECRET, escaped, escapes, in_base64, in_url};
 use json::{common_escapes, has_rare_escapes, in_strings, within_escapes};
 pub(crate) use policy::{holds_secret, names_secret, secret_texts};
 
@@ -40,6 +41,8 @@ pub struct SecretSources<'a> {
     pub config: Option<&'a Map<String, Value>>,
     /// Raw values of `--config`.
     pub overrides: &'a [String],
+    /// Addresses, which may hold a password.
+    pub urls: Vec<&'a str>,
     /// Values of headers, whatever their names.
     pub headers: Vec<&'a str>,
     /// API keys and tokens, whatever their names.
@@ -78,7 +81,9 @@ impl Secrets {
             {
                 texts.extend(quoted(text));
             }
+            texts.extend(urls::passwords(value));
         }
+        texts.extend(sources.urls.iter().flat_map(|url| urls::passwords(url)));
         for value in &sources.headers {
             texts.push((*value).to_owned());
             // What follows a scheme such as `Bearer` is a secret by itself, and so is each cookie.
@@ -86,19 +91,23 @@ impl Secrets {
             texts.extend(password(value));
             texts.extend(value.split(';').filter_map(|part| Some(part.split_once('=')?.1.to_owned())));
         }
-        texts.retain(|text| text.trim().len() >= policy::SHORTEST_SECRET);
+        texts.retain(|text| text.trim().len() >= SHORTEST_SECRET);
         texts.extend(sources.credentials.iter().map(|text| (*text).to_owned()));
         Self::new(texts)
     }
 
-    /// What an environment holds by names that say so, inherited or not.
+    /// What an environment holds by names that say so, inherited or not, and the passwords of its URLs.
     pub fn know_environment<'a>(&self, environment: impl IntoIterator<Item = (&'a OsString, &'a OsString)>) {
-        let secret = |(name, value): (&OsString, &OsString)| {
-            let value = value.to_str()?;
-            let is_one = names_secret(name.to_str()?) && value.trim().len() >= policy::SHORTEST_SECRET;
-            is_one.then(|| value.to_owned())
+        let secrets = |(name, value): (&OsString, &OsString)| {
+            let (name, value) = (name.to_str()?, value.to_str()?);
+            let is_proxy = name.to_ascii_lowercase().ends_with("_proxy");
+            let mut texts = if is_proxy { urls::of_proxy(value) } else { urls::passwords(value) };
+            if names_secret(name) && value.trim().len() >= SHORTEST_SECRET {
+                texts.push(value.to_owned());
+            }
+            Some(texts)
         };
-        self.know(environment.into_iter().filter_map(secret));
+        self.know(environment.into_iter().filter_map(secrets).flatten());
     }
 
     /// More of them, for as long as this lives.
@@ -114,7 +123,7 @@ impl Secrets {
 
     /// More of them, for as long as they are among the last that were learned.
     pub fn learn(&self, texts: impl IntoIterator<Item = String>) {
-        let long = |text: &String| text.trim().len() >= policy::SHORTEST_SECRET;
+        let long = |text: &String| text.trim().len() >= SHORTEST_SECRET;
         for text in texts.into_iter().filter(long).flat_map(parts) {
             lock(&self.texts).learn(text);
         }
@@ -246,7 +255,7 @@ impl Texts {
 /// A text, and its lines where it has several: it may be passed on line by line.
 fn parts(text: String) -> Vec<Arc<str>> {
     let trimmed = text.trim();
-    let lines = trimmed.lines().map(str::trim).filter(|line| line.len() >= policy::SHORTEST_SECRET);
+    let lines = trimmed.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_SECRET);
     let mut parts: Vec<Arc<str>> = Vec::new();
     for part in [trimmed].into_iter().chain(lines.filter(|_| trimmed.contains('\n'))) {
         if !part.is_empty() && !parts.iter().any(|known| **known == *part) {
@@ -387,22 +396,36 @@ mod tests {
 
     #[test]
     fn all_that_a_client_is_given_is_known() {
-        let config = json!({ "mcp_servers": { "a": { "env": { "K": "of-the-config", "S": "short" } } } });
-        let overrides =
-            [r#"mcp_servers.b.env={K="of-an-override"}"#.to_owned(), "model=\"the-model\"".to_owned()];
+        let config = json!({
+            "mcp_servers": { "a": { "env": { "K": "of-the-config", "S": "short" } } },
+            "model_providers.p.base_url": "https://user:of-a-url@host",
+        });
+        let overrides = [
+            r#"mcp_servers.b.env={K="of-an-override"}"#.to_owned(),
+            "model=\"the-model\"".to_owned(),
+            r#"url="http://user:of-another@host""#.to_owned(),
+        ];
         let secrets = Secrets::of(&SecretSources {
             config: config.as_object(),
             overrides: &overrides,
+            urls: vec!["https://user:of-an-address@host"],
             headers: vec!["Bearer of-a-header", "id=of-a-cookie; a=b"],
             credentials: vec!["key"],
         });
         let mut environment = Environment::default();
-        for (name, value) in [("DEPLOY_PRIVATE_KEY", "of-a-variable"), ("HOME", "/home/somebody")] {
+        for (name, value) in [
+            ("DEPLOY_PRIVATE_KEY", "of-a-variable"),
+            ("HOME", "/home/somebody"),
+            ("DATABASE_URL", "postgres://user:of-a-database@host/db"),
+            ("https_proxy", "user:of-a-proxy@host:1"),
+        ] {
             environment.set(name.as_ref(), value.into());
         }
         secrets.know_environment(environment.iter());
-        let said = "of-the-config short of-an-override the-model of-a-header of-a-cookie key of-a-variable /home/somebody";
-        let expected = "[secret] short [secret] the-model [secret] [secret] [secret] [secret] /home/somebody";
+        let said = "of-the-config short of-an-override the-model of-a-header of-a-cookie key of-a-variable /home/somebody \
+                    of-a-database of-a-proxy of-a-url of-another of-an-address";
+        let expected = "[secret] short [secret] the-model [secret] [secret] [secret] [secret] /home/somebody \
+                        [secret] [secret] [secret] [secret] [secret]";
         assert_eq!(secrets.redact(said.to_owned()), expected);
     }
 }

@@ -2,10 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::urls::passwords;
 use crate::keys::is_bare;
-
-/// Anything shorter is a word that stands in any text, such as `1` or `true`.
-pub(crate) const SHORTEST_SECRET: usize = 8;
 
 /// The tables of MCP servers, model providers and exporters whose values are credentials, whatever their names.
 const CREDENTIALS: &[&str] = &["env", "headers", "http_headers", "query_params"];
@@ -61,8 +59,8 @@ pub(crate) fn names_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word)) || LAST_WORDS.iter().any(last)
 }
 
-/// Whether a value of the configuration may not appear in the argument list: what is in a table of credentials, and
-/// whatever its name says is one.
+/// Whether a value of the configuration may not appear in the argument list: what is in a table of credentials, whatever its
+/// name says is one, and URLs with a password.
 pub(crate) fn holds_secret(path: &str, value: &Value) -> bool {
     let mut segments = path.split('.');
     if segments.any(|segment| CREDENTIALS.contains(&segment))
@@ -84,6 +82,7 @@ fn holds_secret_below(key: &str, value: &Value) -> bool {
             .iter()
             .any(|(key, value)| CREDENTIALS.contains(&key.as_str()) || holds_secret_below(key, value)),
         Value::Array(items) => items.iter().any(|item| holds_secret_below(key, item)) || names_secret(key),
+        Value::String(text) => names_secret(key) || !passwords(text).is_empty(),
         _ => names_secret(key),
     }
 }
@@ -111,7 +110,10 @@ pub(crate) fn secret_texts(config: &Map<String, Value>) -> Vec<String> {
 
 fn collect_texts(value: &Value, texts: &mut Vec<String>) {
     match value {
-        Value::String(text) => texts.push(text.clone()),
+        Value::String(text) => {
+            texts.extend(passwords(text));
+            texts.push(text.clone());
+        }
         Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
         Value::Object(table) => table.values().for_each(|item| collect_texts(item, texts)),
         _ => {}
