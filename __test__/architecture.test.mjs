@@ -38,7 +38,7 @@ const LAYERS = {
   turn: ['error', 'memory', 'result', 'routing', 'rpc', 'secrets', 'source', 'sync', 'trace', 'turn_status'],
   options: ['environment', 'error', 'result', 'secrets', 'surroundings', 'transport', 'turn'],
   token: ['error', 'options'],
-  server_requests: ['handlers', 'routing', 'rpc', 'sync'],
+  server_requests: ['handlers', 'routing', 'rpc', 'secrets', 'sync'],
   session: [
     ...[
       'config',

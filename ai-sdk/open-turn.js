@@ -131,6 +131,7 @@ class OpenTurn {
       reader: turn.stream({ leaveRunning: true }),
       skip: this.began.skipper(),
       open: this,
+      turn,
       threadId: turn.threadId,
       turnId: turn.id,
     }

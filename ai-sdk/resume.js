@@ -58,6 +58,7 @@ const FOLLOW = Symbol('follow')
  * @property {import('../index.js').TurnStream<any>} reader
  * @property {((event: any) => any) | undefined} skip what came before the call
  * @property {import('./open-turn.js').OpenTurn} [open] where it is of this provider
+ * @property {import('../index.js').Turn<any>} turn
  * @property {string} threadId
  * @property {string} turnId
  */
@@ -66,7 +67,7 @@ const FOLLOW = Symbol('follow')
  * @param {Followed} followed
  * @returns {AsyncGenerator<any[], void>}
  */
-async function* chunksOf({ reader, skip, open, threadId, turnId }) {
+async function* chunksOf({ reader, skip, open, turn, threadId, turnId }) {
   /** @type {any[]} */
   const data = []
   const parts = new Parts({
@@ -101,13 +102,14 @@ async function* chunksOf({ reader, skip, open, threadId, turnId }) {
       if (chunks.length > 0) yield chunks
     }
   } catch (error) {
-    failure = error instanceof Error ? error.message : String(error)
+    failure = messageOf(error)
   }
   await reader.return()
   parts.words.close()
   parts.calls.close('the turn was interrupted')
   const rest = parts.end === undefined ? [] : parts.taken().flatMap(chunkOf)
-  failure ??= parts.end?.error?.message
+  // The error of its result shows no secrets.
+  if (parts.end?.error != null) failure ??= await failureOf(turn)
   yield [
     ...rest,
     ...(failure === undefined ? [] : [{ type: 'error', errorText: failure }]),
@@ -115,6 +117,19 @@ async function* chunksOf({ reader, skip, open, threadId, turnId }) {
     { type: 'finish' },
     DONE,
   ]
+}
+
+/** @param {import('../index.js').Turn<any>} turn that has failed */
+function failureOf(turn) {
+  return turn.result().then(
+    () => undefined,
+    (error) => messageOf(error),
+  )
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : String(error)
 }
 
 const DONE = Symbol('done')

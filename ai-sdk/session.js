@@ -206,7 +206,13 @@ class Sessions {
     const thread = session?.thread ?? (await this.codex.resumeThread(id))
     const turn = await thread.runningTurn()
     if (turn === null) return undefined
-    return { reader: turn.stream({ leaveRunning: true }), skip: undefined, threadId: id, turnId: turn.id }
+    return {
+      reader: turn.stream({ leaveRunning: true }),
+      skip: undefined,
+      turn,
+      threadId: id,
+      turnId: turn.id,
+    }
   }
 
   /** What was used of the budget of a conversation goes on to count, in whichever thread. @param {string} id */

@@ -65,11 +65,12 @@ function takeArguments(call, first, options) {
  * @param {Promise<any>} promise of a turn, or of a result as JSON
  * @param {TakenArguments} taken
  * @param {() => void} cancel where there is a signal
+ * @param {import('./redact.js').Redact | undefined} redact where there is a schema
  * @returns {Promise<any>}
  */
-function settle(promise, { apart: signal, output, began }, cancel) {
+function settle(promise, { apart: signal, output, began }, cancel, redact) {
   let outcome = readText(promise)
-  if (output !== undefined) outcome = withOutput(outcome, output, signal)
+  if (output !== undefined) outcome = withOutput(outcome, { ...output, redact }, signal)
   if (signal !== undefined) outcome = abortable(outcome, signal, cancel)
   return began === undefined ? outcome : begun(outcome, began.options)
 }

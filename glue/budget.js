@@ -14,6 +14,7 @@ const native = require('./native.js')
 const { KINDS, Meter, Metered } = require('./meter.js')
 const { rounds } = require('./rounds.js')
 const { isRecord } = require('./schema.js')
+const { redactOf, redacted } = require('./redact.js')
 
 /**
  * @typedef {import('./meter.js').Limits} Limits
@@ -61,7 +62,8 @@ function watchCall(object, name, args) {
   if (any && (name === 'delete' || name === 'deleteThread')) return deleting(object, args)
   // Of a turn that runs under a budget.
   const running = any && (name === 'run' || name === 'result') ? turns.get(object) : undefined
-  if (running !== undefined) return { args, after: (promise) => settled(promise, running) }
+  if (running !== undefined)
+    return { args, after: (promise) => settled(promise, running, redactOf(clientOf(object))) }
   const begins = beginningCall(object, name, args)
   if (begins === undefined) return undefined
   const { options } = begins
@@ -145,6 +147,7 @@ function beginning({ by, threadId, at, options, after }, args) {
   // No options: the call refuses them.
   if (!isRecord(rest)) return undefined
   const client = clientOf(by)
+  const redact = redactOf(client)
   const ofThread =
     threadId === undefined ? undefined : (budgets.get(client)?.get(threadId) ?? ofHandles.get(by))
   const handed = after === undefined ? options?.[METERS] : owns.get(after)
@@ -178,13 +181,13 @@ function beginning({ by, threadId, at, options, after }, args) {
           void metered.ended.then(off)
           return value
         }
-        const result = await settled(promise, metered)
+        const result = await settled(promise, metered, redact)
         off()
         return result
       } catch (error) {
         off()
         metered.stop()
-        return await settled(Promise.reject(error), metered)
+        return await settled(Promise.reject(error), metered, redact)
       }
     },
   }
@@ -195,12 +198,13 @@ function beginning({ by, threadId, at, options, after }, args) {
  *
  * @param {Promise<any>} promise
  * @param {InstanceType<typeof import('./meter.js').Metered>} metered
+ * @param {import('./redact.js').Redact} redact
  */
-async function settled(promise, metered) {
+async function settled(promise, metered, redact) {
   try {
     const result = await promise
     await heard(metered)
-    if (metered.over !== undefined) throw exceeded(metered.over, result)
+    if (metered.over !== undefined) throw exceeded(metered.over, redacted(redact, result))
     return result
   } catch (error) {
     const of = /** @type {any} */ (error)

@@ -1,6 +1,7 @@
 'use strict'
 
 const { rounds } = require('./rounds.js')
+const { redacted } = require('./redact.js')
 const { added, since } = require('./usage.js')
 
 /**
@@ -58,6 +59,7 @@ function heardOf(threadId, itemId) {
 class TurnTelling {
   #turns
   #tools
+  #redact
   /** @type {Map<string, any>} */
   #open = new Map()
   /** @type {Map<string, import('./usage.js').Usage>} */
@@ -72,10 +74,12 @@ class TurnTelling {
    * @param {Pick<TurnMessage, 'of' | 'call' | 'input' | 'threadId' | 'url' | 'model' | 'isStructured'>} about
    * @param {import('node:diagnostics_channel').TracingChannel} turns
    * @param {import('node:diagnostics_channel').Channel} tools
+   * @param {import('./redact.js').Redact} [redact]
    */
-  constructor(about, turns, tools) {
+  constructor(about, turns, tools, redact) {
     this.#turns = turns
     this.#tools = tools
+    this.#redact = redact
     /** @type {TurnMessage} */
     this.message = {
       ...about,
@@ -154,7 +158,8 @@ class TurnTelling {
       case 'turn/completed':
         if (!isOwn) break
         message.status = params.turn?.status
-        if (params.turn?.status === 'failed') message.error ??= asError(params.turn.error)
+        if (params.turn?.status === 'failed')
+          message.error ??= asError(redacted(this.#redact, params.turn.error))
         break
       case 'item/agentMessage/delta':
         message.firstTextAt ??= emittedAtMs

@@ -7,6 +7,7 @@ const { beginningCall } = require('./beginners.js')
 const { isQuietly, TurnTelling } = require('./channels-turn.js')
 const { clientOf, modelOf, urlOf } = require('./clients.js')
 const native = require('./native.js')
+const { redactOf } = require('./redact.js')
 
 /**
  * Where a call stands in a trace, as W3C Trace Context has it.
@@ -133,7 +134,7 @@ function tellTurn({ by, of, call, threadId, input, options, after }) {
     model: options?.model ?? (after === undefined ? modelOf(by) : models.get(after)),
     isStructured: options?.outputSchema !== undefined,
   }
-  const telling = new TurnTelling(about, turns, tools)
+  const telling = new TurnTelling(about, turns, tools, redactOf(clientOf(by)))
   const { message } = telling
   turns.start.publish(message)
   return {

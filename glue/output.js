@@ -5,12 +5,14 @@ const { classes, messageOf } = require('./errors.js')
 const { isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
 const { Answer } = require('./answer.js')
 const { strictSchema } = require('./strict.js')
+const { redacted } = require('./redact.js')
 
 /**
  * How the final message of a turn is read: by the JSON Schema that the user's schema gave, and by the schema itself
- * where it validates.
+ * where it validates. Errors that quote the message show no secret of the client.
  *
- * @typedef {{ shape: Record<string, unknown>, standard?: import('./schema.js').StandardSchema }} Output
+ * @typedef {import('./redact.js').Redact} Redact
+ * @typedef {{ shape: Record<string, unknown>, standard?: import('./schema.js').StandardSchema, redact?: Redact }} Output
  * @typedef {{ status: string, finalResponse: string | null, parsed?: unknown }} TurnResult
  */
 
@@ -104,58 +106,83 @@ function parseJson(text) {
  * @param {AbortSignal | null | undefined} signal
  * @returns {Promise<unknown>}
  */
-async function readOutput(result, { shape, standard }, signal) {
+async function readOutput(result, { shape, standard, redact }, signal) {
   const text = /** @type {string} */ (result.finalResponse)
+  /** @type {(issues: readonly import('./schema.js').Issue[], cause?: unknown) => Error} */
+  const refused = (issues, cause) => invalid(redacted(redact, result), issues, cause, redact)
   const answer = new Answer(shape)
   let written
   try {
     written = parseJson(text)
   } catch (error) {
-    throw invalid(result, [{ message: `it is no JSON: ${messageOf(error)}` }], error)
+    const cause = redactedFailure(text, error, redact)
+    throw refused([{ message: `it is no JSON: ${messageOf(cause)}` }], cause)
   }
   const read = () => {
     try {
       return answer.read(written)
     } catch (error) {
       // The stack has an end, which an answer may be nested beyond.
-      throw invalid(result, [{ message: `it can't be read: ${messageOf(error)}` }], error)
+      throw refused([{ message: `it can't be read: ${messageOf(error)}` }], error)
     }
   }
   const value = read()
   if (standard === undefined) return value
   // A validation may be waiting for something itself.
   const aborted = () => {
-    const fields = { code: 'ABORT_ERR', retryable: false, result }
+    const fields = { code: 'ABORT_ERR', retryable: false, result: redacted(redact, result) }
     return new classes.AbortError('aborted while the output was being validated', fields)
   }
-  const judge = (/** @type {unknown} */ one) => untilAborted(validate(standard, one, result), signal, aborted)
+  const judge = (/** @type {unknown} */ one) =>
+    untilAborted(validate(standard, one, refused), signal, aborted)
   const first = await judge(value)
   // Several branches of a union may have the form of the answer; which it is, the schema knows.
   for (let validated = first; ; validated = await judge(read())) {
     if (validated.issues === undefined) return validated.value
-    if (!answer.tryAnother(validated.issues)) throw invalid(result, first.issues ?? [])
+    if (!answer.tryAnother(validated.issues)) throw refused(first.issues ?? [])
   }
 }
 
 /**
  * @param {import('./schema.js').StandardSchema} schema
  * @param {unknown} value
- * @param {{ finalResponse: string | null }} result
+ * @param {(issues: readonly import('./schema.js').Issue[], cause: unknown) => Error} refused
  */
-async function validate(schema, value, result) {
+async function validate(schema, value, refused) {
   try {
     return await schema['~standard'].validate(value)
   } catch (error) {
-    throw invalid(result, [{ message: `the schema failed: ${messageOf(error)}` }], error)
+    throw refused([{ message: `the schema failed: ${messageOf(error)}` }], error)
   }
 }
 
 /**
- * @param {{ finalResponse: string | null }} result
- * @param {readonly import('./schema.js').Issue[]} issues
- * @param {unknown} [cause]
+ * Why a text is no JSON: the message of that quotes a piece of the text, which may be a part of a secret.
+ *
+ * @param {string} text
+ * @param {unknown} error
+ * @param {Redact | undefined} redact
+ * @returns {unknown}
  */
-function invalid(result, issues, cause) {
+function redactedFailure(text, error, redact) {
+  const shown = redacted(redact, text)
+  if (shown === text) return error
+  try {
+    parseJson(shown)
+  } catch (failure) {
+    return failure
+  }
+  return new SyntaxError('there is a secret in it')
+}
+
+/**
+ * @param {{ finalResponse: string | null }} result without secrets
+ * @param {readonly import('./schema.js').Issue[]} found
+ * @param {unknown} cause
+ * @param {Redact | undefined} redact
+ */
+function invalid(result, found, cause, redact) {
+  const issues = found.map((issue) => redactedIssue(issue, redact))
   const told = issues.slice(0, TOLD).map(issueText)
   if (issues.length > TOLD) told.push(`and ${issues.length - TOLD} more`)
   const message = `the final message does not fit outputSchema: ${told.join('; ')}`
@@ -168,6 +195,17 @@ function invalid(result, issues, cause) {
     result,
     ...(cause === undefined ? {} : { cause }),
   })
+}
+
+/**
+ * @param {import('./schema.js').Issue} issue which may be an object of a class
+ * @param {Redact | undefined} redact
+ * @returns {import('./schema.js').Issue}
+ */
+function redactedIssue(issue, redact) {
+  const shown = redacted(redact, issue)
+  const message = redacted(redact, issue.message)
+  return shown.message === message ? shown : { message, ...(issue.path && { path: issue.path }) }
 }
 
 module.exports = { takeOutput, readOutput, withOutput, withOutputOf }

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use codex_client::Secrets;
 use codex_client::options::Input;
 use codex_client::server_requests::{CallContext, ContextAlone, Handlers};
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
-use napi::{Env, Result};
+use napi::{Env, Result, ValueType};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
@@ -100,8 +101,9 @@ impl<'env> Arguments<'env> {
         self.options.handlers.clone().unwrap_or_else(alone)
     }
 
-    /// The promise of the outcome, as the caller gets it, from that of a turn or of a result as JSON text.
-    pub(crate) fn settle(self, promise: Unknown<'env>) -> Result<Unknown<'env>> {
+    /// The promise of the outcome, as the caller gets it, from that of a turn or of a result as JSON text. Errors that are
+    /// made of it show none of `secrets`.
+    pub(crate) fn settle(self, promise: Unknown<'env>, secrets: &Secrets) -> Result<Unknown<'env>> {
         let Self { env, hooks, cancel, .. } = self;
         let cancel = || {
             env.create_function_from_closure::<Unknown<'_>, (), _>("cancel", move |_| {
@@ -111,6 +113,15 @@ impl<'env> Arguments<'env> {
         };
         let cancel = self.has_signal.then(cancel).transpose()?;
         let cancel = cancel.map(|cancel| extend(cancel.to_unknown()));
-        hooks.call(env, "settle", (extend(promise), self.taken, cancel))
+        let redact = || {
+            let secrets = secrets.clone();
+            env.create_function_from_closure::<String, String, _>("redact", move |call| {
+                Ok(secrets.redact_json(&call.first_arg::<String>()?).into_owned())
+            })
+        };
+        let output: Unknown<'_> = self.taken.get_named_property("output")?;
+        let redact = (output.get_type()? != ValueType::Undefined).then(redact).transpose()?;
+        let redact = redact.map(|redact| extend(redact.to_unknown()));
+        hooks.call(env, "settle", (extend(promise), self.taken, cancel, redact))
     }
 }

@@ -135,7 +135,7 @@ impl Codex {
             let (codex, input) = (self.codex.clone(), arguments.input()?);
             let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
             let run = async move { codex.run(input, settings, handlers, cancel, keep == Some(true)).await };
-            arguments.settle(promise(env, run, |_, result| Ok(Text(result.to_json())))?)
+            arguments.settle(promise(env, run, |_, result| Ok(Text(result.to_json())))?, self.codex.secrets())
         };
         or_reject(env, run())
     }
@@ -165,7 +165,10 @@ impl Codex {
             let context = Some(Arc::clone(&arguments.context) as CallContext);
             let cancel = arguments.cancel.clone();
             let turn = self.codex.continue_turn(&continuation, &settings, context, cancel);
-            arguments.settle(promise(env, async move { turn }, |_, turn| Ok(Turn::new(turn)))?)
+            arguments.settle(
+                promise(env, async move { turn }, |_, turn| Ok(Turn::new(turn)))?,
+                self.codex.secrets(),
+            )
         };
         or_reject(env, go_on())
     }

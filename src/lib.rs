@@ -30,6 +30,7 @@ mod reader;
 mod review;
 mod running;
 mod runtime;
+mod secrets;
 mod serve;
 mod stored;
 mod surroundings;

@@ -37,7 +37,7 @@ impl Thread {
             let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
             let review = self.thread.review(&target, &settings, handlers, cancel);
             let review = review.map_err(|error| to_js(env, &error))?;
-            arguments.settle(promise(env, review, |_, turn| Ok(Turn::new(turn)))?)
+            arguments.settle(promise(env, review, |_, turn| Ok(Turn::new(turn)))?, self.thread.secrets())
         };
         or_reject(env, review())
     }
@@ -57,7 +57,8 @@ impl Thread {
             let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
             let compact = self.thread.compact(&settings, handlers, cancel);
             let compact = compact.map_err(|error| to_js(env, &error))?;
-            arguments.settle(promise(env, compact, |_, result| Ok(Text(result.to_json())))?)
+            arguments
+                .settle(promise(env, compact, |_, result| Ok(Text(result.to_json())))?, self.thread.secrets())
         };
         or_reject(env, compact())
     }

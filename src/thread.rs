@@ -102,7 +102,8 @@ impl Thread {
             let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
             let run = self.thread.run(arguments.input()?, settings, handlers, cancel);
             let run = run.map_err(|error| to_js(env, &error))?;
-            arguments.settle(promise(env, run, |_, result| Ok(Text(result.to_json())))?)
+            arguments
+                .settle(promise(env, run, |_, result| Ok(Text(result.to_json())))?, self.thread.secrets())
         };
         or_reject(env, run())
     }
@@ -215,7 +216,7 @@ pub(crate) fn begin_turn<'env>(
     let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
     let turn = thread.turn(arguments.input()?, settings, handlers, cancel);
     let turn = turn.map_err(|error| to_js(env, &error))?;
-    arguments.settle(promise(env, turn, |_, turn| Ok(Turn::new(turn)))?)
+    arguments.settle(promise(env, turn, |_, turn| Ok(Turn::new(turn)))?, thread.secrets())
 }
 
 /// Goes on in a thread.
@@ -228,7 +229,7 @@ pub(crate) fn proceed<'env>(
     let (handlers, cancel) = (Some(arguments.handlers()), arguments.cancel.clone());
     let turn = thread.proceed(arguments.settings()?, handlers, cancel);
     let turn = turn.map_err(|error| to_js(env, &error))?;
-    arguments.settle(promise(env, turn, |_, turn| Ok(Turn::new(turn)))?)
+    arguments.settle(promise(env, turn, |_, turn| Ok(Turn::new(turn)))?, thread.secrets())
 }
 
 /// Reads a string; an empty one is the callee's matter.

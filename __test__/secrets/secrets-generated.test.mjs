@@ -16,30 +16,36 @@ const instrumentation = instrument({
 })
 after(() => instrumentation.disable())
 
+/** A turn that fails. @param {string} told */
+const failed = (told) => [
+  'turnBegin',
+  { raw: `${told.replaceAll('\n', ' ')}\n` },
+  { stderr: `${told}\n` },
+  {
+    notify: {
+      method: 'turn/completed',
+      params: {
+        threadId: '$threadId',
+        turn: {
+          id: '$turnId',
+          status: 'failed',
+          items: [],
+          error: { message: told, additionalDetails: told },
+        },
+      },
+    },
+  },
+]
+
 /** How a server may tell them. @param {string} told */
 const scriptOf = (told) => ({
   'account/login/start': [['default']],
   'x/refuse': [[{ error: { code: -32600, message: told, data: { told, list: [told] } } }]],
+  // The first two fail, the others say it.
   'turn/start': [
-    [
-      'turnBegin',
-      { raw: `${told.replaceAll('\n', ' ')}\n` },
-      { stderr: `${told}\n` },
-      {
-        notify: {
-          method: 'turn/completed',
-          params: {
-            threadId: '$threadId',
-            turn: {
-              id: '$turnId',
-              status: 'failed',
-              items: [],
-              error: { message: told, additionalDetails: told },
-            },
-          },
-        },
-      },
-    ],
+    failed(told),
+    failed(told),
+    ['turnBegin', { play: 'agentMessage', with: { text: told } }, 'tokenUsage', 'turnEnd'],
   ],
   'x/die': [[{ stderr: `${told}\n` }, { exit: 3 }]],
 })
@@ -70,10 +76,23 @@ const PLACES = {
   'the environment of codex': (given) => ({
     options: { env: Object.fromEntries(given.map((secret, i) => [`SERVICE_${i}_TOKEN`, secret])) },
   }),
+  'the URLs of model providers and of the environment': (given) => ({
+    options: {
+      config: {
+        model_providers: Object.fromEntries(given.slice(20).map((secret, i) => [`p${i}`, urlWith(secret)])),
+      },
+      env: Object.fromEntries(
+        given.slice(0, 20).map((secret, i) => [`DATABASE_${i}`, urlWith(secret).base_url]),
+      ),
+    },
+  }),
   'the configuration of a thread': (given) => ({
     config: { mcp_servers: { a: { command: 'x', env: named(given) } } },
   }),
 }
+
+/** @param {string} secret */
+const urlWith = (secret) => ({ name: 'P', base_url: `http://user:${encodeURIComponent(secret)}@127.0.0.1/x` })
 
 describe('generated secrets', { concurrency: 4, timeout: 120_000 }, () => {
   test('they are what they should be', () => {
@@ -101,10 +120,14 @@ describe('generated secrets', { concurrency: 4, timeout: 120_000 }, () => {
         const thread = await codex.startThread(config === undefined ? {} : { config })
         const { argv, pid } = await log.find((entry) => entry.run !== undefined)
         assertNone(JSON.stringify([argv, argumentsOf(pid)]), secrets, 'arguments')
+        /** @type {any[]} */
         const failures = []
         for (const call of [
           () => codex.request(/** @type {any} */ ('x/refuse'), /** @type {any} */ ({})),
           () => thread.run('go'),
+          async () => (await thread.turn('go')).result(),
+          () => thread.run('go', { outputSchema: { type: 'object', properties: {} } }),
+          () => thread.run('go', { budget: { tokens: 1 } }),
           () => codex.request(/** @type {any} */ ('x/die'), /** @type {any} */ ({})),
         ]) {
           const error = await call().then(
@@ -115,6 +138,17 @@ describe('generated secrets', { concurrency: 4, timeout: 120_000 }, () => {
         }
         await codex.close()
         for (const error of failures) assertNone(printed(error), secrets, 'an error')
+        assert.deepEqual(
+          failures.map(({ code }) => code),
+          [
+            'INVALID_REQUEST',
+            'TURN_FAILED',
+            'TURN_FAILED',
+            'OUTPUT_VALIDATION',
+            'BUDGET_EXCEEDED',
+            'SERVER_EXITED',
+          ],
+        )
         assert.ok(printed(failures[0]).includes('[secret]'), printed(failures[0]))
         assert.ok(records.length > 5)
         assertNone(JSON.stringify(records), secrets, 'a log record')

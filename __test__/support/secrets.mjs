@@ -55,8 +55,9 @@ function ascii(text) {
 /** Everything of a value that somebody may print. @param {unknown} value @returns {string} */
 export function printed(value) {
   if (!(value instanceof Error)) return JSON.stringify(value) ?? ''
-  const { cause, ...fields } = /** @type {any} */ (value)
-  return `${value.stack} ${value.message} ${JSON.stringify(fields)} ${cause === undefined ? '' : printed(cause)}`
+  // The result is not among the fields that are listed.
+  const { cause, result, ...fields } = /** @type {any} */ (value)
+  return `${value.stack} ${value.message} ${JSON.stringify([fields, result])} ${cause === undefined ? '' : printed(cause)}`
 }
 
 /**

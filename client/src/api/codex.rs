@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::Error;
 use crate::api::core::{Core, Host};
 use crate::options::{ClientSettings, Input, RunSettings};
 use crate::routing::RingReader;
@@ -15,6 +14,7 @@ use crate::rpc::{EMPTY_PARAMS, RawAnswer};
 use crate::server_requests::{ContextAlone, Handlers};
 use crate::session::{Metadata, Observer};
 use crate::turn::TurnResult;
+use crate::{Error, Secrets};
 
 /// A client of one codex app-server at a time. Cheap to clone; when the last handle is dropped the server ends.
 #[derive(Clone)]
@@ -48,6 +48,11 @@ impl Codex {
     /// A handle that does not keep the client alive.
     pub fn downgrade(&self) -> WeakCodex {
         WeakCodex { core: Arc::downgrade(&self.core) }
+    }
+
+    /// What nothing that is passed on may show.
+    pub fn secrets(&self) -> &Secrets {
+        &self.core.secrets
     }
 
     /// Tells of what happens to the connection, from now on.

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{wire_answer, without_rule};
 use super::request::{ParsedRequest, RequestOutcome, Scope};
 use super::{HandlerKind, Handlers};
-use crate::lock;
 use crate::routing::{Ring, Whose};
+use crate::{Secrets, lock};
 
 /// The handlers of a client and of its threads; those of turns are with their turns.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub struct Dispatcher {
     changed: watch::Sender<()>,
     /// What was asked and answered, for whoever watches.
     records: Arc<Ring>,
+    secrets: Secrets,
 }
 
 /// The handler that a request is for.
@@ -28,12 +29,18 @@ pub(super) struct Found {
     kind: HandlerKind,
     scope: Scope,
     handlers: Arc<dyn Handlers>,
+    secrets: Secrets,
 }
 
 impl Dispatcher {
-    /// A dispatcher with the handlers of the client.
-    pub fn new(client: Option<Arc<dyn Handlers>>) -> Arc<Self> {
-        Arc::new(Self { client, ..Self::default() })
+    /// A dispatcher with the handlers of the client. What it tells of them shows none of `secrets`.
+    pub fn new(client: Option<Arc<dyn Handlers>>, secrets: Secrets) -> Arc<Self> {
+        Arc::new(Self { client, secrets, ..Self::default() })
+    }
+
+    /// What logs may not show.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// The handlers of the client.
@@ -96,7 +103,8 @@ impl Dispatcher {
         let all = self.handlers(asked, whose);
         let first = |kind, fits: &dyn Fn(&dyn Handlers) -> bool| {
             let (scope, handlers) = all.iter().find(|(_, handlers)| fits(handlers.as_ref()))?;
-            Some(Found { kind, scope: *scope, handlers: Arc::clone(handlers) })
+            let (handlers, secrets) = (Arc::clone(handlers), self.secrets.clone());
+            Some(Found { kind, scope: *scope, handlers, secrets })
         };
         let nearest = |kind| first(kind, &|handlers| handlers.has(kind));
         let tool =
@@ -131,6 +139,7 @@ impl Found {
         match answer {
             Ok((answer, rule)) => RequestOutcome::By { scope: self.scope, answer, rule },
             Err(error) => {
+                let error = self.secrets.redact(error);
                 tracing::warn!(method, error, "a handler of requests from codex failed");
                 // That of a tool names it.
                 if self.kind == HandlerKind::Tool {

@@ -210,6 +210,7 @@ impl OpenRequests {
                     let thread = asked.thread.as_deref();
                     // The time is told all the same.
                     if method != "currentTime/read" {
+                        let method = self.dispatcher.secrets().redact(method.to_owned());
                         tracing::warn!(
                             method,
                             thread,

@@ -16,7 +16,7 @@ use crate::options::{OpenKind, ThreadSettings};
 use crate::routing::{Router, ThreadSink};
 use crate::rpc::{Call, CallOptions, RawAnswer, read_answer};
 use crate::session::Session;
-use crate::{Error, lock};
+use crate::{Error, Secrets, lock};
 
 /// The answer to `thread/start`.
 #[derive(Deserialize)]
@@ -52,6 +52,11 @@ impl Thread {
     /// Its id. Of a thread that had no turn when its server was lost it is another after the next call.
     pub fn id(&self) -> &str {
         self.shared.id()
+    }
+
+    /// What nothing that is passed on may show.
+    pub fn secrets(&self) -> &Secrets {
+        &self.core.secrets
     }
 
     /// The last token usage of the thread that was seen here, as JSON: total, last, modelContextWindow.
