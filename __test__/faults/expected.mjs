@@ -78,6 +78,7 @@ export const expected = {
     exec: cell({ run: ABORTED }),
   },
   killProgram: nothing,
+  killProgramOfStopped: nothing,
   drop: {
     ...unharmed,
     starting: cell({ startThread: 'CONNECT_FAILED' }),

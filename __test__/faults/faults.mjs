@@ -144,6 +144,18 @@ export const faults = {
     ends: true,
     strike: (stage) => process.kill(programOf(stage), 'SIGKILL'),
   },
+  killProgramOfStopped: {
+    title: 'SIGSTOP of codex, then SIGKILL of the program',
+    about:
+      'A codex that is stopped, or hangs, does not notice the end of its input. It is killed ten seconds after the program, and one of codex exec after two.',
+    by: 'pipe',
+    ends: true,
+    stays: true,
+    strike: (stage) => {
+      process.kill(codexOf(stage), 'SIGSTOP')
+      process.kill(programOf(stage), 'SIGKILL')
+    },
+  },
   drop: {
     title: 'The line drops',
     about: 'To a server elsewhere: it is opened again, and what is under way goes on.',

@@ -108,10 +108,8 @@ export async function play(test, fault, name) {
   for (const pid of below(program.child)) pids.add(pid)
   await fault.mend?.(stage)
   program.child.send('go on')
-  const { after, closeMs, descriptors, files: own } = await program.told()
+  const { after, closeMs, descriptors, files } = await program.told()
   const ended = await program.exited
-  // Its own disks are gone with it.
-  const files = fault.disks ? own : readdirSync(temporary)
   const processes = await staying(pids, folder, scene.elsewhere)
   return { pending, next, after, closeMs, ended, left: { descriptors, files, processes } }
 }

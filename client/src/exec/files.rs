@@ -64,14 +64,23 @@ impl RunFile {
 /// A folder for the files of one run, made with the first of them.
 pub(super) struct RunFolder {
     parent: PathBuf,
+    files: Vec<PathBuf>,
     temporary: Option<Temporary>,
-    files: usize,
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // By their names: to read a folder takes a descriptor, and there may be none.
+        for file in &self.files {
+            let _ = std::fs::remove_file(file);
+        }
+    }
 }
 
 impl RunFolder {
     /// Where it will be.
     pub(super) fn new(parent: PathBuf) -> Self {
-        Self { parent, temporary: None, files: 0 }
+        Self { parent, files: Vec::new(), temporary: None }
     }
 
     /// Where it is, if there is anything in it.
@@ -103,17 +112,22 @@ impl RunFolder {
     }
 
     fn name(&mut self, prefix: &str, suffix: &str) -> Result<PathBuf, Error> {
-        self.files += 1;
-        let name = format!("{prefix}{}{suffix}", self.files);
+        let name = format!("{prefix}{}{suffix}", self.files.len() + 1);
+        let file = self.folder()?.join(name);
+        self.files.push(file.clone());
+        Ok(file)
+    }
+
+    /// Where it is; made if it is not there yet.
+    fn folder(&mut self) -> Result<PathBuf, Error> {
         if let Some(folder) = &self.temporary {
-            return Ok(folder.path.join(name));
+            return Ok(folder.path.clone());
         }
         // What was killed together with its lifeline could not remove its own.
         remove_stale(&self.parent, FOLDER_PREFIX, "");
         let folder = Builder::new().prefix(FOLDER_PREFIX).tempdir_in(&self.parent);
         let folder = folder.map_err(|error| failed(&self.parent, &error))?;
-        let folder = self.temporary.insert(Temporary::new(folder.keep()));
-        Ok(folder.path.join(name))
+        Ok(self.temporary.insert(Temporary::new(folder.keep())).path.clone())
     }
 }
 
@@ -149,7 +163,9 @@ pub(super) fn remove_stale(folder: &Path, prefix: &str, suffix: &str) {
 /// Whether a file or a folder with all that is in it is gone.
 fn remove(path: &Path) -> bool {
     let removed = match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => std::fs::remove_dir_all(path),
+        Ok(metadata) if metadata.is_dir() => {
+            std::fs::remove_dir(path).or_else(|_| std::fs::remove_dir_all(path))
+        }
         Ok(_) => std::fs::remove_file(path),
         Err(error) => Err(error),
     };

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use super::launch::{arguments, exited, locate, with_stderr};
 use super::metadata::Metadata;
 use crate::options::{ClientInfo, ClientSettings};
-use crate::process::{ExitWatch, Process, SpawnOptions, Spawned, Surroundings};
+use crate::process::{ExitWatch, Lifeline, Process, SpawnOptions, Spawned, Surroundings};
 use crate::rpc::{CallOptions, Connection};
 use crate::transport::{
     Answered, Bounds, Dial, TokenSource, TooMuch, run_carried_lines, run_lines, run_websocket,
@@ -204,6 +204,7 @@ impl Plan {
                     environment,
                     secrets: self.secrets.clone(),
                 })?;
+                Lifeline::watch(&process);
                 let (exit, ending) = (process.exit_watch(), process.ending());
                 *lock(&link.process) = Some(process);
                 let lines = run_lines(stdin, stdout, to_send, ending.clone(), bounds, inbound);
