@@ -18,6 +18,14 @@ struct Part {
 
 /// Why a program can't be started with this, where Windows would cut it or say nothing of use.
 pub(super) fn check(arguments: &[OsString], environment: &Environment) -> Result<(), Error> {
+    let mut before: &OsStr = OsStr::new("");
+    for argument in arguments {
+        if argument.as_encoded_bytes().contains(&0) {
+            let name = option(before, argument).replace('\0', "\\0");
+            return Err(Error::InvalidArgument(format!("{name}: holds a NUL character")));
+        }
+        before = argument;
+    }
     // Quotes, and a space before each.
     let units = |argument: &OsString| argument.to_string_lossy().encode_utf16().count() + 3;
     if cfg!(windows) && arguments.iter().map(units).sum::<usize>() >= WINDOWS_LINE - 1_024 {
@@ -81,7 +89,7 @@ fn option(before: &OsStr, argument: &OsStr) -> String {
         "--sandbox" => "options.sandboxMode".to_owned(),
         "--image" => "input: the path of an image".to_owned(),
         "resume" => "id".to_owned(),
-        _ => "options.launchArgs: an argument".to_owned(),
+        _ => "options.launchArgs or options.extraArgs: an argument".to_owned(),
     }
 }
 
