@@ -100,6 +100,12 @@ impl RunFolder {
         let suffix = from.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
         let suffix = suffix.filter(|suffix| !suffix.contains(',')).unwrap_or_default();
         let path = self.name(prefix, &suffix)?;
+        if path.as_os_str().as_encoded_bytes().contains(&b',') {
+            let parent = self.parent.display();
+            let why =
+                format!("codex takes no comma in the path of an image; name another in TMPDIR than {parent}");
+            return Err(Error::file(&self.parent, why));
+        }
         // The content alone: a copy of the permissions may be one that codex can't read.
         let copied =
             File::open(from).and_then(|mut from| std::io::copy(&mut from, &mut File::create(&path)?));

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::events::Line;
 use super::json::Fields;
 use super::state::RunState;
-use crate::transport::Inbound;
+use crate::transport::{Answered, Inbound};
 
 /// What codex writes, read as far as there is room for it. It ends some time after codex has, but never while there is
 /// something to read: reading may take longer than that.
@@ -39,12 +39,15 @@ impl AsyncRead for Output {
 }
 
 /// The JSONL of one turn on its way from codex.
-pub(super) struct Lines(pub(super) Arc<RunState>);
+pub(super) struct Lines(pub(super) Arc<RunState>, pub(super) Answered);
 
 impl Inbound for Lines {
     fn message(&mut self, text: &str) {
         let Some(fields) = Fields::read(text) else { return self.garbage(text.as_bytes()) };
         let line = Line::read(&fields);
+        if !matches!(line, Line::Other) {
+            self.1.set();
+        }
         let shown = self.0.secrets.redact_json(text);
         if *shown == *text {
             return self.0.take(text, &line);

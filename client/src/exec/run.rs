@@ -27,7 +27,7 @@ use crate::process::{
     ask_version, check_version,
 };
 use crate::trace::{self, Trace};
-use crate::transport::{DEFAULT_MESSAGE_BYTES, TooMuch, read_lines};
+use crate::transport::{Answered, Bounded, DEFAULT_MESSAGE_BYTES, TooMuch, read_lines};
 
 /// How long more is waited for after the end of codex: another process may hold its stdout open.
 const DRAIN_GRACE: Duration = Duration::from_millis(1_000);
@@ -231,6 +231,7 @@ impl Run {
             .map(Path::to_owned)
             .collect();
         let mut lifeline = Lifeline::new(&paths);
+        let path = executable.path.display().to_string();
         let Spawned { process, stdin, stdout } = Process::spawn(SpawnOptions {
             executable,
             arguments: before.into_iter().chain(arguments.list()).collect(),
@@ -245,7 +246,8 @@ impl Run {
         }
         self.state.begun(secrets);
         tokio::spawn(write(stdin, self.input.prompt.clone(), process.ending()));
-        let mut lines = Lines(Arc::clone(&self.state));
+        let answered = Answered::default();
+        let mut lines = Lines(Arc::clone(&self.state), answered.clone());
         let exit = process.exit_watch();
         let given_up = Box::pin(async move {
             exit.exited().await;
@@ -253,10 +255,16 @@ impl Run {
         });
         let output = Output { stdout, given_up, state: Arc::clone(&self.state) };
         let reading = tokio::spawn(async move {
+            let output = Bounded::new(output, answered);
             let error = read_lines(output, DEFAULT_MESSAGE_BYTES, &mut lines).await.err()?;
             tracing::warn!(%error, "reading from codex failed");
-            let too_much = TooMuch::of(&error)?;
-            Some(Error::Lost(format!("codex exec was ended: {too_much}")))
+            Some(match TooMuch::of(&error)? {
+                TooMuch::BeforeAnswer(bytes) => {
+                    let why = format!("it wrote more than {bytes} bytes and no event; is it codex?");
+                    Error::Start { message: format!("{path} was started, but {why}"), path }
+                }
+                too_much @ TooMuch::InMessage(_) => Error::Lost(format!("codex exec was ended: {too_much}")),
+            })
         });
         Ok(Running { process, reading, _lifeline: lifeline, folder: Some(folder), paths })
     }
@@ -292,11 +300,14 @@ impl Run {
             if is_missing(&path) {
                 return Err(image.missing());
             }
-            match image.path.contains(',') {
+            // It may be taken from the folder that codex is to work in.
+            let shown = match given(&self.settings.working_directory) {
+                Some(_) => path.clone(),
+                None => PathBuf::from(&image.path),
+            };
+            match holds_comma(&shown) {
                 true => folder.copy(&path, "codex-image-"),
-                // It may be taken from the folder that codex is to work in.
-                false if given(&self.settings.working_directory).is_some() => Ok(path),
-                false => Ok((&image.path).into()),
+                false => Ok(shown),
             }
         };
         self.input.images.iter().map(path).collect()
@@ -360,6 +371,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Whether codex would take a part of a path for all of it.
+fn holds_comma(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().contains(&b',')
 }
 
 /// Whether there is no file; what can't be known is not said here.

@@ -57,14 +57,14 @@ impl From<TooMuch> for io::Error {
 }
 
 /// What is read, as long as it is not too much before the other side has answered.
-pub(super) struct Bounded<S> {
+pub(crate) struct Bounded<S> {
     inner: S,
     answered: Answered,
     read: usize,
 }
 
 impl<S> Bounded<S> {
-    pub(super) fn new(inner: S, answered: Answered) -> Self {
+    pub(crate) fn new(inner: S, answered: Answered) -> Self {
         Self { inner, answered, read: 0 }
     }
 }

@@ -21,7 +21,7 @@ pub use address::Address;
 #[cfg(unix)]
 pub(crate) use address::socket_path;
 pub use bound::{Answered, TooMuch};
-pub(crate) use bound::{DEFAULT_MESSAGE_BYTES, MOST_MESSAGE_BYTES};
+pub(crate) use bound::{Bounded, DEFAULT_MESSAGE_BYTES, MOST_MESSAGE_BYTES};
 pub use dial::{Bearer, Dial, TokenFuture, TokenSource};
 pub(crate) use lines::read_lines;
 pub use proxy::Proxies;
