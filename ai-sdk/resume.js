@@ -1,6 +1,8 @@
 'use strict'
 
-const { onAbort } = require('../glue/abort.js')
+const { onAbort, untilAborted } = require('../glue/abort.js')
+const { asCalled } = require('../glue/caller.js')
+const { abortReason } = require('./errors.js')
 const { Parts } = require('./parts.js')
 
 /** What a page of the AI SDK, 6 and 7, knows a stream by. */
@@ -19,8 +21,26 @@ const HEADERS = {
  * @param {string} threadId
  * @param {{ signal?: AbortSignal }} [options]
  */
-async function resumeTurnResponse(provider, threadId, { signal } = {}) {
-  const followed = await provider[FOLLOW](threadId)
+function resumeTurnResponse(provider, threadId, options = {}) {
+  return asCalled(resumeTurnResponse, () => responseOf(provider, threadId, options))
+}
+
+/**
+ * @param {any} provider
+ * @param {string} threadId
+ * @param {{ signal?: AbortSignal }} options
+ */
+async function responseOf(provider, threadId, { signal }) {
+  const reason = () => abortReason(/** @type {AbortSignal} */ (signal))
+  const following = provider[FOLLOW](threadId)
+  const followed = await untilAborted(following, signal, reason).catch((error) => {
+    // One that comes too late is left.
+    void following.then(
+      (/** @type {Followed | undefined} */ late) => late?.reader.return(),
+      () => {},
+    )
+    throw error
+  })
   if (followed === undefined) return new Response(null, { status: 204 })
   const chunks = chunksOf(followed)
   const encoder = new TextEncoder()

@@ -1,5 +1,6 @@
 'use strict'
 
+const { callsAsCalled } = require('../glue/caller.js')
 const { EventEmitter } = require('node:events')
 const { hostname } = require('node:os')
 const { setTimeout: sleep } = require('node:timers/promises')
@@ -324,5 +325,7 @@ class FleetWorker extends EventEmitter {
     return this.close()
   }
 }
+
+callsAsCalled(FleetWorker, 'ready close', '')
 
 module.exports.FleetWorker = FleetWorker

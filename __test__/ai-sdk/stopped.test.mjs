@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { createCodex } from '../../ai-sdk/index.mjs'
+import { createCodex, resumeTurnResponse } from '../../ai-sdk/index.mjs'
 import { rejection } from '../support/outcomes.mjs'
 import { rig, temporaryFolder } from '../support/rig.mjs'
 
@@ -35,7 +35,7 @@ function provided(t, on, settings) {
   const { codex, log } = rig(t, { on }, { requestTimeoutMs: 600_000 })
   const provider = createCodex(codex, settings)
   t.after(() => provider.close())
-  return { log, model: /** @type {any} */ (provider('gpt-5.5')) }
+  return { log, provider, model: /** @type {any} */ (provider('gpt-5.5')) }
 }
 
 /** @param {{ stream: ReadableStream<any> }} call */
@@ -69,6 +69,16 @@ describe('calls that are stopped', { concurrency: true, timeout: 90_000 }, () =>
       assert.deepEqual(log.messages('turn/start'), [])
     })
   }
+
+  test('a page that comes back while its thread is found', async (t) => {
+    const { provider, log } = provided(t, { 'thread/resume': 'never' })
+    const controller = new AbortController()
+    const rejects = rejection(resumeTurnResponse(provider, 'thread-9', { signal: controller.signal }), Error)
+    await log.message('thread/resume')
+    const reason = new Error('enough')
+    controller.abort(reason)
+    assert.equal(await rejects, reason)
+  })
 
   test('what a function of the caller throws ends its turn, too', async (t) => {
     const thrown = new Error('mine')
