@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Codex } from '../../exec/index.mjs'
 import { rejection } from '../support/outcomes.mjs'
 import { temporaryFolder } from '../support/rig.mjs'
 import { says, scriptedExec } from '../support/scripted-exec.mjs'
@@ -55,6 +56,12 @@ test('no comma of a folder reaches codex in the path of an image', { timeout: 60
   const error = /** @type {any} */ (await rejection(run(), Error))
   assert.equal(error.code, 'FILE_ERROR')
   assert.match(error.message, /no comma.*TMPDIR/)
+})
+
+test('a NUL character in the environment or the key is refused by its name', () => {
+  const codexWith = (/** @type {any} */ options) => () => new Codex(options)
+  assert.throws(codexWith({ env: { A: 'a\0' } }), /^TypeError: options\.env\.A: holds a NUL character/)
+  assert.throws(codexWith({ apiKey: 'a\0' }), /^TypeError: options\.apiKey: holds a NUL character/)
 })
 
 for (const [option, client, thread, input] of /** @type {[string, any, any, any][]} */ ([

@@ -24,6 +24,15 @@ impl Codex {
             let why = "options.commandPrefix: must begin with a program, such as ['sudo', '-u', 'agent']";
             return Err(Error::InvalidArgument(why.to_owned()));
         }
+        let nul = |name: &str| Err(Error::InvalidArgument(format!("options.{name}: holds a NUL character")));
+        if given(&settings.api_key).is_some_and(|key| key.contains('\0')) {
+            return nul("apiKey");
+        }
+        for (name, value) in settings.env.iter().flatten() {
+            if name.contains('\0') || value.as_ref().is_some_and(|value| value.contains('\0')) {
+                return nul(&format!("env.{}", name.replace('\0', "\\0")));
+            }
+        }
         let flat = ConfigArguments::new(&config, LargeNumbers::AsFloats)?;
         let secrets = Secrets::of(&SecretSources {
             config: Some(&config),
