@@ -137,7 +137,7 @@ describe('generated secrets of codex exec', { concurrency: 4, timeout: 170_000 }
   }
 
   test('an API key is told by no error, whatever it looks like', async (t) => {
-    for (const apiKey of secrets) {
+    for (const apiKey of secrets.filter((_, i) => i % EACH === 0)) {
       const told = Object.values(FORMS)
         .map((write) => write(apiKey))
         .join('\n')
@@ -157,7 +157,6 @@ describe('generated secrets of codex exec', { concurrency: 4, timeout: 170_000 }
       for (const options of [
         { config: { mcp_servers: { a: { env: { A: secret, B: null } } } } },
         { config: { 'a b': secret } },
-        { env: { TOKEN: `${secret}\0` } },
         { apiKey: [secret] },
       ]) {
         assert.throws(
