@@ -25,7 +25,12 @@ describe('between', () => {
 
   /** @param {number} cut @returns {Promise<string[]>} what the agent was asked of what was submitted */
   async function killAfter(cut) {
-    const { env, log } = rigEnvironment(/** @type {any} */ (inside))
+    // What whoever goes on looks for, and puts there.
+    const on = {
+      'thread/items/list': { reply: { data: [], nextCursor: null, backwardsCursor: null } },
+      'thread/inject_items': { reply: {} },
+    }
+    const { env, log } = rigEnvironment(/** @type {any} */ (inside), { on })
     const codex = { codexPath: rigPath, env, connectTimeoutMs: 60_000 }
     const common = { fleet: `cut-${cut}`, codex, store: null, concurrency: 2 }
     const first = await it.machine('first', { ...common, leaseMs: 2_000, cut })
