@@ -303,10 +303,7 @@ impl InForce {
         }
         let Some(line) = self.news.take() else { return };
         let Ok(message) = serde_json::from_str::<Message>(&line) else {
-            return tracing::warn!(
-                line = &*line,
-                "settings that the server tells can't be read: those before hold"
-            );
+            return tracing::warn!("settings that the server tells can't be read: those before hold");
         };
         let mut settings = message.params.thread_settings;
         self.profile(&settings);
