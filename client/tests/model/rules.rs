@@ -76,7 +76,11 @@ pub fn check_answers(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &St
             was_hit
                 || matches!(&run.outcome, Some((Err(Error::Indeterminate { .. } | Error::Timeout { .. }), _)))
         };
-        let is_unknown = |run: &Run| !is_its_own && is_unanswered(run);
+        // Of one that was given up here, and goes on, its own handlers hear no more.
+        let is_given_up = |run: &Run| {
+            run.cancel.is_cancelled() && matches!(&run.outcome, Some((Err(Error::Aborted { .. }), _)))
+        };
+        let is_unknown = |run: &Run| (!is_its_own && is_unanswered(run)) || is_given_up(run);
         let own = own.filter(|(run, _)| !stage.runs.get(*run).is_some_and(is_unknown));
         let of_run = own.and_then(|(run, _)| stage.runs.get(*run)?.plan.handler.map(|_| Whose::Run(*run)));
         let Some(expected) = of_run else { continue };

@@ -115,7 +115,7 @@ impl Resumed {
         }
     }
 
-    pub(super) fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.thread.status.as_ref().is_some_and(Status::is_active)
     }
 

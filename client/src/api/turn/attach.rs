@@ -15,7 +15,7 @@ use crate::api::turn::watch::{Watch, watch_turn};
 use crate::routing::{Claim, Expected, TurnSink};
 use crate::server_requests::{CallContext, ContextAlone, Handlers};
 use crate::session::{Session, retry_overload};
-use crate::turn::TurnState;
+use crate::turn::{Proof, TurnState, proof};
 
 impl Thread {
     /// The turn that runs in the thread, whoever started it. What it has completed comes as events first, then what
@@ -111,15 +111,18 @@ impl Thread {
             expected.catches_up();
             let known = session.router.active(self.id());
             let resumed = self.resume_with_turns(session).await?;
+            let stored = resumed.turn(&state.turn_id);
+            let may_run = stored.is_none_or(|turn| proof(turn) != Proof::Over);
             let running = resumed.running().map(|(turn, _)| turn);
-            if running.is_some() {
+            // What works in the thread is this one, unless that is over.
+            let running = running.or_else(|| (resumed.is_active() && may_run).then(|| state.turn_id.clone()));
+            if running.is_some() || resumed.is_active() {
                 // Its start was not heard: who comes next must wait for its end all the same.
                 session.router.found_busy(self.id(), running.clone(), &known);
             }
             let read = json!({ "threadId": self.id() }).to_string();
             self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options()))
                 .await?;
-            let stored = resumed.turn(&state.turn_id);
             state.recover(stored);
             match expected.resolve(&state.turn_id, Arc::clone(state) as Arc<dyn TurnSink>) {
                 Ok(()) => {

@@ -101,7 +101,11 @@ async fn watch_agents(watch: Watch) {
             _ = phase.wait_for(|phase| !phase.agents) => continue,
             () = sleep(SILENCE) => {}
         }
-        for (agent, heard) in router.agents().into_iter().filter(|agent| before.contains(agent)) {
+        let now = router.agents();
+        if now.is_empty() && state.end().is_some() {
+            return;
+        }
+        for (agent, heard) in now.into_iter().filter(|agent| before.contains(agent)) {
             match look(&agent, options.timeout, ask).await {
                 Ok(Some(found)) if found.is_active() => {}
                 Ok(_) => router.found_agent_idle(&agent, heard),
