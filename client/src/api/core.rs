@@ -66,13 +66,22 @@ pub(crate) struct Core {
     /// Set once the client is being closed: no turn begins any more.
     pub(super) ending: AtomicBool,
     /// The threads that are attended to without a handle, and what holds them; the last one was the last to be.
-    attended: Mutex<VecDeque<(Arc<ThreadState>, Arc<dyn Any + Send + Sync>)>>,
+    attended: Mutex<VecDeque<Attended>>,
     /// What holds the threads of turns that have ended, until who waited for the turn takes them up.
-    waiting: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
+    waiting: Mutex<HashMap<String, Holds>>,
 }
 
 /// How many turns are kept for whoever has a continuation of them.
 const MOST_KEPT: usize = 64;
+
+/// What keeps a thread followed: a lease.
+type Holds = Arc<dyn Any + Send + Sync>;
+
+/// A thread that is attended to without a handle.
+struct Attended {
+    thread: Arc<ThreadState>,
+    _holds: Holds,
+}
 
 /// How many threads are attended to that nobody has a handle of.
 const MOST_ATTENDED: usize = 64;
@@ -331,11 +340,11 @@ impl Core {
     }
 
     /// Holds a thread until it is let go of by [`Self::unattended`], or the client is closed.
-    pub(crate) fn attend(&self, thread: &Arc<ThreadState>, holds: Arc<dyn Any + Send + Sync>) {
+    pub(crate) fn attend(&self, thread: &Arc<ThreadState>, holds: Holds) {
         self.unattended(thread);
         let mut attended = lock(&self.attended);
-        attended.push_back((Arc::clone(thread), holds));
-        let idle = |(thread, _): &(Arc<ThreadState>, _)| thread.running().is_none();
+        attended.push_back(Attended { thread: Arc::clone(thread), _holds: holds });
+        let idle = |attended: &Attended| attended.thread.running().is_none();
         let oldest = attended.iter().position(idle).filter(|_| attended.len() > MOST_ATTENDED);
         let left = oldest.and_then(|oldest| attended.remove(oldest));
         // Its end looks for others that are attended to.
@@ -346,14 +355,14 @@ impl Core {
     /// Undoes [`Self::attend`].
     pub(crate) fn unattended(&self, thread: &Arc<ThreadState>) {
         let mut attended = lock(&self.attended);
-        let at = attended.iter().position(|(known, _)| Arc::ptr_eq(known, thread));
+        let at = attended.iter().position(|known| Arc::ptr_eq(&known.thread, thread));
         let held = at.and_then(|at| attended.remove(at));
         drop(attended);
         drop(held);
     }
 
     /// Holds a thread until it is taken up again by [`Self::taken_up`], or the client is closed.
-    pub(crate) fn keep_thread(&self, id: &str, holds: Arc<dyn Any + Send + Sync>) {
+    pub(crate) fn keep_thread(&self, id: &str, holds: Holds) {
         lock(&self.waiting).insert(id.to_owned(), holds);
     }
 
