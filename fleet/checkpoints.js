@@ -1,6 +1,6 @@
 'use strict'
 
-/** How long after its beginning a turn is kept at the earliest: a short one is kept once, at its end. */
+/** How long after its beginning a turn of a thread that is kept already is kept at the earliest: a short one once, at its end. */
 const FIRST_MS = 500
 /** How often at most, from then on. */
 const EVERY_MS = 2_000
@@ -13,11 +13,15 @@ class Checkpoints {
   #keeping
   #wanted = false
   #ended = false
-  #next = performance.now() + FIRST_MS
+  #next
 
-  /** @param {() => Promise<void>} keep does not reject */
-  constructor(keep) {
+  /**
+   * @param {() => Promise<void>} keep does not reject
+   * @param {number} firstMs how long it waits at first
+   */
+  constructor(keep, firstMs) {
     this.keep = keep
+    this.#next = performance.now() + firstMs
   }
 
   /** Something has happened that is worth keeping. */
@@ -46,3 +50,4 @@ class Checkpoints {
 }
 
 module.exports.Checkpoints = Checkpoints
+module.exports.FIRST_MS = FIRST_MS

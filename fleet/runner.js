@@ -5,7 +5,7 @@ const { EventLog } = require('./event-log.js')
 const { cancelled, fenced, lost, messageOf, toPlain, unsupported } = require('./errors.js')
 const { decode, threadOptions, turnOptions } = require('./options.js')
 const { Questions } = require('./questions.js')
-const { Checkpoints } = require('./checkpoints.js')
+const { Checkpoints, FIRST_MS } = require('./checkpoints.js')
 const { hasInput, holdsInput, textOf } = require('./threads.js')
 const { diedUnder, keptAnswer, limitOf } = require('./endings.js')
 
@@ -200,16 +200,17 @@ class Run {
     })
     if (this.stopped !== undefined) void this.#interrupt()
     if (this.nudged) this.nudge()
-    return this.#follow(thread, this.turn)
+    return this.#follow(thread, this.turn, isNew)
   }
 
   /**
    * @param {import('../index.js').Thread} thread
    * @param {import('../index.js').Turn} turn
+   * @param {boolean} isNew whether nothing of the thread is kept yet
    * @returns {Promise<Outcome>}
    */
-  async #follow(thread, turn) {
-    const checkpoints = new Checkpoints(() => this.#checkpoint(thread, turn.id))
+  async #follow(thread, turn, isNew) {
+    const checkpoints = new Checkpoints(() => this.#checkpoint(thread, turn.id), isNew ? 0 : FIRST_MS)
     this.#checkpoints = checkpoints
     for await (const event of turn.stream({ leaveRunning: true })) {
       const { method, params } = /** @type {{ method: string, params: any }} */ (event)

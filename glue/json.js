@@ -170,14 +170,29 @@ function encodeOptions(options, what, apart) {
 }
 
 /**
- * Refuses options that are no plain object: of a promise, a Map or an instance of a class a copy has nothing.
+ * Whether a copy of an object has all that it says: what its classes have beside methods would be lost.
+ * @param {object} value
+ */
+function isCopied(value) {
+  if (Object.prototype.toString.call(value) !== '[object Object]' || isIterable(value)) return false
+  for (let at = Object.getPrototypeOf(value); at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.getPrototypeOf(at) === null && Object.hasOwn(at, 'hasOwnProperty')) return true
+    const all = Object.values(Object.getOwnPropertyDescriptors(at))
+    if (all.some(({ value }) => typeof value !== 'function')) return false
+  }
+  return true
+}
+
+/**
+ * Refuses options of which a copy has nothing, or a part: a promise, a Map, an instance of a class with more than fields of
+ * its own and methods.
  * @param {unknown} options
  * @param {string} what
  */
 function checkObject(options, what) {
   const isObject = options !== null && typeof options === 'object' && !Array.isArray(options)
   const other = options === null ? 'null' : Array.isArray(options) ? 'an array' : `a ${typeof options}`
-  const given = isObject ? withoutJson(options) : other
+  const given = isObject ? (isCopied(options) ? undefined : (withoutJson(options) ?? nameOf(options))) : other
   if (given !== undefined) throw argumentError(`${what}: ${given} is not accepted; give a plain object`)
 }
 

@@ -56,6 +56,8 @@ const unable = cell({ startThread: EXITED }, EXITED)
 const SILENT = 'TurnInactiveError'
 const UNKNOWN = 'IndeterminateError'
 const ABORTED = 'AbortError'
+/** Who waits behind a turn of a codex that answers nothing gives up with that, or with a signal before. */
+const WAITED = ['TimeoutError', ABORTED]
 
 /** The next turn of a program that was killed is one of another program. */
 const nothing = Object.fromEntries(Object.keys(unharmed).map((state) => [state, cell({})]))
@@ -69,12 +71,12 @@ export const expected = {
   stopCodex: {
     idle: cell({}, UNKNOWN),
     starting: cell({ startThread: 'TimeoutError' }, 'TimeoutError'),
-    streaming: cell({ run: SILENT, text: SILENT }, ABORTED),
-    tool: cell({ run: SILENT }, ABORTED),
-    approval: cell({ run: SILENT, handler: 'answered' }, ABORTED),
-    steering: cell({ steer: UNKNOWN, run: SILENT, text: SILENT }, ABORTED),
-    compaction: cell({ compact: SILENT }, ABORTED),
-    review: cell({ run: SILENT }, ABORTED),
+    streaming: cell({ run: SILENT, text: SILENT }, WAITED),
+    tool: cell({ run: SILENT }, WAITED),
+    approval: cell({ run: SILENT, handler: 'answered' }, WAITED),
+    steering: cell({ steer: UNKNOWN, run: SILENT, text: SILENT }, WAITED),
+    compaction: cell({ compact: SILENT }, WAITED),
+    review: cell({ run: SILENT }, WAITED),
     exec: cell({ run: ABORTED }),
   },
   killProgram: nothing,

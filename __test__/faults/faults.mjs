@@ -128,7 +128,7 @@ export const faults = {
   stopCodex: {
     title: 'SIGSTOP of codex',
     about:
-      'As where it hangs, or its machine swaps. Nothing is given up but what you set a limit for: here `requestTimeoutMs`, `connectTimeoutMs` and `inactivityTimeoutMs`, and a `signal` for codex exec. The next turn of a thread waits behind the silent one until codex answers, or a `signal` ends that, too. `close()` ends it all the same.',
+      'As where it hangs, or its machine swaps. Nothing is given up but what you set a limit for: here `requestTimeoutMs`, `connectTimeoutMs` and `inactivityTimeoutMs`, and a `signal` for codex exec. The next turn of a thread waits behind the silent one until codex answers; it rejects with `TimeoutError` where codex does not even say within `requestTimeoutMs` what the thread is at. `close()` ends it all the same.',
     over: 'after SIGCONT',
     by: 'pipe',
     silent: true,

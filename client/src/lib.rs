@@ -9,7 +9,7 @@
 //! - `handlers`: what a program answers the server with
 //! - [`routing`]: whose a message or a request is; events that came early; notifications outside turns
 //! - [`turn`]: a turn's log and its readers; the result
-//! - [`requests`]: who answers what the server asks
+//! - [`server_requests`]: who answers what the server asks
 //! - [`session`]: one connection to one server: start or dial it, handshake, reconnect
 //! - [`api`]: [`Codex`], [`Thread`] and [`Turn`]
 //!

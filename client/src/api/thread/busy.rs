@@ -83,24 +83,28 @@ impl Thread {
         loop {
             match tokio::time::timeout(LOOK, &mut place).await {
                 Ok(permit) => return permit.map_err(|_| Error::client_closed()),
-                Err(_) => self.doubt_silent().await,
+                Err(_) => self.doubt_silent().await?,
             }
         }
     }
 
     /// Has the turn of this client that runs look whether it still does, if it is silent and its thread does nothing.
-    async fn doubt_silent(&self) {
+    ///
+    /// A server that does not even answer that in time keeps nobody waiting.
+    async fn doubt_silent(&self) -> Result<(), Error> {
         let silent = self.shared.running().filter(|state| state.last_event().elapsed() >= LOOK);
-        let (Some(state), Some(session)) = (silent, self.core.current()) else { return };
+        let (Some(state), Some(session)) = (silent, self.core.current()) else { return Ok(()) };
         let ask = self.asks(&session);
         match self.look(ask).await {
             Ok(Some(found)) if found.is_active() => {}
             // What it has stored is asked for by who watches the turn.
             Ok(_) => state.thread_idle(),
+            Err(error @ Error::Timeout { .. }) => return Err(error),
             Err(error) => {
-                tracing::debug!(thread = self.id(), %error, "what a silent thread is at is not known")
+                tracing::debug!(thread = self.id(), %error, "what a silent thread is at is not known");
             }
         }
+        Ok(())
     }
 
     /// The place of a running turn, so that none can run. Refused while one does: the server would break it off.
