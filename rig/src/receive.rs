@@ -44,18 +44,13 @@ impl Server {
     }
 
     fn dispatch(&'static self, method: String, id: Option<Json>, message: &Json) {
-        let since = {
-            let mut inbox = self.inbox();
-            inbox.methods.push(method.clone());
-            inbox.methods.len()
-        };
-        self.arrived.notify_all();
         let key = match self.script.key(&method) {
             // The star is for calls; a server that fails the handshake or reacts to notifications says so by name.
             Some("*") if id.is_none() || method == "initialize" => None,
             key => key,
         };
         if key.is_none() && id.is_none() {
+            self.arrives(&method);
             return;
         }
         let actions = key.and_then(|key| self.script.list(key, self.count_call(key))).unwrap_or(DEFAULT);
@@ -66,12 +61,28 @@ impl Server {
             self.initialized.store(true, Ordering::SeqCst);
         }
         let params = message.get("params").cloned().unwrap_or(Json::Null);
+        // What waits for the message goes on once it is answered, where that takes no time: it may end what is asked for.
+        let is_instant = self.is_instant(actions);
+        let since = if is_instant { self.inbox().methods.len() } else { self.arrives(&method) };
+        let named = method.clone();
         let mut player = Player::new(self, since).for_message(method, id, params, was_initialized, scripted);
-        if self.is_instant(actions) {
+        if is_instant {
             player.play_inline(actions);
+            self.arrives(&named);
         } else {
             thread::spawn(move || player.play(actions));
         }
+    }
+
+    /// Tells those who wait for it that a message has come; gives how many there have been.
+    fn arrives(&self, method: &str) -> usize {
+        let count = {
+            let mut inbox = self.inbox();
+            inbox.methods.push(method.to_owned());
+            inbox.methods.len()
+        };
+        self.arrived.notify_all();
+        count
     }
 
     /// The end of stdin, or SIGTERM.

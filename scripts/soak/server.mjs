@@ -16,14 +16,16 @@ export async function listen(executable, env) {
     const exited = once(child, 'exit')
     const lines = createInterface({ input: child.stderr })
     let said = ''
+    let isUp = false
     for await (const line of lines) {
       said += `${line}\n`
       const found = /listening on: (ws:\S+)/.exec(line)?.[1]
       if (found === undefined) continue
       url = found
+      isUp = true
       break
     }
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${executable} ended: ${said}`)
+    if (!isUp) throw new Error(`${executable} ended: ${said}`)
     child.stderr.resume()
     const kill = async () => {
       child.kill('SIGKILL')
