@@ -758,6 +758,7 @@ export declare class Turn<Parsed = unknown> {
    * Wire: `turn/steer`.
    *
    * @throws {JsonRpcError} the turn has ended or takes no input; the input was not used
+   * @throws {IndeterminateError} the server did not answer in time; the input may have been taken
    */
   steer(input: Input, options?: SteerOptions): Promise<void>
   /**

@@ -185,6 +185,7 @@ impl Turn {
     /// Wire: `turn/steer`.
     ///
     /// @throws {JsonRpcError} the turn has ended or takes no input; the input was not used
+    /// @throws {IndeterminateError} the server did not answer in time; the input may have been taken
     #[napi(ts_args_type = "input: Input, options?: SteerOptions", ts_return_type = "Promise<void>")]
     pub fn steer<'env>(
         &self,

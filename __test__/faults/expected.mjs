@@ -70,7 +70,8 @@ export const expected = {
   killCodex: gone,
   stopCodex: {
     idle: cell({}, UNKNOWN),
-    starting: cell({ startThread: 'TimeoutError' }, 'TimeoutError'),
+    // One that was stopped before its handshake is given up, and the next call starts another.
+    starting: cell({ startThread: 'TimeoutError' }, ['TimeoutError', DONE]),
     streaming: cell({ run: SILENT, text: SILENT }, WAITED),
     tool: cell({ run: SILENT }, WAITED),
     approval: cell({ run: SILENT, handler: 'answered' }, WAITED),

@@ -14,7 +14,7 @@ use crate::api::thread::Thread;
 use crate::api::turn::interrupt::{abort, interrupt};
 use crate::api::turn::watch::watch_silence;
 use crate::options::{Input, Placed, SteerSettings};
-use crate::rpc::Connection;
+use crate::rpc::{CallOptions, Connection};
 use crate::source::{Next, Source, Waker};
 use crate::turn::{
     Batch, Continuation, EventReader, ReaderKind, ResultWaiter, TurnResult, TurnState, TurnStatus, View,
@@ -174,6 +174,8 @@ impl Turn {
         params.insert("expectedTurnId".to_owned(), json!(state.running_id()));
         params.insert("input".to_owned(), json!(items));
         let params = Value::Object(params).to_string();
+        // Given again it would be said twice.
+        let options = CallOptions { indeterminate: true, ..options };
         let answer = self.connection.request("turn/steer", Some(&params), options).answer().await;
         if let (Some(name), Ok(_)) = (&name, &answer) {
             self.thread.shared.takes_input(name, state);
