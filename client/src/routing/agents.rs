@@ -203,6 +203,14 @@ impl Agents {
         self.threads.values().any(|agent| agent.works_for(owner))
     }
 
+    /// The same of a turn by its id, however many know it by that.
+    pub(super) fn works_for_turn(&self, turn: &str) -> bool {
+        self.threads.values().any(|agent| {
+            let runs = |running: &Running| running.owner.is_turn(turn);
+            (agent.expected && runs(&agent.by)) || agent.turns.values().flatten().any(runs)
+        })
+    }
+
     /// Lets go of a turn that has ended, and of its agents: none of them works for it.
     pub(super) fn release(&mut self, owner: &Arc<Owner>) {
         self.threads.retain(|_, agent| !agent.by.is(owner) || !agent.turns.is_empty());

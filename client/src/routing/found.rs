@@ -73,6 +73,16 @@ impl Router {
         lock(&self.inner).agents.working()
     }
 
+    /// Tells a turn that no agent works for it, if that is so: who took it up again was told, and not who had it before.
+    pub fn without_agents(&self, turn: &str, sink: &dyn TurnSink) -> bool {
+        let inner = lock(&self.inner);
+        let is_without = !inner.agents.works_for_turn(turn);
+        if is_without {
+            sink.agents_at_work(false);
+        }
+        is_without
+    }
+
     /// What the server says of a sub-agent whose events were missed: that it is idle, or is no more. What was heard
     /// since is newer.
     pub fn found_agent_idle(&self, thread: &str, heard: u64) {

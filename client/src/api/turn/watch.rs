@@ -101,11 +101,10 @@ async fn watch_agents(watch: Watch) {
             _ = phase.wait_for(|phase| !phase.agents) => continue,
             () = sleep(SILENCE) => {}
         }
-        let now = router.agents();
-        if now.is_empty() && state.end().is_some() {
-            return;
+        if router.without_agents(&state.turn_id, &*state) {
+            continue;
         }
-        for (agent, heard) in now.into_iter().filter(|agent| before.contains(agent)) {
+        for (agent, heard) in router.agents().into_iter().filter(|agent| before.contains(agent)) {
             match look(&agent, options.timeout, ask).await {
                 Ok(Some(found)) if found.is_active() => {}
                 Ok(_) => router.found_agent_idle(&agent, heard),
