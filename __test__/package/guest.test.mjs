@@ -306,13 +306,12 @@ describe('signals', { concurrency: true, timeout: 60_000 }, () => {
     const threads = await Promise.all([1, 2, 3].map(() => codex.startThread()))
     const turns = await Promise.all(threads.map((thread) => thread.turn('go', { signal })))
     const runs = turns.map((turn) => turn.run())
+    const isAborted = (/** @type {any} */ error) =>
+      error.name === 'AbortError' && error.cause.message === 'enough'
+    // All at once: one that rejects before anybody waits for it is an unhandled rejection.
+    const rejected = runs.map((run) => assert.rejects(run, isAborted))
     controller.abort(new Error('enough'))
-    for (const run of runs) {
-      await assert.rejects(
-        run,
-        (/** @type {any} */ error) => error.name === 'AbortError' && error.cause.message === 'enough',
-      )
-    }
+    await Promise.all(rejected)
     assert.equal(count(signal), 0)
   })
 
