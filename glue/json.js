@@ -191,9 +191,10 @@ function isCopied(value) {
  */
 function checkObject(options, what) {
   const isObject = options !== null && typeof options === 'object' && !Array.isArray(options)
+  if (isObject && isCopied(options)) return
   const other = options === null ? 'null' : Array.isArray(options) ? 'an array' : `a ${typeof options}`
-  const given = isObject ? (isCopied(options) ? undefined : (withoutJson(options) ?? nameOf(options))) : other
-  if (given !== undefined) throw argumentError(`${what}: ${given} is not accepted; give a plain object`)
+  const given = isObject ? (withoutJson(options) ?? nameOf(options)) : other
+  throw argumentError(`${what}: ${given} is not accepted; give a plain object`)
 }
 
 /**
