@@ -11,6 +11,20 @@ import { checkEvents, reconnecting } from '../support/reconnect.mjs'
 
 const { behindProxy, endedOnServer, scripted } = await reconnecting({ after })
 
+/** A turn that runs while the line is down and stays so. @param {import('node:test').TestContext} t */
+async function turnWithoutLine(t) {
+  const { codex, proxy, events } = await behindProxy(t)
+  const gate = createGate()
+  t.after(() => gate.open())
+  const controller = new AbortController()
+  const thread = await scripted(codex, [reply([say('one'), waitFor(gate)])])
+  const turn = await thread.turn('go', { signal: controller.signal })
+  await gate.reached
+  proxy.refuse()
+  await events.next('lost')
+  return { controller, proxy, thread, turn }
+}
+
 describe('the end', { concurrency: 4, timeout: 60_000 }, () => {
   test('W2: a server that is gone for good: turns reject in time, and the next call connects anew', async (t) => {
     const { codex, proxy, events } = await behindProxy(t, { reconnectTimeoutMs: 1_000 })
@@ -141,15 +155,7 @@ describe('the end', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('abort of a turn while the line is down: it is interrupted once there is another', async (t) => {
-    const { codex, proxy, events } = await behindProxy(t)
-    const gate = createGate()
-    t.after(() => gate.open())
-    const controller = new AbortController()
-    const thread = await scripted(codex, [reply([say('one'), waitFor(gate)])])
-    const turn = await thread.turn('go', { signal: controller.signal })
-    await gate.reached
-    proxy.refuse()
-    await events.next('lost')
+    const { controller, proxy, thread, turn } = await turnWithoutLine(t)
     controller.abort(new Error('enough'))
     proxy.accept()
     const error = await rejection(turn.run(), AbortError)
@@ -159,15 +165,7 @@ describe('the end', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('abort of a turn while the line stays down: it rejects within the bound', async (t) => {
-    const { codex, proxy, events } = await behindProxy(t)
-    const gate = createGate()
-    t.after(() => gate.open())
-    const controller = new AbortController()
-    const thread = await scripted(codex, [reply([say('one'), waitFor(gate)])])
-    const turn = await thread.turn('go', { signal: controller.signal })
-    await gate.reached
-    proxy.refuse()
-    await events.next('lost')
+    const { controller, turn } = await turnWithoutLine(t)
     const started = performance.now()
     controller.abort()
     await rejection(turn.run(), AbortError)

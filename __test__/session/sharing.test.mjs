@@ -17,21 +17,14 @@ import {
   serve,
   TimeoutError,
 } from '../../index.mjs'
-import {
-  command,
-  createCodexHome,
-  createGate,
-  reply,
-  say,
-  startScriptedProvider,
-  waitFor,
-} from '../../testing/index.mjs'
+import { command, createGate, reply, say, waitFor } from '../../testing/index.mjs'
 import { connect } from '../support/connection.mjs'
 import { startHost } from '../support/host.mjs'
 import { listening } from '../support/listening.mjs'
 import { collect, rejection } from '../support/outcomes.mjs'
 import { gone, isAlive, withArgument } from '../support/processes.mjs'
 import { rigEnvironment, rigPath, temporaryFolder } from '../support/rig.mjs'
+import { withoutClient } from '../support/servers.mjs'
 
 const onUnix = { skip: process.platform === 'win32' }
 const index = new URL('../../index.mjs', import.meta.url).href
@@ -259,21 +252,6 @@ describe('several clients', { concurrency: 4, timeout: 60_000 }, () => {
   })
 })
 
-/**
- * A home for a server, and a provider.
- *
- * @param {import('node:test').TestContext} t
- */
-async function place(t) {
-  const provider = await startScriptedProvider()
-  const home = await createCodexHome(provider, { sandboxMode: 'danger-full-access' })
-  t.after(async () => {
-    await provider.close()
-    await home.remove()
-  })
-  return { provider, home }
-}
-
 /** Waits until a file is gone. @param {string} file */
 async function disappears(file) {
   const deadline = performance.now() + 5_000
@@ -285,7 +263,7 @@ async function disappears(file) {
 
 describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   test('a port of its own, a token, and a file with it that only this user can read', async (t) => {
-    const { provider, home } = await place(t)
+    const { provider, home } = await withoutClient(t)
     const server = await serve({ env: home.env })
     t.after(() => server.close())
     assert.match(server.url, /^ws:\/\/127\.0\.0\.1:\d+$/)
@@ -305,7 +283,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('what it prints may be coloured', async (t) => {
-    const { home } = await place(t)
+    const { home } = await withoutClient(t)
     const server = await serve({ env: { ...home.env, FORCE_COLOR: '1', CLICOLOR_FORCE: '1' } })
     t.after(() => server.close())
     const { codex } = connect(t, { url: server.url, token: server.token })
@@ -313,7 +291,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('close() ends it and what is below it, twice as well, and takes the file along', async (t) => {
-    const { provider, home } = await place(t)
+    const { provider, home } = await withoutClient(t)
     const server = await serve({ env: home.env })
     const { codex, events } = connect(t, { url: server.url, token: server.token, reconnectTimeoutMs: 100 })
     const marker = join(home.workspace, 'marker-of-the-command')
@@ -341,7 +319,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('await using', async (t) => {
-    const { home } = await place(t)
+    const { home } = await withoutClient(t)
     const server = await serve({ env: home.env })
     const pids = withArgument(server.tokenFile)
     await server[Symbol.asyncDispose]()
@@ -349,7 +327,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('a port that was asked for, and one that is taken', async (t) => {
-    const { home } = await place(t)
+    const { home } = await withoutClient(t)
     const taken = net.createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
     const { port } = /** @type {net.AddressInfo} */ (taken.address())
@@ -366,7 +344,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
     ['a unix socket whose path is too long for the system', 150],
   ])) {
     test(name, onUnix, async (t) => {
-      const { provider, home } = await place(t)
+      const { provider, home } = await withoutClient(t)
       const folder = join(temporaryFolder(t), 'x'.repeat(length))
       mkdirSync(folder, { recursive: true })
       const socketPath = join(folder, 'codex.sock')
@@ -386,7 +364,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   }
 
   test('a unix socket that another server has', onUnix, async (t) => {
-    const { home } = await place(t)
+    const { home } = await withoutClient(t)
     const socketPath = join(temporaryFolder(t), 'codex.sock')
     const server = await serve({ env: home.env, socketPath })
     t.after(() => server.close())
@@ -397,7 +375,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('cwd, config and configOverrides reach the server', async (t) => {
-    const { home } = await place(t)
+    const { home } = await withoutClient(t)
     const server = await serve({
       env: home.env,
       cwd: home.workspace,
@@ -456,7 +434,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   ]
   for (const [name, end, how] of ends) {
     test(`it ends with a program that ${name}`, async (t) => {
-      const { home } = await place(t)
+      const { home } = await withoutClient(t)
       const host = startHost(
         t,
         `const { serve } = await import(${JSON.stringify(index)})
@@ -483,7 +461,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   }
 
   test('it ends with the worker that started it', async (t) => {
-    const { home } = await place(t)
+    const { home } = await withoutClient(t)
     const worker = new Worker(
       `const { parentPort, workerData } = require('node:worker_threads')
       const { serve } = require(workerData.addon)
@@ -503,7 +481,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('it lives for as long as its program, whether anybody holds it or not', async (t) => {
-    const { home } = await place(t)
+    const { home } = await withoutClient(t)
     const host = startHost(
       t,
       `const { serve } = await import(${JSON.stringify(index)})
@@ -527,7 +505,7 @@ describe('serve()', { concurrency: 4, timeout: 60_000 }, () => {
   })
 
   test('a server that has died is noticed, and close() is well', async (t) => {
-    const { home } = await place(t)
+    const { home } = await withoutClient(t)
     const server = await serve({ env: home.env })
     const { codex, events } = connect(t, { url: server.url, token: server.token, reconnectTimeoutMs: 100 })
     await codex.connect()

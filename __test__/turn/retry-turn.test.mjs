@@ -16,6 +16,20 @@ const soon = { initialDelayMs: 1, maxDelayMs: 1 }
 /** @param {import('../../testing/index.js').ScriptedProvider} provider */
 const lastInput = (provider) => /** @type {any} */ (provider.requests.at(-1)?.body)?.input ?? []
 
+/** A server that is too busy for the first review. @param {import('node:test').TestContext} t @param {string} second how the next ends */
+const reviewedAnew = (t, second) => {
+  const busy = { play: 'turnFailed', with: { message: 'busy', codexErrorInfo: 'serverOverloaded' } }
+  const begun = ['turnReply', 'turnStarted']
+  return rig(t, {
+    on: {
+      'review/start': [
+        [...begun, busy],
+        [...begun, second],
+      ],
+    },
+  })
+}
+
 describe('a turn that an overloaded provider broke off', () => {
   test('is retryable only where it has had no effect', async (t) => {
     const { codex, provider, home } = await real(t)
@@ -59,15 +73,7 @@ describe('a turn that an overloaded provider broke off', () => {
   })
 
   test('that was a review is begun anew, for the same target', async (t) => {
-    const failed = { play: 'turnFailed', with: { message: 'busy', codexErrorInfo: 'serverOverloaded' } }
-    const { codex, log } = rig(t, {
-      on: {
-        'review/start': [
-          ['turnReply', 'turnStarted', failed],
-          ['turnReply', 'turnStarted', 'turnEnd'],
-        ],
-      },
-    })
+    const { codex, log } = reviewedAnew(t, 'turnEnd')
     const thread = await codex.startThread()
     const target = { type: 'custom', instructions: 'Look' }
     const result = await retryOnOverload(() => thread.review(/** @type {any} */ (target)), soon)
@@ -78,15 +84,7 @@ describe('a turn that an overloaded provider broke off', () => {
   })
 
   test('that was a review under a budget is aborted by its signal when it is begun anew', async (t) => {
-    const failed = { play: 'turnFailed', with: { message: 'busy', codexErrorInfo: 'serverOverloaded' } }
-    const { codex, log } = rig(t, {
-      on: {
-        'review/start': [
-          ['turnReply', 'turnStarted', failed],
-          ['turnReply', 'turnStarted', 'never'],
-        ],
-      },
-    })
+    const { codex, log } = reviewedAnew(t, 'never')
     const thread = await codex.startThread()
     const controller = new AbortController()
     const options = { signal: controller.signal, budget: { tokens: 1_000_000 } }
