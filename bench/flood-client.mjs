@@ -19,6 +19,6 @@ async function turn() {
 // Code that has run before is what one wants to measure.
 await client.turn()
 const cost = await costOf(turn)
-const delayMs = await delayOf(turn)
+const delay = await delayOf(turn)
 await client.close()
-console.log(JSON.stringify({ ...cost, delayMs }))
+console.log(JSON.stringify({ ...cost, ...delay }))

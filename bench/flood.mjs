@@ -2,8 +2,9 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { once as event } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { clients, isRemote } from './clients/index.mjs'
 import { format, median, table } from './table.mjs'
@@ -11,12 +12,13 @@ import { format, median, table } from './table.mjs'
 const run = promisify(execFile)
 const child = fileURLToPath(new URL('./flood-client.mjs', import.meta.url))
 
-const DELTAS = 100_000
+/** How many there are. */
+export const DELTAS = 100_000
 const WARM_UP = 20_000
 /** Prose with an escape now and then, as models write it. */
 const TEXT = 'The quick brown fox jumps over the lazy dog.\n'
 
-/** @typedef {import('./measure.mjs').Cost & { delayMs: number }} Round */
+/** @typedef {import('./measure.mjs').Cost & import('./measure.mjs').Delay} Round */
 
 /**
  * @param {{ addon: string, server: string, rounds: number, sizes: number[], names?: string[] }} options `names` of the
@@ -30,7 +32,7 @@ export async function flood({ addon, server, rounds, sizes, names = Object.keys(
     for (let round = 0; round < rounds; round++) {
       // Each client has its turn in each round, so that what else the machine does hits all alike.
       for (const [name, measured] of results) {
-        measured.push(await once(name, bytes, { addon, server }))
+        measured.push(await floodOnce(name, bytes, { addon, server }))
         console.error(`${bytes} bytes, round ${round + 1} of ${rounds}: ${name}`)
       }
     }
@@ -40,12 +42,12 @@ export async function flood({ addon, server, rounds, sizes, names = Object.keys(
 }
 
 /**
- * @param {string} name
- * @param {number} bytes
- * @param {{ addon: string, server: string }} paths
+ * @param {string} name of the client
+ * @param {number} bytes of a delta
+ * @param {{ addon: string, server: string, root?: string }} paths `root` of another checkout whose package it is
  * @returns {Promise<Round>}
  */
-async function once(name, bytes, { addon, server }) {
+export async function floodOnce(name, bytes, { addon, server, root }) {
   /** @param {number} count */
   const turn = (count) => {
     const events = { count, bytes, numbered: true, text: TEXT }
@@ -56,6 +58,7 @@ async function once(name, bytes, { addon, server }) {
     ...process.env,
     CODEX_RIG_SCRIPT: JSON.stringify(script),
     NAPI_RS_NATIVE_LIBRARY_PATH: addon,
+    ...(root !== undefined && { CODEX_BENCH_PACKAGE: pathToFileURL(join(root, 'index.mjs')).href }),
   }
   const listening = isRemote(name) ? await listen(server, env) : undefined
   try {
@@ -100,6 +103,7 @@ function asTable(results) {
   const rows = [...results].map(([name, rounds]) => {
     const main = middle(name, ({ mainMs }) => mainMs)
     const delays = rounds.map(({ delayMs }) => delayMs)
+    const own = rounds.flatMap(({ ownMs }) => ownMs ?? [])
     const ratio = main !== undefined && baseline !== undefined ? main / baseline : undefined
     return [
       `\`${name}\``,
@@ -111,6 +115,7 @@ function asTable(results) {
         1000 / DELTAS,
       ),
       `${format(median(delays))} (${format(Math.max(...delays))})`,
+      own.length === 0 ? 'n/a' : `${format(median(own))} (${format(Math.max(...own))})`,
       format(middle(name, ({ peakMb }) => peakMb)),
     ]
   })
@@ -122,6 +127,7 @@ function asTable(results) {
       'of readline',
       'all threads, µs/event',
       'event-loop delay, ms: median (largest)',
+      'of that its own',
       'peak memory, MB',
     ],
     rows,
@@ -129,6 +135,6 @@ function asTable(results) {
 }
 
 /** @param {number} bytes */
-function size(bytes) {
+export function size(bytes) {
   return bytes >= 10_000 ? `${bytes / 1000} KB` : `${bytes} bytes`
 }

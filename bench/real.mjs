@@ -11,9 +11,6 @@ import { byHand } from './clients/by-hand.mjs'
 import { PipeClient } from './clients/pipe.mjs'
 import { format, median, table } from './table.mjs'
 
-/** How many turns run at once. */
-const AT_ONCE = 50
-
 /**
  * @typedef {object} Driver
  * @property {string} name
@@ -22,20 +19,62 @@ const AT_ONCE = 50
  */
 
 /**
- * @param {{ server: string, turns: number, rounds: number }} options
+ * @typedef {object} Times how often: the second turn of a thread, and how many at once
+ * @property {number} turns
+ * @property {number} crowds
+ * @property {number} atOnce
+ *
+ * @typedef {object} Took what each driver took, in milliseconds, one after the other in turns
+ * @property {Map<Driver, number[]>} second the second turn of a thread
+ * @property {Map<Driver, number[]>} crowd many at once
+ */
+
+/**
+ * This package beside a bare pipe.
+ *
+ * @param {Times & { server: string }} options
  * @returns {Promise<string>} Markdown
  */
-export async function real({ server, turns, rounds }) {
+export async function real({ server, ...times }) {
+  const { second, crowd } = await measured(times, async ([ourHome, bareHome]) => {
+    const lines = await linesOf(server, ourHome.workspace)
+    return [ours(ourHome), await bare(bareHome, lines)]
+  })
+  const head = (/** @type {string} */ name) => ['client', name, 'of the bare pipe']
+  return [
+    `### A second turn on a thread, ${times.turns} times each`,
+    table(head('median, ms'), compare(second)),
+    `### ${times.atOnce} turns at once, ${times.crowds} times each; every turn completed`,
+    table(head('all of them, median, ms'), compare(crowd)),
+  ].join('\n\n')
+}
+
+/**
+ * Two builds of this package.
+ *
+ * @param {Times & { builds: [Build, Build] }} options
+ * @returns {Promise<Took>}
+ *
+ * @typedef {{ root: string, addon: string }} Build a checkout, and its addon
+ */
+export async function realOf({ builds: [before, after], ...times }) {
+  return measured(times, async ([one, other]) => [ours(one, before), ours(other, after)])
+}
+
+/**
+ * @param {Times} times
+ * @param {(homes: [CodexHome, CodexHome]) => Promise<[Driver, Driver]>} open
+ * @returns {Promise<Took>}
+ *
+ * @typedef {import('../testing/index.js').CodexHome} CodexHome
+ */
+async function measured({ turns, crowds, atOnce }, open) {
   const provider = fork(new URL('./provider.mjs', import.meta.url))
   const [url] = await once(provider, 'message')
   const homes = await Promise.all([createCodexHome({ url }), createCodexHome({ url })])
-  const [ourHome, bareHome] = homes
-  const lines = await linesOf(server, ourHome.workspace)
-  const drivers = [ours(ourHome), await bare(bareHome, lines)]
+  const drivers = await open([homes[0], homes[1]])
   try {
-    const latency = await latencyOf(drivers, turns)
-    const crowd = await crowdOf(drivers, rounds)
-    return `${latency}\n\n${crowd}`
+    return { second: await secondOf(drivers, turns), crowd: await crowdOf(drivers, crowds, atOnce) }
   } finally {
     await Promise.all(drivers.map((driver) => driver.close()))
     provider.disconnect()
@@ -49,21 +88,20 @@ export async function real({ server, turns, rounds }) {
  * @param {Driver[]} drivers
  * @param {number} turns
  */
-async function latencyOf(drivers, turns) {
+async function secondOf(drivers, turns) {
   /** @type {Map<Driver, number[]>} */
-  const latencies = new Map(drivers.map((driver) => [driver, []]))
+  const times = new Map(drivers.map((driver) => [driver, []]))
   for (let turn = 0; turn < turns; turn++) {
     for (const driver of turn % 2 === 0 ? drivers : drivers.toReversed()) {
       const run = await driver.startThread()
       await completed(run('one'))
       const began = performance.now()
       await completed(run('two'))
-      latencies.get(driver)?.push(performance.now() - began)
+      times.get(driver)?.push(performance.now() - began)
     }
     if (turn % 10 === 9) console.error(`second turn, ${turn + 1} of ${turns}`)
   }
-  const rows = compare(latencies)
-  return `### A second turn on a thread, ${turns} times each\n\n${table(['client', 'median, ms', 'of the bare pipe'], rows)}`
+  return times
 }
 
 /**
@@ -71,14 +109,16 @@ async function latencyOf(drivers, turns) {
  *
  * @param {Driver[]} drivers
  * @param {number} rounds
+ * @param {number} atOnce
  */
-async function crowdOf(drivers, rounds) {
+async function crowdOf(drivers, rounds, atOnce) {
   /** @type {Map<Driver, number[]>} */
   const times = new Map(drivers.map((driver) => [driver, []]))
+  if (rounds === 0) return times
   /** @type {Map<Driver, ((prompt: string) => Promise<string>)[]>} */
   const threads = new Map()
   for (const driver of drivers) {
-    const started = await Promise.all(Array.from({ length: AT_ONCE }, () => driver.startThread()))
+    const started = await Promise.all(Array.from({ length: atOnce }, () => driver.startThread()))
     await Promise.all(started.map((run) => completed(run('one'))))
     threads.set(driver, started)
   }
@@ -88,21 +128,16 @@ async function crowdOf(drivers, rounds) {
       await Promise.all((threads.get(driver) ?? []).map((run) => completed(run('many'))))
       times.get(driver)?.push(performance.now() - began)
     }
-    console.error(`${AT_ONCE} turns at once, round ${round + 1} of ${rounds}`)
+    console.error(`${atOnce} turns at once, round ${round + 1} of ${rounds}`)
   }
-  const rows = compare(times)
-  return `### ${AT_ONCE} turns at once, ${rounds} times each; every turn completed\n\n${table(['client', 'all of them, median, ms', 'of the bare pipe'], rows)}`
+  return times
 }
 
 /** @param {Map<Driver, number[]>} times */
 function compare(times) {
-  const entries = [...times].map(([{ name }, values]) => ({ name, middle: median(values) }))
-  const bareMs = entries.at(-1)?.middle ?? Number.NaN
-  return entries.map(({ name, middle }) => [
-    name,
-    format(middle),
-    `${((middle / bareMs) * 100).toFixed(1)} %`,
-  ])
+  const all = [...times].map(([{ name }, values]) => ({ name, middle: median(values) }))
+  const bareMs = all.at(-1)?.middle ?? Number.NaN
+  return all.map(({ name, middle }) => [name, format(middle), `${((middle / bareMs) * 100).toFixed(1)} %`])
 }
 
 /** @param {Promise<string>} turn */
@@ -111,12 +146,16 @@ async function completed(turn) {
   if (status !== 'completed') throw new Error(`a turn ended as ${status}`)
 }
 
-/** @param {import('../testing/index.js').CodexHome} home @returns {Driver} */
-function ours({ env, workspace }) {
+/**
+ * @param {CodexHome} home
+ * @param {Build} [build] by default that of this checkout and of the environment
+ * @returns {Driver}
+ */
+function ours({ env, workspace }, build) {
   // Loaded late: the environment says which addon.
-  const { Codex } = /** @type {typeof import('../index.js')} */ (
-    createRequire(import.meta.url)('../index.js')
-  )
+  if (build !== undefined) process.env.NAPI_RS_NATIVE_LIBRARY_PATH = build.addon
+  const file = build === undefined ? '../index.js' : join(build.root, 'index.js')
+  const { Codex } = /** @type {typeof import('../index.js')} */ (createRequire(import.meta.url)(file))
   const codex = new Codex({ codexPath: codexPath(), env })
   return {
     name: '`thread.run()`',

@@ -36,7 +36,8 @@ export function resultsOf(markdown) {
 /** @param {string} line @returns {Row} */
 function row(line) {
   const cells = line.split('|').map((cell) => cell.trim())
-  const [, client = '', events, main, , all, delay, peak] = cells
+  const [, client = '', events, main, , all, delay] = cells
+  const peak = cells.at(-2)
   const [eventsPerSecond, mainThreadMicros, allThreadsMicros, delayMs, peakMb] = [
     events,
     main,

@@ -2,44 +2,50 @@
 //
 //   npm run bench
 //   npm run bench -- --rounds 5 --sizes 16,300,20000 --turns 150 --crowds 10 --no-write
-//   npm run bench -- --clients 'readline,websocket: ws' --turns 0
+//   npm run bench -- --clients 'readline,websocket: ws' --turns 0 --crowds 0
+//   npm run bench -- --against main    this checkout beside another revision: exit 1 where it is worse
 //   npm run bench -- --development --rounds 1    not optimised, not written: only whether it all works
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem, type } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { compareWith } from './against.mjs'
+import { argumentsOf, UsageError } from './arguments.mjs'
 import { build } from './build.mjs'
 import { flood } from './flood.mjs'
+import { load } from './load.mjs'
 import { real } from './real.mjs'
 import { writeResults } from './results.mjs'
 
 const readme = new URL('./README.md', import.meta.url)
 const [BEGIN, END] = ['<!-- results -->', '<!-- end of results -->']
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    sizes: { type: 'string', default: '16,300,20000' },
-    turns: { type: 'string', default: '150' },
-    crowds: { type: 'string', default: '10' },
-    clients: { type: 'string' },
-    development: { type: 'boolean' },
-    'no-write': { type: 'boolean' },
-  },
-})
+try {
+  const options = argumentsOf(process.argv.slice(2))
+  const { against } = options
+  if (against === undefined) await measure(options)
+  else if (!(await compareWith({ ...options, against }, build, () => about(options)))) process.exitCode = 1
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  console.error(error.message)
+  process.exitCode = 2
+}
 
-const { addon, server } = build({ development: values.development })
-process.env.NAPI_RS_NATIVE_LIBRARY_PATH = addon
-const sizes = values.sizes.split(',').filter(Boolean).map(Number)
-const [rounds, turns, crowds] = [values.rounds, values.turns, values.crowds].map(Number)
-const names = values.clients?.split(',')
-const parts = [about(), await flood({ addon, server, rounds: rounds ?? 0, sizes, names })]
-if (turns) parts.push(await real({ server, turns, rounds: crowds ?? 0 }))
-const results = parts.join('\n\n')
-console.log(results)
-if (!values['no-write'] && !values.development) {
+/** @param {import('./arguments.mjs').Arguments} options */
+async function measure(options) {
+  const { addon, server } = build(options)
+  process.env.NAPI_RS_NATIVE_LIBRARY_PATH = addon
+  const parts = [about(options), await flood({ addon, server, ...options })]
+  if (options.loads > 0) parts.push(await load({ addon, times: options.loads }))
+  if (options.turns > 0 || options.crowds > 0) parts.push(await real({ server, ...options }))
+  const results = parts.join('\n\n')
+  console.log(results)
+  if (options.write) write(results)
+}
+
+/** @param {string} results */
+function write(results) {
   const text = readFileSync(readme, 'utf8')
   const [before] = text.split(BEGIN)
   const after = text.split(END)[1]
@@ -50,8 +56,12 @@ if (!values['no-write'] && !values.development) {
   writeResults()
 }
 
-/** What the numbers belong to. */
-function about() {
+/**
+ * What the numbers belong to.
+ *
+ * @param {import('./arguments.mjs').Arguments} options
+ */
+function about({ development, rounds }) {
   const [cpu] = cpus()
   const machine = `${cpus().length} × ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GB`
   const rust = execFileSync('rustc', ['--version'], { encoding: 'utf8' }).split(' ')[1]
@@ -62,10 +72,10 @@ function about() {
     'npm run bench',
     ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2).map(quoted)] : []),
   ].join(' ')
-  const builds = values.development ? 'development builds, ' : ''
+  const builds = development ? 'development builds, ' : ''
   return [
     `\`${command}\`, ${builds}${new Date().toISOString().slice(0, 10)}, ${type()} ${process.arch}, ${machine},`,
-    `Node ${process.versions.node}, Rust ${rust}, codex ${codex.version}. Medians of ${values.rounds} rounds.`,
+    `Node ${process.versions.node}, Rust ${rust}, codex ${codex.version}. Medians of ${rounds} rounds.`,
   ].join('\n')
 }
 

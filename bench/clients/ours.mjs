@@ -1,6 +1,8 @@
 // codex-node, and its four ways to take a turn.
 
-import { Codex } from '../../index.mjs'
+// Another checkout may be named: `npm run bench -- --against REF`.
+const place = process.env.CODEX_BENCH_PACKAGE ?? new URL('../../index.mjs', import.meta.url).href
+const { Codex } = /** @type {typeof import('../../index.js')} */ (await import(place))
 
 /** @typedef {import('../../index.js').Thread} Thread */
 
