@@ -186,7 +186,7 @@ class Call {
     }
     const threadId = plan.threadId ?? own.threadId
     if (threadId === undefined) {
-      this.#enter(await sessions.start(opening, this.#signal))
+      await this.#entered(sessions.start(opening, this.#signal))
       return undefined
     }
     const session = await this.#entered(sessions.resume(threadId, opening))
@@ -271,7 +271,8 @@ class Call {
    */
   #wanted(promise) {
     const signal = this.#signal
-    return untilAborted(promise, signal, () => abortReason(/** @type {AbortSignal} */ (signal)))
+    const open = this.#shared.sessions.whileOpen(promise)
+    return untilAborted(open, signal, () => abortReason(/** @type {AbortSignal} */ (signal)))
   }
 
   /** @param {import('../index.js').Turn} started */

@@ -1,7 +1,9 @@
 'use strict'
 
 const { clearTimeout, setTimeout } = require('node:timers')
+const { untilAborted } = require('../glue/abort.js')
 const { METERS, meterOfThread } = require('../glue/budget.js')
+const { classes } = require('../glue/errors.js')
 const { threadOptions } = require('./options.js')
 
 /**
@@ -136,7 +138,10 @@ class Sessions {
   busy = new Set()
   /** The budgets of threads, the latest last. @type {Map<string, NonNullable<ReturnType<typeof meterOfThread>>>} */
   #meters = new Map()
+  /** Those that are open. @type {Set<Session>} */
+  #sessions = new Set()
   #isWatching = false
+  #closing = new AbortController()
 
   /**
    * @param {import('../index.js').Codex} codex
@@ -145,6 +150,15 @@ class Sessions {
   constructor(codex, asked) {
     this.codex = codex
     this.asked = asked
+  }
+
+  /**
+   * What a call waits for, unless the provider is closed before.
+   * @template T
+   * @param {Promise<T>} promise
+   */
+  whileOpen(promise) {
+    return untilAborted(promise, this.#closing.signal, closedError)
   }
 
   /** Hears of the end of the connection, which comes before that of the turns. */
@@ -200,11 +214,11 @@ class Sessions {
    * @returns {Promise<import('./resume.js').Followed | undefined>}
    */
   async follow(id) {
-    const session = await this.#open.get(id)
+    const session = await this.whileOpen(Promise.resolve(this.#open.get(id)))
     const own = session && [...session.turns].find(({ turn, isOver }) => turn !== undefined && !isOver)
     if (own !== undefined) return own.follow()
-    const thread = session?.thread ?? (await this.codex.resumeThread(id))
-    const turn = await thread.runningTurn()
+    const thread = session?.thread ?? (await this.whileOpen(this.codex.resumeThread(id)))
+    const turn = await this.whileOpen(thread.runningTurn())
     if (turn === null) return undefined
     return {
       reader: turn.stream({ leaveRunning: true }),
@@ -233,15 +247,23 @@ class Sessions {
   /** @param {Session} session */
   forget(session) {
     this.#open.delete(session.threadId)
+    this.#sessions.delete(session)
     void session.close()
   }
 
+  /** Those that are being opened meanwhile are closed once they are open: the server may never answer. */
   async close() {
-    const open = [...this.#open.values()]
+    this.#closing.abort()
+    const sessions = [...this.#sessions]
     this.#open.clear()
-    await Promise.all(open.map(async (session) => (await session).close().catch(() => {})))
+    this.#sessions.clear()
+    await Promise.all(sessions.map((session) => session.close().catch(() => {})))
     this.codex.off('connection', this.#changed)
     this.#isWatching = false
+  }
+
+  #check() {
+    if (this.#closing.signal.aborted) throw closedError()
   }
 
   /**
@@ -263,17 +285,30 @@ class Sessions {
       run: run(tool.name),
     }))
     const all = [...callers, ...(rest.tools ?? [])]
+    this.#check()
     const thread = await open({
       ...(all.length > 0 ? { tools: all } : {}),
       // That there is one has codex ask; the turns have their own.
       ...(approvals ? { onApproval: () => 'decline' } : {}),
     })
     session = new Session(this, thread, rest, isNew ? new Set(tools.map(({ name }) => name)) : undefined)
+    if (this.#closing.signal.aborted) void session.close()
+    this.#check()
+    this.#sessions.add(session)
     this.#keepMeter(thread)
     if (!this.#open.has(thread.id)) this.#open.set(thread.id, Promise.resolve(session))
     return session
   }
 }
 
+/** What calls of a provider that was closed reject with. */
+function closedError() {
+  return new classes.ClosedError('this provider was closed; make a new one', {
+    code: 'CLOSED',
+    retryable: false,
+  })
+}
+
+module.exports.closedError = closedError
 module.exports.Session = Session
 module.exports.Sessions = Sessions

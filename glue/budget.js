@@ -43,6 +43,9 @@ const owns = new WeakMap()
 /** The budget that a call hands on to the next turn, or to the thread that takes the place of another. */
 const METERS = Symbol('meters')
 
+/** Calls that give results, and no turns. */
+const GIVE_RESULTS = new Set(['run', 'compact'])
+
 /** Whether there has been any budget. */
 let any = false
 
@@ -142,7 +145,7 @@ function deleting(object, args) {
  * @param {unknown[]} args
  * @returns {Watch | undefined}
  */
-function beginning({ by, threadId, at, options, after }, args) {
+function beginning({ by, call, threadId, at, options, after }, args) {
   const { rest, limits } = takeBudget(options, 'turn')
   // No options: the call refuses them.
   if (!isRecord(rest)) return undefined
@@ -161,8 +164,12 @@ function beginning({ by, threadId, at, options, after }, args) {
   const off = isSignal(signal) ? onAbort(signal, () => controller.abort(signal.reason)) : () => {}
   const asked = typeof rest.model === 'string' ? rest.model : modelOf(by)
   const model = (after && turns.get(after)?.model) ?? asked ?? ''
+  /** What interrupts a turn that has begun and is not handed out yet: its result says what it did until then. */
+  let interrupt = () => {}
+  let isHandedOut = GIVE_RESULTS.has(call)
   const metered = new Metered(meters, model, (meter, agents) => {
-    controller.abort(exceeded(meter, null))
+    interrupt = () => controller.abort(exceeded(meter, null))
+    if (isHandedOut || metered.turnId === null) interrupt()
     void interruptAgents(client, agents)
   })
   const given =
@@ -173,12 +180,14 @@ function beginning({ by, threadId, at, options, after }, args) {
     async after(promise) {
       try {
         const value = await promise
+        isHandedOut = true
         if (typeof value?.steer === 'function') {
           turns.set(value, metered)
           if (own !== undefined) owns.set(value, own)
           // That of the budget is of this turn alone.
           keepSignal(value, signal)
           void metered.ended.then(off)
+          interrupt()
           return value
         }
         const result = await settled(promise, metered, redact)

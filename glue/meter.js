@@ -192,6 +192,11 @@ class Metered {
     return this.#model
   }
 
+  /** Its id, once it has begun. */
+  get turnId() {
+    return this.#turnId
+  }
+
   /** The budget that it went over. */
   get over() {
     return this.#meters.find(({ over }) => over !== undefined)

@@ -70,6 +70,22 @@ describe('calls that are stopped', { concurrency: true, timeout: 90_000 }, () =>
     })
   }
 
+  for (const [method, ask] of /** @type {const} */ ([
+    ['thread/start', [user('a')]],
+    ['thread/resume', [user('a'), answer('thread-9', 'u1'), user('b')]],
+  ])) {
+    test(`by the end of the provider while ${method} is not answered`, async (t) => {
+      const { provider, model, log } = provided(t, { [method]: 'never' })
+      const rejects = rejection(model.doStream({ prompt: ask }), Error)
+      await log.message(method)
+      await provider.close()
+      assert.equal(/** @type {any} */ (await rejects).cause.code, 'CLOSED')
+      const later = rejection(model.doStream({ prompt: ask }), Error)
+      assert.equal(/** @type {any} */ (await later).cause.code, 'CLOSED')
+      assert.equal(log.messages(method).length, 1)
+    })
+  }
+
   test('a page that comes back while its thread is found', async (t) => {
     const { provider, log } = provided(t, { 'thread/resume': 'never' })
     const controller = new AbortController()
