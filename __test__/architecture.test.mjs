@@ -160,6 +160,19 @@ describe('layers', () => {
   })
 })
 
+describe('one place', () => {
+  test('signals are heard in glue/signals.js alone, and in the page, which shares no file', () => {
+    const shipped = ENTRIES.filter((folder) => !['scripts', 'bench', 'examples'].includes(folder))
+    const files = [...shipped.flatMap((folder) => filesOf(folder, 'js')), 'index.js', 'index.mjs']
+    const heard = /(addEventListener|\bonce|\bon)\([^()]*['"]abort['"]|\.onabort\b|AbortSignal\.any\b/
+    const found = files.filter((file) => heard.test(readFileSync(join(root, file), 'utf8')))
+    assert.deepEqual(
+      found.map((file) => file.replaceAll(sep, '/')),
+      ['glue/signals.js', 'web/client.js', 'web/client.mjs'],
+    )
+  })
+})
+
 describe('addresses', () => {
   test('every Rust file opens with a sentence that says what it is for', () => {
     const files = [...CRATES, 'client/tests', 'rig/tests'].flatMap((folder) => filesOf(folder, '.rs'))

@@ -1,7 +1,7 @@
 'use strict'
 
 const { types } = require('node:util')
-const { onAbort, untilAborted } = require('../glue/abort.js')
+const { onAbort, untilAborted } = require('../glue/signals.js')
 const { abortReason, asCallError, CodexAPICallError } = require('./errors.js')
 const { OpenTurn } = require('./open-turn.js')
 const { defined, handlersOf, optionsOf, turnOnly } = require('./options.js')

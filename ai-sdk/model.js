@@ -49,20 +49,24 @@ class CodexLanguageModel {
   /** @param {any} options */
   doGenerate(options) {
     const version = this.#version ?? versionForCaller(this.doGenerate)
-    return calledBy(this.doGenerate, async () => contentOf(await this.#begun(options, version)))
+    return calledBy(callerOf(this.doGenerate), async () => contentOf(await this.#begun(options, version)))
   }
 
   /** @param {any} options */
   async doStream(options) {
     const version = this.#version ?? versionForCaller(this.doStream)
-    const call = await calledBy(this.doStream, () => this.#begun(options, version))
+    const caller = callerOf(this.doStream)
+    const call = await calledBy(caller, () => this.#begun(options, version))
     const parts = call.parts()
     const stream = new ReadableStream(
       {
         async pull(controller) {
-          const { value, done } = await parts.next()
-          if (done) controller.close()
-          else for (const part of value) controller.enqueue(part)
+          const { value, done } = await calledBy(caller, () => parts.next())
+          if (done) return controller.close()
+          for (const part of value) {
+            if (part.type === 'error') framed(part.error, caller)
+            controller.enqueue(part)
+          }
         },
         async cancel(reason) {
           await call.cancel(reason)
@@ -82,22 +86,28 @@ class CodexLanguageModel {
 }
 
 /**
- * A call whose error says who called, and so does the one of codex that it is made of.
- *
  * @template T
- * @param {Function} callee
+ * @param {import('../glue/caller.js').Caller} caller
  * @param {() => Promise<T>} call
  * @returns {Promise<T>}
  */
-async function calledBy(callee, call) {
-  const caller = callerOf(callee)
+async function calledBy(caller, call) {
   try {
     return await call()
   } catch (error) {
-    const { cause } = /** @type {{ cause?: unknown }} */ (error ?? {})
-    if (cause instanceof CodexError) withCaller(cause, caller)
-    throw withCaller(error, caller)
+    throw framed(error, caller)
   }
+}
+
+/**
+ * An error that says who called, and so does the one of codex that it is made of.
+ *
+ * @param {any} error
+ * @param {import('../glue/caller.js').Caller} caller
+ */
+function framed(error, caller) {
+  if (error?.cause instanceof CodexError) withCaller(error.cause, caller)
+  return withCaller(error, caller)
 }
 
 module.exports = { CodexLanguageModel }

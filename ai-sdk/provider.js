@@ -1,5 +1,6 @@
 'use strict'
 
+const { asCalled } = require('../glue/caller.js')
 const { Codex } = require('../index.js')
 const { AskedOfAll } = require('./asked.js')
 const { Limits } = require('./limits.js')
@@ -42,6 +43,12 @@ function createCodex(codexOrOptions = {}, settings = {}) {
     /** @type {string | undefined} */ modelId,
     /** @type {Record<string, any> | undefined} */ own,
   ) => languageModel(modelId, own)
+  const close = () =>
+    asCalled(close, async () => {
+      await sessions.close()
+      await limits.close()
+      if (!isClient) await codex.close()
+    })
   /** @type {() => 'v3' | 'v4'} */
   const version = () => specificationVersion ?? versionForCaller(version)
   return Object.defineProperties(
@@ -54,11 +61,7 @@ function createCodex(codexOrOptions = {}, settings = {}) {
       imageModel: none('imageModel'),
       models: (/** @type {any} */ query) => codex.models(query),
       thread: (/** @type {string} */ id, /** @type {any} */ options) => codex.resumeThread(id, options),
-      async close() {
-        await sessions.close()
-        await limits.close()
-        if (!isClient) await codex.close()
-      },
+      close,
     }),
     { specificationVersion: { get: version, enumerable: true } },
   )

@@ -1,5 +1,6 @@
 'use strict'
 
+const { onAbort } = require('../glue/signals.js')
 const { ask } = require('./asked.js')
 
 /**
@@ -168,13 +169,12 @@ class Questions {
     this.#asked.set(asked.id, asked)
     this.turn.session.asked.add(asked.id, this.turn)
     const gone = () => this.settle(asked, 'decline', 'its turn has ended, or somebody else answered')
-    if (signal.aborted) gone()
-    else signal.addEventListener('abort', gone, { once: true })
+    const off = onAbort(signal, gone)
     this.wake()
     try {
       return await answer
     } finally {
-      signal.removeEventListener('abort', gone)
+      off()
     }
   }
 

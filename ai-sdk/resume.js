@@ -1,6 +1,6 @@
 'use strict'
 
-const { onAbort, untilAborted } = require('../glue/abort.js')
+const { onAbort, untilAborted } = require('../glue/signals.js')
 const { asCalled } = require('../glue/caller.js')
 const { abortReason } = require('./errors.js')
 const { Parts } = require('./parts.js')

@@ -5,7 +5,7 @@ const { homedir, tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { performance } = require('node:perf_hooks')
 const manifest = require('../package.json')
-const { untilAborted } = require('../glue/abort.js')
+const { untilAborted } = require('../glue/signals.js')
 const { hintOf } = require('../glue/hints.js')
 const { run } = require('./run.js')
 

@@ -1,6 +1,7 @@
 'use strict'
 
 const { execFile } = require('node:child_process')
+const { onAbort } = require('../glue/signals.js')
 
 /** No program that only says its version or does nothing takes as long. */
 const LIMIT_MS = 15_000
@@ -16,6 +17,8 @@ const LIMIT_MS = 15_000
  */
 function run(path, args, env, signal) {
   const [program, all] = path.endsWith('.js') ? [process.execPath, [path, ...args]] : [path, args]
+  const own = new AbortController()
+  const off = signal === undefined ? () => {} : onAbort(signal, () => own.abort())
   return new Promise((resolve) => {
     const options = {
       env,
@@ -23,9 +26,10 @@ function run(path, args, env, signal) {
       killSignal: 'SIGKILL',
       windowsHide: true,
       maxBuffer: 1 << 20,
-      signal,
+      signal: own.signal,
     }
     const child = execFile(program, all, /** @type {any} */ (options), (error, stdout, stderr) => {
+      off()
       const last = String(stderr).trim().split('\n').at(-1) ?? ''
       const why = error === null ? '' : last || /** @type {Error} */ (error).message
       resolve({ ok: error === null, stdout: String(stdout), why })

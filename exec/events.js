@@ -1,6 +1,7 @@
 'use strict'
 
-const { onAbort, withReason } = require('../glue/abort.js')
+const { withReason } = require('../glue/abort.js')
+const { onAbort } = require('../glue/signals.js')
 const { withCaller } = require('../glue/caller.js')
 const { BatchIterator } = require('../glue/iterator.js')
 

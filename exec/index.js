@@ -5,7 +5,7 @@ const native = require('../glue/native.js')
 const { evaluation, own } = require('../glue/setup.js')
 const { asCalled, callerOf } = require('../glue/caller.js')
 const { EventStream } = require('./events.js')
-const { checkObject, checkSignal } = require('../glue/json.js')
+const { argumentError, checkObject, checkSignal } = require('../glue/json.js')
 const { takeOutput, readOutput } = require('../glue/output.js')
 const { isStandardSchema } = require('../glue/schema.js')
 const { withoutUndefined } = require('./tables.js')
@@ -44,7 +44,7 @@ class Thread {
   /** @param {any} thread the native one: threads are made by `Codex` */
   constructor(thread) {
     if (!(thread instanceof native.ExecThread)) {
-      throw new TypeError('threads are made by startThread() and resumeThread() of a Codex')
+      throw argumentError('threads are made by startThread() and resumeThread() of a Codex')
     }
     this.#native = thread
     own(thread)

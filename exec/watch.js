@@ -3,7 +3,7 @@
 // Who looks on at a turn of codex exec: a budget, and whoever subscribes to a channel. Its events are told as the
 // notifications of the app-server that they stand for.
 
-const { onAbort } = require('../glue/abort.js')
+const { onAbort } = require('../glue/signals.js')
 const { exceeded, takeBudget } = require('../glue/budget.js')
 const { tellExec } = require('../glue/channels.js')
 const { argumentError, checkObject } = require('../glue/json.js')

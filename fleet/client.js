@@ -11,7 +11,7 @@ const { encode } = require('./options.js')
 const { digest, idOf } = require('./schedule.js')
 const { readStats } = require('./stats.js')
 const { callsAsCalled } = require('../glue/caller.js')
-const { onAbort } = require('../glue/abort.js')
+const { onAbort } = require('../glue/signals.js')
 const { argumentError, checkObject, checkSignal } = require('../glue/json.js')
 const { takeOutput } = require('../glue/output.js')
 
@@ -25,6 +25,7 @@ const { takeOutput } = require('../glue/output.js')
  * @property {string} instance
  * @property {number} keepMs
  * @property {() => void} check throws where the fleet was closed
+ * @property {<T>(promise: Promise<T>, what: string) => Promise<T>} within what Redis answers in time
  * @property {(script: string, ...args: (string | number)[]) => Promise<any>} call
  * @property {(options?: { jobId?: string, signal?: AbortSignal }) => AsyncGenerator<any, void, void>} requests
  */
@@ -66,6 +67,7 @@ class Fleet {
         if (this.#closed) throw closed()
       },
       keepMs: positive(options.keepMs ?? 24 * 60 * 60_000, 'keepMs'),
+      within: (promise, what) => this.#within(promise, what),
       call: (script, ...args) => this.#within(run(redis, names.root, script, ...args), script),
       requests: (options) => this.requests(options),
     }
@@ -206,7 +208,7 @@ class Fleet {
     if (threadId !== '') {
       await (this.store
         ? this.store.delete(threadId, { token: Number.MAX_SAFE_INTEGER })
-        : redis.del(names.thread(threadId)))
+        : this.#within(redis.del(names.thread(threadId)), 'forget'))
     }
     return true
   }

@@ -1,9 +1,9 @@
 'use strict'
 
-const { onAbort } = require('../glue/abort.js')
+const { onAbort } = require('../glue/signals.js')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { JobNotFoundError } = require('./errors.js').classes
-const { run } = require('./redis.js')
+const { asked, run } = require('./redis.js')
 
 /**
  * An event of a job: one of codex, or of the fleet (`fleet/...`). `seq` counts from 1 within the job.
@@ -165,10 +165,14 @@ async function* read({ redis, channels, names, check }, id, { after = 0, signal 
   check()
   const stream = names.events(id)
   const waiter = new Waiter()
-  const stop = await channels.listen(stream, () => waiter.wake())
+  const stop = await asked(
+    channels.listen(stream, () => waiter.wake()),
+    'events',
+    check,
+  )
   const wake = () => waiter.wake()
   const off = signal === undefined ? () => {} : onAbort(signal, wake)
-  leaving.addEventListener('abort', wake)
+  const stay = onAbort(leaving, wake)
   /** Whether the job was there when it was last looked for. */
   let known = false
   const timer = setInterval(() => {
@@ -180,7 +184,8 @@ async function* read({ redis, channels, names, check }, id, { after = 0, signal 
     let from = '-'
     // The entry that holds the next event began with it or before.
     if (after > 0) {
-      const [holding] = await redis.xrevrange(stream, `${last + 1}-0`, '-', 'COUNT', 1)
+      const before = redis.xrevrange(stream, `${last + 1}-0`, '-', 'COUNT', 1)
+      const [holding] = await asked(before, 'events', check)
       from = holding?.[0] ?? '-'
     }
     for (;;) {
@@ -188,7 +193,7 @@ async function* read({ redis, channels, names, check }, id, { after = 0, signal 
       signal?.throwIfAborted()
       check()
       const mark = waiter.mark()
-      const entries = await redis.xrange(stream, from, '+', 'COUNT', PAGE)
+      const entries = await asked(redis.xrange(stream, from, '+', 'COUNT', PAGE), 'events', check)
       for (const [entry, fields] of entries) {
         const first = Number.parseInt(entry, 10)
         const count = Number(fields[1])
@@ -211,13 +216,14 @@ async function* read({ redis, channels, names, check }, id, { after = 0, signal 
         if (fields.length > 4) return
       }
       if (entries.length > 0) continue
-      if (!known && (await redis.exists(names.job(id))) === 0) throw notFound(id)
+      if (!known && (await asked(redis.exists(names.job(id)), 'events', check)) === 0) throw notFound(id)
       known = true
       await waiter.since(mark)
     }
   } finally {
     clearInterval(timer)
     off()
+    stay()
     stop()
   }
 }

@@ -5,8 +5,8 @@ const { LOOK_MS, Waiter, notFound, readEvents } = require('./event-log.js')
 const { cancelled, fromPlain, toPlain } = require('./errors.js')
 const { JobEndedError } = require('./errors.js').classes
 const { encodeInput } = require('./options.js')
-const { run } = require('./redis.js')
-const { onAbort } = require('../glue/abort.js')
+const { asked, run } = require('./redis.js')
+const { onAbort } = require('../glue/signals.js')
 const { callsAsCalled } = require('../glue/caller.js')
 const { argumentError } = require('../glue/json.js')
 const { readOutput } = require('../glue/output.js')
@@ -94,12 +94,13 @@ class Job {
     const wake = () => waiter.wake()
     /** Told with the end, unless it is long. */
     let told = ''
-    const stop = await channels.listen(names.events(this.id), (message) => {
+    const listening = channels.listen(names.events(this.id), (message) => {
       // That there are more events is nothing to look for.
       if (message !== '' && !message.startsWith('end')) return
       told = message.slice(3)
       wake()
     })
+    const stop = await asked(listening, 'result', check)
     const timer = setInterval(wake, LOOK_MS).unref()
     const off = signal === undefined ? () => {} : onAbort(signal, wake)
     try {
@@ -107,7 +108,8 @@ class Job {
         signal?.throwIfAborted()
         check()
         const mark = waiter.mark()
-        const [state, text] = told === '' ? await run(redis, names.root, 'ended', this.id) : ['ended', told]
+        const looked = () => asked(run(redis, names.root, 'ended', this.id), 'result', check)
+        const [state, text] = told === '' ? await looked() : ['ended', told]
         if (state === 'gone') throw notFound(this.id)
         if (state === 'ended') return JSON.parse(text).params
         await waiter.since(mark)
@@ -203,15 +205,9 @@ class Job {
 
   /** How it stands. */
   async status() {
-    const { redis, names } = this.#fleet
-    const [key, state, threadId, at, end] = await redis.hmget(
-      names.job(this.id),
-      'key',
-      'state',
-      'th',
-      'at',
-      'end',
-    )
+    const { redis, names, within } = this.#fleet
+    const fields = ['key', 'state', 'th', 'at', 'end']
+    const [key, state, threadId, at, end] = await within(redis.hmget(names.job(this.id), ...fields), 'status')
     if (!state) throw notFound(this.id)
     return {
       id: this.id,

@@ -1,5 +1,7 @@
 'use strict'
 
+const { argumentError } = require('../glue/json.js')
+
 // What the fleet's keys in Redis are called. All lie in one hash slot, so that a script may touch several of them.
 
 /** What this version writes into jobs; a worker that knows only lower ones passes the job on to one that knows it. */
@@ -11,7 +13,7 @@ class Names {
   /** @param {string} [name] of the fleet */
   constructor(name = DEFAULT_NAME) {
     if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name)) {
-      throw new TypeError(
+      throw argumentError(
         `name must be 1 to 64 letters, digits, ".", "_" or "-", not ${JSON.stringify(name)}`,
       )
     }

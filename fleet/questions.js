@@ -1,5 +1,6 @@
 'use strict'
 
+const { onAbort } = require('../glue/signals.js')
 const { run } = require('./redis.js')
 
 /**
@@ -63,14 +64,12 @@ class Questions {
     const question = { id, jobId, key, handler, request, until: Date.now() + this.withinMs }
     /** @type {NodeJS.Timeout | undefined} */
     let timer
-    /** @type {(() => void) | undefined} */
-    let withdraw
+    let off = () => {}
     // Before it is put: an answer may come at once.
     const answered = new Promise((resolve, reject) => {
       this.#open.set(id, resolve)
       timer = setTimeout(() => reject(new Error(`nobody answered within ${this.withinMs} ms`)), this.withinMs)
-      withdraw = () => reject(signal.reason)
-      signal.addEventListener('abort', withdraw)
+      off = onAbort(signal, () => reject(signal.reason))
     })
     answered.catch(() => {})
     let outcome = 'answered'
@@ -87,7 +86,7 @@ class Questions {
       throw error
     } finally {
       clearTimeout(timer)
-      if (withdraw !== undefined) signal.removeEventListener('abort', withdraw)
+      off()
       this.#open.delete(id)
       this.tell({ method: 'fleet/requestClosed', params: { id, outcome } })
       if (outcome !== 'answered') run(redis, names.root, 'withdraw', jobId, id).catch(() => {})

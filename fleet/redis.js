@@ -1,6 +1,7 @@
 'use strict'
 
 const { createHash } = require('node:crypto')
+const { argumentError } = require('../glue/json.js')
 const { COMMON } = require('./script-common.js')
 const { jobScripts } = require('./job-scripts.js')
 const { storeScripts } = require('./store-scripts.js')
@@ -59,10 +60,10 @@ function connect(connection, over = {}) {
   else if (isClient(connection)) client = connection.duplicate(ours)
   else if (typeof connection === 'object' && connection !== null) {
     client = new Redis({ .../** @type {RedisOptions} */ (connection), ...ours })
-  } else throw new TypeError('connection must be a redis:// URL, options of ioredis or a client of it')
+  } else throw argumentError('connection must be a redis:// URL, options of ioredis or a client of it')
   if (client.options.keyPrefix) {
     client.disconnect()
-    throw new TypeError(
+    throw argumentError(
       'connection.keyPrefix is not possible, BullMQ has none; use `name` for a fleet of its own',
     )
   }
@@ -118,6 +119,24 @@ async function within(promise, timeoutMs, what) {
     throw unavailable(what, error)
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/**
+ * The same for readers, who wait for a Redis that is away.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {string} what
+ * @param {() => void} [check] throws where the fleet was closed
+ * @returns {Promise<T>}
+ */
+async function asked(promise, what, check) {
+  try {
+    return await promise
+  } catch (error) {
+    check?.()
+    throw unavailable(what, error)
   }
 }
 
@@ -193,6 +212,7 @@ async function disconnect(redis) {
   await ended
 }
 
+module.exports.asked = asked
 module.exports.Channels = Channels
 module.exports.bullmq = bullmq
 module.exports.connect = connect

@@ -1,9 +1,10 @@
 'use strict'
 
-const { onAbort } = require('../glue/abort.js')
+const { onAbort } = require('../glue/signals.js')
 const { callsAsCalled } = require('../glue/caller.js')
 const { argumentError } = require('../glue/json.js')
 const { LOOK_MS, Waiter, leavable } = require('./event-log.js')
+const { asked } = require('./redis.js')
 
 /** @typedef {import('./questions.js').Question} Question */
 
@@ -76,16 +77,18 @@ async function* read(fleet, { jobId, signal }, leaving) {
   fleet.check()
   const waiter = new Waiter()
   const wake = () => waiter.wake()
-  const stops = [await channels.listen(names.questions, wake)]
+  const stops = [await asked(channels.listen(names.questions, wake), 'requests', fleet.check)]
   // A job that ends has none any more.
-  if (jobId !== undefined) stops.push(await channels.listen(names.events(jobId), wake))
+  if (jobId !== undefined) {
+    stops.push(await asked(channels.listen(names.events(jobId), wake), 'requests', fleet.check))
+  }
   const timer = setInterval(wake, LOOK_MS).unref()
   const off = signal === undefined ? () => {} : onAbort(signal, wake)
-  leaving.addEventListener('abort', wake)
+  const stay = onAbort(leaving, wake)
   /** @type {Map<string, FleetRequest>} */
   const open = new Map()
   const look = async () => {
-    const all = await redis.hgetall(names.questions)
+    const all = await asked(redis.hgetall(names.questions), 'requests', fleet.check)
     for (const [id, request] of open) {
       if (id in all) continue
       open.delete(id)
@@ -98,9 +101,10 @@ async function* read(fleet, { jobId, signal }, leaving) {
   const watch = setInterval(() => {
     looking = look().catch(() => [])
   }, LOOK_MS).unref()
-  const stopWatch = await channels.listen(names.questions, () => {
+  const watching = channels.listen(names.questions, () => {
     looking = look().catch(() => [])
   })
+  const stopWatch = await asked(watching, 'requests', fleet.check)
   try {
     for (;;) {
       if (signal?.aborted || leaving.aborted) return
@@ -115,7 +119,7 @@ async function* read(fleet, { jobId, signal }, leaving) {
         yield request
       }
       if (jobId !== undefined) {
-        const state = await redis.hget(names.job(jobId), 'state')
+        const state = await asked(redis.hget(names.job(jobId), 'state'), 'requests', fleet.check)
         if (state === null || state === 'ended') return
       }
       await waiter.since(mark)
@@ -124,6 +128,7 @@ async function* read(fleet, { jobId, signal }, leaving) {
     clearInterval(timer)
     clearInterval(watch)
     off()
+    stay()
     stopWatch()
     for (const stop of stops) stop()
     await looking.catch(() => {})

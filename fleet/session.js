@@ -3,6 +3,7 @@
 const { randomBytes } = require('node:crypto')
 const { EventEmitter, setMaxListeners } = require('node:events')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { untilAborted } = require('../glue/signals.js')
 const { fenced } = require('./errors.js')
 const { run } = require('./redis.js')
 
@@ -27,7 +28,7 @@ class Session extends EventEmitter {
    */
   constructor(redis, names, options) {
     super()
-    // Each call that waits for Redis listens.
+    // Each call that waits to be made again listens.
     setMaxListeners(0, this.signal)
     this.redis = redis
     this.names = names
@@ -104,7 +105,7 @@ class Session extends EventEmitter {
   async persist(call) {
     for (let pause = 50; ; pause = Math.min(pause * 2, 1_000)) {
       try {
-        return await untilAborted(call(), this.signal)
+        return await untilAborted(call(), this.signal, () => this.signal.reason)
       } catch (error) {
         if (this.signal.aborted || !isPassing(error)) throw error
         this.emit('trouble', error)
@@ -121,20 +122,4 @@ function isPassing(error) {
   return !/^(WRONGTYPE|ERR wrong|ERR Error compiling|NOPERM|NOAUTH)/.test(message)
 }
 
-/**
- * @template T
- * @param {Promise<T>} promise
- * @param {AbortSignal} signal
- * @returns {Promise<T>}
- */
-function untilAborted(promise, signal) {
-  if (signal.aborted) return Promise.reject(signal.reason)
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
-}
-
 module.exports.Session = Session
-module.exports.untilAborted = untilAborted

@@ -4,9 +4,11 @@ const { mkdir, readdir, readFile, rename, rm, writeFile } = require('node:fs/pro
 const { join } = require('node:path')
 const { promisify } = require('node:util')
 const zlib = require('node:zlib')
+const { callsAsCalled } = require('../glue/caller.js')
+const { argumentError } = require('../glue/json.js')
 const { fenced } = require('./errors.js')
 const { Names } = require('./names.js')
-const { connect, disconnect, run } = require('./redis.js')
+const { asked, connect, disconnect, run } = require('./redis.js')
 
 /**
  * Where threads are kept while no machine has them. `put` and `delete` come with the token of the owner, which grows
@@ -24,21 +26,22 @@ const gunzip = promisify(zlib.gunzip)
 /** @param {unknown} threadId */
 function checkId(threadId) {
   if (typeof threadId !== 'string' || !/^[\w-]{1,128}$/.test(threadId)) {
-    throw new TypeError(`threadId must be the id of a thread, not ${JSON.stringify(threadId)}`)
+    throw argumentError(`threadId must be the id of a thread, not ${JSON.stringify(threadId)}`)
   }
   return threadId
 }
 
 /** @param {{ token: number }} options */
-function checkToken({ token }) {
+function checkToken(options) {
+  const { token } = options ?? {}
   if (!Number.isSafeInteger(token) || token < 0)
-    throw new TypeError(`token must be an integer from 0, not ${token}`)
+    throw argumentError(`options.token must be an integer from 0, not ${token}`)
   return token
 }
 
 /** @param {unknown} bytes @returns {Uint8Array} */
 function checkBytes(bytes) {
-  if (!(bytes instanceof Uint8Array)) throw new TypeError('bytes must be a Uint8Array')
+  if (!(bytes instanceof Uint8Array)) throw argumentError('bytes must be a Uint8Array')
   return bytes
 }
 
@@ -53,7 +56,7 @@ function checkBytes(bytes) {
 class FolderStore {
   /** @param {string} folder */
   constructor(folder) {
-    if (typeof folder !== 'string' || folder === '') throw new TypeError('folder must be a path')
+    if (typeof folder !== 'string' || folder === '') throw argumentError('folder must be a path')
     this.folder = folder
   }
 
@@ -153,13 +156,14 @@ class RedisStore {
   async put(threadId, bytes, options) {
     const [id, token] = [checkId(threadId), checkToken(options)]
     const data = await gzip(checkBytes(bytes), { level: 1 })
-    if ((await run(this.#redis, this.names.root, 'storePut', id, token, data)) !== 1)
-      throw fenced(`thread ${id}`)
+    const put = run(this.#redis, this.names.root, 'storePut', id, token, data)
+    if ((await asked(put, 'put')) !== 1) throw fenced(`thread ${id}`)
   }
 
   /** @param {string} threadId */
   async get(threadId) {
-    const [token, data] = await this.#redis.hmgetBuffer(this.names.thread(checkId(threadId)), 'token', 'data')
+    const held = this.#redis.hmgetBuffer(this.names.thread(checkId(threadId)), 'token', 'data')
+    const [token, data] = await asked(held, 'get')
     if (!token || !data) return null
     return { bytes: await gunzip(data), token: Number(token.toString()) }
   }
@@ -170,8 +174,8 @@ class RedisStore {
    */
   async delete(threadId, options) {
     const [id, token] = [checkId(threadId), checkToken(options)]
-    if ((await run(this.#redis, this.names.root, 'storeDelete', id, token)) !== 1)
-      throw fenced(`thread ${id}`)
+    const deleted = run(this.#redis, this.names.root, 'storeDelete', id, token)
+    if ((await asked(deleted, 'delete')) !== 1) throw fenced(`thread ${id}`)
   }
 
   /** Ends its connection. */
@@ -179,6 +183,9 @@ class RedisStore {
     await disconnect(this.#redis)
   }
 }
+
+callsAsCalled(FolderStore, 'put get delete', '')
+callsAsCalled(RedisStore, 'put get delete close', '')
 
 module.exports.FolderStore = FolderStore
 module.exports.RedisStore = RedisStore

@@ -4,6 +4,7 @@ const { types } = require('node:util')
 const { withCaller } = require('./caller.js')
 const { classes } = require('./errors.js')
 const native = require('./native.js')
+const { onAbort } = require('./signals.js')
 
 /**
  * What ties a turn or a command to the signal that it was started with. It is held by that, and by who reads it or
@@ -13,72 +14,6 @@ const native = require('./native.js')
 
 /** @type {WeakMap<object, Tie>} */
 const ties = new WeakMap()
-
-/**
- * Who waits for each signal: it has one listener of this package, however many there are, and none when there are none.
- * @type {WeakMap<AbortSignal, { cancels: Set<{ cancel: () => void }>, listener: () => void }>}
- */
-const waiting = new WeakMap()
-
-/**
- * Calls `cancel` once the signal is aborted, at once if it is.
- *
- * @param {AbortSignal} signal
- * @param {() => void} cancel
- * @returns {() => void} takes it back
- */
-function onAbort(signal, cancel) {
-  if (signal.aborted) {
-    cancel()
-    return () => {}
-  }
-  const those = waiting.get(signal) ?? listen(signal)
-  const entry = { cancel }
-  those.cancels.add(entry)
-  return () => {
-    if (!those.cancels.delete(entry) || those.cancels.size > 0 || waiting.get(signal) !== those) return
-    waiting.delete(signal)
-    signal.removeEventListener('abort', those.listener)
-  }
-}
-
-/** @param {AbortSignal} signal */
-function listen(signal) {
-  /** @type {Set<{ cancel: () => void }>} */
-  const cancels = new Set()
-  const listener = () => {
-    waiting.delete(signal)
-    for (const { cancel } of cancels) cancel()
-    cancels.clear()
-  }
-  const those = { cancels, listener }
-  waiting.set(signal, those)
-  signal.addEventListener('abort', listener, { once: true })
-  return those
-}
-
-/**
- * A promise, unless the signal is aborted before it settles.
- *
- * @template T
- * @param {Promise<T>} promise
- * @param {AbortSignal | null | undefined} signal
- * @param {() => unknown} reason what an abort rejects with
- * @returns {Promise<T>}
- */
-async function untilAborted(promise, signal, reason) {
-  if (!signal) return promise
-  let off = () => {}
-  /** @type {Promise<never>} */
-  const aborted = new Promise((_, reject) => {
-    off = onAbort(signal, () => reject(reason()))
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    off()
-  }
-}
 
 /**
  * Ties a promise of the native side to a signal: an abort cancels, an AbortError gets the signal's reason.
@@ -203,4 +138,4 @@ function endOf(value) {
   return value instanceof native.CommandProcess ? native.commandEnded : undefined
 }
 
-module.exports = { abortError, abortable, ofTurn, onAbort, ties, untilAborted, withReason }
+module.exports = { abortError, abortable, ofTurn, ties, withReason }

@@ -3,7 +3,7 @@
 // Questions that a person answers later: handlers that wait for an answer by the id of the question.
 
 const { randomUUID } = require('node:crypto')
-const { onAbort } = require('./abort.js')
+const { onAbort } = require('./signals.js')
 const { argumentError } = require('./json.js')
 const { tell } = require('./tell.js')
 

@@ -3,7 +3,7 @@
 // Budgets of turns and threads: taken out of their options, and kept while turns run.
 
 const { AsyncResource } = require('node:async_hooks')
-const { onAbort } = require('./abort.js')
+const { onAbort } = require('./signals.js')
 const { beginningCall } = require('./beginners.js')
 const { keepSignal } = require('./beginning.js')
 const { clientOf, modelOf } = require('./clients.js')

@@ -1,5 +1,7 @@
 'use strict'
 
+const { types } = require('node:util')
+
 /**
  * Where a call came from. Taken when it is made, and put into words only if it fails.
  * @typedef {{ stack?: string }} Caller
@@ -24,21 +26,29 @@ function callerOf(callee) {
 }
 
 /**
- * An error of this package, which was made when the caller's frames were gone, with these frames.
+ * An error of this package, which was made when the caller's frames were gone, with these frames. One of the system has
+ * them behind its own.
  *
  * @param {any} error
  * @param {Caller | undefined} caller
  */
 function withCaller(error, caller) {
-  const frames = caller !== undefined && isOurs(error) ? framesOf(caller.stack) : undefined
+  const ours = isOurs(error)
+  const frames = caller !== undefined && (ours || isOfSystem(error)) ? framesOf(caller.stack) : undefined
   if (frames === undefined) return error
+  const before = ours ? `${error.name}: ${error.message}` : String(error.stack).replace(frames, '')
   Object.defineProperty(error, 'stack', {
-    value: `${error.name}: ${error.message}${frames}`,
+    value: `${before}${frames}`,
     configurable: true,
     enumerable: false,
     writable: true,
   })
   return error
+}
+
+/** Whether it is an error of a file or a socket: Node makes those where nobody who called is left. @param {any} error */
+function isOfSystem(error) {
+  return types.isNativeError(error) && typeof (/** @type {any} */ (error).syscall) === 'string'
 }
 
 /**

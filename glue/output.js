@@ -1,6 +1,6 @@
 'use strict'
 
-const { untilAborted } = require('./abort.js')
+const { untilAborted } = require('./signals.js')
 const { classes, messageOf } = require('./errors.js')
 const { isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
 const { Answer } = require('./answer.js')

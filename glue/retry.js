@@ -1,6 +1,7 @@
 'use strict'
 
-const { abortError, untilAborted } = require('./abort.js')
+const { abortError } = require('./abort.js')
+const { untilAborted } = require('./signals.js')
 const { anewOf, beginningOf } = require('./beginning.js')
 const { callerOf } = require('./caller.js')
 const { isOurs } = require('./errors.js')

@@ -2,7 +2,8 @@
 
 // What runs in threads, and input to it. Methods of `Thread` and `Codex` that are made of others.
 
-const { abortError, untilAborted } = require('./abort.js')
+const { abortError } = require('./abort.js')
+const { untilAborted } = require('./signals.js')
 const { same } = require('./beginning.js')
 const { callerOf } = require('./caller.js')
 const { isError } = require('./errors.js')

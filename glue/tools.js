@@ -3,7 +3,7 @@
 const { inspect, types } = require('node:util')
 // Taken here: programs under test put clocks of their own in place of the global ones.
 const { clearTimeout, setTimeout } = require('node:timers')
-const { onAbort, untilAborted } = require('./abort.js')
+const { onAbort, untilAborted } = require('./signals.js')
 const { isError, messageOf } = require('./errors.js')
 const { withUnref } = require('./handlers.js')
 const { Encoded, argumentError, encode } = require('./json.js')

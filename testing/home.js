@@ -5,6 +5,7 @@ const { mkdir, mkdtemp, realpath, rm, writeFile } = require('node:fs/promises')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { asCalled, callsAsCalled } = require('../glue/caller.js')
 const { CONFIG_OPTIONS, codexConfigToml } = require('./config.js')
 const { asyncDisposable } = require('./dispose.js')
 const { checkObject, is } = require('./validate.js')
@@ -44,6 +45,7 @@ class CodexHome {
   }
 }
 
+callsAsCalled(CodexHome, 'remove', '')
 asyncDisposable(CodexHome, function () {
   return this.remove()
 })
@@ -63,20 +65,22 @@ function withoutProxy({ NO_PROXY, no_proxy = NO_PROXY }) {
  * @param {CodexHomeOptions} [options]
  * @returns {Promise<CodexHome>}
  */
-async function createCodexHome(provider, options = {}) {
-  checkObject(options, { ...CONFIG_OPTIONS, parent: is.string }, 'createCodexHome')
-  const { parent = tmpdir(), ...configOptions } = options
-  const toml = codexConfigToml(provider, configOptions)
-  // Resolved, because codex reports resolved paths, and the temporary folder is a link on macOS.
-  const home = new CodexHome(await realpath(await mkdtemp(join(parent, 'codex-home-'))))
-  try {
-    for (const folder of [home.home, home.codexHome, home.workspace]) await mkdir(folder)
-    await writeFile(join(home.codexHome, 'config.toml'), toml)
-  } catch (error) {
-    await home.remove()
-    throw error
-  }
-  return home
+function createCodexHome(provider, options = {}) {
+  return asCalled(createCodexHome, async () => {
+    checkObject(options, { ...CONFIG_OPTIONS, parent: is.string }, 'createCodexHome')
+    const { parent = tmpdir(), ...configOptions } = options
+    const toml = codexConfigToml(provider, configOptions)
+    // Resolved, because codex reports resolved paths, and the temporary folder is a link on macOS.
+    const home = new CodexHome(await realpath(await mkdtemp(join(parent, 'codex-home-'))))
+    try {
+      for (const folder of [home.home, home.codexHome, home.workspace]) await mkdir(folder)
+      await writeFile(join(home.codexHome, 'config.toml'), toml)
+    } catch (error) {
+      await home.remove()
+      throw error
+    }
+    return home
+  })
 }
 
 module.exports = { CodexHome, createCodexHome }

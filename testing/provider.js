@@ -2,6 +2,7 @@
 'use strict'
 
 const http = require('node:http')
+const { asCalled, callsAsCalled } = require('../glue/caller.js')
 const { asyncDisposable } = require('./dispose.js')
 const { play } = require('./play.js')
 const { RecordedRequest, readRequest } = require('./recorded-request.js')
@@ -131,8 +132,8 @@ class ScriptedProvider {
    * @param {(request: Recorded) => unknown} [predicate]
    * @param {{ signal?: AbortSignal }} [options]
    */
-  nextRequest(predicate = () => true, { signal } = {}) {
-    return this.#log.next(predicate, signal)
+  async nextRequest(predicate = () => true, { signal } = {}) {
+    return await this.#log.next(predicate, signal)
   }
 
   release() {
@@ -145,7 +146,7 @@ class ScriptedProvider {
   }
 
   async #close() {
-    this.#log.close(new Error('the scripted provider was closed'))
+    this.#log.close('the scripted provider was closed')
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeAllConnections()
     await closed
@@ -237,11 +238,15 @@ function failure(status, message) {
  * @param {ScriptedProviderOptions} [options]
  * @returns {Promise<ScriptedProvider>}
  */
-async function startScriptedProvider(options = {}) {
-  checkObject(options, OPTIONS, 'startScriptedProvider')
-  const provider = new ScriptedProvider(options)
-  await provider.listen(options.port ?? 0)
-  return provider
+function startScriptedProvider(options = {}) {
+  return asCalled(startScriptedProvider, async () => {
+    checkObject(options, OPTIONS, 'startScriptedProvider')
+    const provider = new ScriptedProvider(options)
+    await provider.listen(options.port ?? 0)
+    return provider
+  })
 }
+
+callsAsCalled(ScriptedProvider, 'nextRequest close', '')
 
 module.exports = { ScriptedProvider, startScriptedProvider }

@@ -1,6 +1,9 @@
 // @ts-check
 'use strict'
 
+const { FRAMED } = require('../glue/caller.js')
+const { onAbort } = require('../glue/signals.js')
+
 /** @typedef {InstanceType<typeof import('./recorded-request.js').RecordedRequest>} RecordedRequest */
 /** @typedef {(request: RecordedRequest) => unknown} Predicate */
 /**
@@ -17,7 +20,7 @@ class RequestLog {
   #fresh = []
   /** @type {Set<Waiter>} */
   #waiters = new Set()
-  /** @type {Error | undefined} */
+  /** @type {string | undefined} */
   #closed
 
   #waits
@@ -62,7 +65,7 @@ class RequestLog {
     const found = this.#fresh.findIndex((request) => predicate(request))
     const [request] = found < 0 ? [] : this.#fresh.splice(found, 1)
     if (request) return request
-    if (this.#closed) throw this.#closed
+    if (this.#closed !== undefined) throw closed(this.#closed)
     return this.#wait(predicate, signal)
   }
 
@@ -73,11 +76,12 @@ class RequestLog {
    */
   #wait(predicate, signal) {
     return new Promise((resolve, reject) => {
+      let off = () => {}
       const leave = () => waiter.reject(signal?.reason)
       const settled = () => {
         this.#waiters.delete(waiter)
         if (this.#waiters.size === 0) this.#waits(false)
-        signal?.removeEventListener('abort', leave)
+        off()
       }
       /** @type {Waiter} */
       const waiter = {
@@ -93,15 +97,20 @@ class RequestLog {
       }
       this.#waiters.add(waiter)
       this.#waits(true)
-      signal?.addEventListener('abort', leave, { once: true })
+      if (signal !== undefined) off = onAbort(signal, leave)
     })
   }
 
-  /** @param {Error} reason what calls that still wait, and later ones, reject with */
+  /** @param {string} reason what calls that still wait, and later ones, reject with */
   close(reason) {
     this.#closed = reason
-    for (const waiter of this.#waiters) waiter.reject(reason)
+    for (const waiter of this.#waiters) waiter.reject(closed(reason))
   }
+}
+
+/** @param {string} reason */
+function closed(reason) {
+  return Object.defineProperty(new Error(reason), FRAMED, { value: true })
 }
 
 module.exports = { RequestLog }

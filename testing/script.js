@@ -1,6 +1,7 @@
 // @ts-check
 'use strict'
 
+const { argumentError } = require('../glue/json.js')
 const { parseStep } = require('./step.js')
 const { show } = require('./validate.js')
 
@@ -24,7 +25,7 @@ function matcher(match) {
     return ({ userText }) => userText !== undefined && regExp.test(userText)
   }
   if (typeof match === 'function') return (request) => Boolean(match(request))
-  throw new TypeError(`when: expected a string, a RegExp or a function to match, got ${show(match)}`)
+  throw argumentError(`when: expected a string, a RegExp or a function to match, got ${show(match)}`)
 }
 
 /** The steps for one kind of prompt, played from the start in each turn, one per request. */
@@ -41,7 +42,7 @@ class Rule {
   constructor(match, steps) {
     this.#matches = matcher(match)
     this.#steps = steps.map((step, index) => parseStep(step, `when step ${index + 1}`))
-    if (steps.length === 0) throw new TypeError('when: expected at least one step')
+    if (steps.length === 0) throw argumentError('when: expected at least one step')
   }
 
   /**

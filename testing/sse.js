@@ -2,6 +2,7 @@
 'use strict'
 
 const { setTimeout: sleep } = require('node:timers/promises')
+const { untilAborted } = require('../glue/signals.js')
 const { Gate } = require('./gate.js')
 
 /** @typedef {import('node:http').ServerResponse} ServerResponse */
@@ -88,22 +89,7 @@ class ResponseStream {
    */
   until(promise) {
     const { signal } = this.#left
-    return new Promise((resolve, reject) => {
-      const leave = () => reject(signal.reason)
-      if (signal.aborted) leave()
-      else signal.addEventListener('abort', leave, { once: true })
-      const settled = () => signal.removeEventListener('abort', leave)
-      promise.then(
-        (value) => {
-          settled()
-          resolve(value)
-        },
-        (error) => {
-          settled()
-          reject(error)
-        },
-      )
-    })
+    return untilAborted(Promise.resolve(promise), signal, () => signal.reason)
   }
 
   /** @param {unknown} waited a gate or a promise, or undefined to go on at once */

@@ -1,6 +1,7 @@
 // @ts-check
 'use strict'
 
+const { argumentError } = require('../glue/json.js')
 const { Gate } = require('./gate.js')
 const { checkObject, integerFrom, is, isRecord, isThenable, oneOf, show } = require('./validate.js')
 
@@ -134,16 +135,16 @@ const RESPONSE_KEYS = {
  */
 function parseItem(input, where) {
   const item = typeof input === 'string' ? { say: input } : input
-  if (!isRecord(item)) throw new TypeError(`${where}: expected a string or an object, got ${show(input)}`)
+  if (!isRecord(item)) throw argumentError(`${where}: expected a string or an object, got ${show(input)}`)
   const kinds = Object.keys(ITEM_KINDS).filter((key) => item[key] !== undefined)
   const [kind, second] = kinds
   const spec = kind === undefined ? undefined : ITEM_KINDS[kind]
   if (kind === undefined || !spec) {
     const unknown = Object.keys(item)[0]
     const what = unknown === undefined ? `${where}: empty` : `${where}.${unknown}: unknown key`
-    throw new TypeError(`${what}; an item has one of: ${Object.keys(ITEM_KINDS).join(', ')}`)
+    throw argumentError(`${what}; an item has one of: ${Object.keys(ITEM_KINDS).join(', ')}`)
   }
-  if (second) throw new TypeError(`${where}: "${kind}" and "${second}" are two items; put them into "items"`)
+  if (second) throw argumentError(`${where}: "${kind}" and "${second}" are two items; put them into "items"`)
   const checked = checkObject(item, { [kind]: spec.value, ...spec.options }, where)
   let { [kind]: value, ...options } = checked
   if (spec.fields && isRecord(value))
@@ -158,7 +159,7 @@ function parseItem(input, where) {
 function parseEnding(response, where) {
   const given = Object.keys(ENDINGS).filter((key) => response[key] !== undefined && response[key] !== false)
   const [kind = 'completed', second] = given
-  if (second) throw new TypeError(`${where}: "${kind}" and "${second}" exclude each other`)
+  if (second) throw argumentError(`${where}: "${kind}" and "${second}" exclude each other`)
   let value = response[kind]
   if (kind === 'failed') {
     value = checkObject(value, { code: is.string, message: is.string }, `${where}.failed`, ['code'])
@@ -176,11 +177,11 @@ function parseEnding(response, where) {
  */
 function parseStep(input, where = 'step') {
   const step = typeof input === 'string' ? { say: input } : input
-  if (!isRecord(step)) throw new TypeError(`${where}: expected a string or an object, got ${show(input)}`)
+  if (!isRecord(step)) throw argumentError(`${where}: expected a string or an object, got ${show(input)}`)
   const keys = Object.keys(step).filter((key) => step[key] !== undefined)
   if (keys.length === 0) {
     const accepted = [...new Set([...Object.keys(ITEM_KINDS), ...Object.keys(RESPONSE_KEYS)])]
-    throw new TypeError(`${where}: empty; accepted: ${accepted.join(', ')}`)
+    throw argumentError(`${where}: empty; accepted: ${accepted.join(', ')}`)
   }
   const inline = keys.filter((key) => !Object.hasOwn(RESPONSE_KEYS, key))
   const response = Object.fromEntries(
@@ -195,20 +196,20 @@ function parseStep(input, where = 'step') {
     const item = Object.fromEntries(inline.map((key) => [key, step[key]]))
     if (!inline.some((key) => Object.hasOwn(ITEM_KINDS, key))) {
       const accepted = [...new Set([...Object.keys(RESPONSE_KEYS), ...Object.keys(ITEM_KINDS)])]
-      throw new TypeError(`${where}.${inline[0]}: unknown key; accepted: ${accepted.join(', ')}`)
+      throw argumentError(`${where}.${inline[0]}: unknown key; accepted: ${accepted.join(', ')}`)
     }
     items = [parseItem(item, where)]
   }
   if (response.items !== undefined) {
-    if (inline.length > 0) throw new TypeError(`${where}: "${inline[0]}" and "items" exclude each other`)
+    if (inline.length > 0) throw argumentError(`${where}: "${inline[0]}" and "items" exclude each other`)
     const list = /** @type {unknown[]} */ (response.items)
     items = list.map((item, index) => parseItem(item, `${where}.items[${index}]`))
   }
   if (ending.kind === 'http' && (items.length > 0 || response.usage !== undefined)) {
-    throw new TypeError(`${where}: "http" answers without a stream, so it takes no items and no usage`)
+    throw argumentError(`${where}: "http" answers without a stream, so it takes no items and no usage`)
   }
   if (response.body !== undefined && ending.kind !== 'http') {
-    throw new TypeError(`${where}.body: only accepted beside "http"`)
+    throw argumentError(`${where}.body: only accepted beside "http"`)
   }
   for (const waited of [response.waitFor, ending.value, ...items.map(({ value }) => value)]) {
     // The answer that waits for it tells of a rejection, which may come before anybody waits.

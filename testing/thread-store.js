@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict')
 const { randomBytes, randomUUID } = require('node:crypto')
+const { argumentError } = require('../glue/json.js')
 
 /**
  * @typedef {import('./index.js').ThreadStoreLike} ThreadStoreLike
@@ -135,7 +136,7 @@ const checks = [
  * @returns {{ name: string, run: () => Promise<void> }[]}
  */
 function threadStoreChecks(create) {
-  if (typeof create !== 'function') throw new TypeError('create must be a function that gives a store')
+  if (typeof create !== 'function') throw argumentError('create must be a function that gives a store')
   return checks.map(({ name, run }) => ({ name, run: async () => run(await create()) }))
 }
 

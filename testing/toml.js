@@ -1,6 +1,7 @@
 // @ts-check
 'use strict'
 
+const { argumentError } = require('../glue/json.js')
 const { isRecord, show } = require('./validate.js')
 
 /** @param {string} key */
@@ -30,7 +31,7 @@ function tomlValue(value, where) {
     )
     return pairs.length === 0 ? '{}' : `{ ${pairs.join(', ')} }`
   }
-  throw new TypeError(`${where}: expected a string, number, boolean, array or object, got ${show(value)}`)
+  throw argumentError(`${where}: expected a string, number, boolean, array or object, got ${show(value)}`)
 }
 
 /** @param {Record<string, unknown>} table */

@@ -1,6 +1,8 @@
 // @ts-check
 'use strict'
 
+const { argumentError } = require('../glue/json.js')
+
 // A typo in a script must fail where it is written, not as a turn that ends in an unexpected way.
 
 /** @typedef {{ accepts: string, test: (value: unknown) => boolean }} Check */
@@ -82,7 +84,7 @@ function show(value) {
  * @param {string} where
  */
 function expect(value, check, where) {
-  if (!check.test(value)) throw new TypeError(`${where}: expected ${check.accepts}, got ${show(value)}`)
+  if (!check.test(value)) throw argumentError(`${where}: expected ${check.accepts}, got ${show(value)}`)
 }
 
 /**
@@ -101,14 +103,14 @@ function checkObject(value, checks, where, required = []) {
   for (const [key, entry] of Object.entries(/** @type {object} */ (value))) {
     const check = Object.hasOwn(checks, key) ? checks[key] : undefined
     if (!check) {
-      throw new TypeError(`${where}.${key}: unknown key; accepted: ${Object.keys(checks).join(', ')}`)
+      throw argumentError(`${where}.${key}: unknown key; accepted: ${Object.keys(checks).join(', ')}`)
     }
     if (entry === undefined) continue
     expect(entry, check, `${where}.${key}`)
     out[key] = entry
   }
   for (const key of required) {
-    if (!(key in out)) throw new TypeError(`${where}.${key}: missing; expected ${checks[key]?.accepts}`)
+    if (!(key in out)) throw argumentError(`${where}.${key}: missing; expected ${checks[key]?.accepts}`)
   }
   return out
 }

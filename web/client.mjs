@@ -11,17 +11,73 @@ export class TurnStreamError extends Error {
   }
 }
 
+/**
+ * Who waits for each signal: it has one listener, however many turns are read, and none when nobody waits.
+ * @type {WeakMap<AbortSignal, { all: Set<{ then: () => void }>, tell: () => void }>}
+ */
+const waiting = new WeakMap()
+
+/**
+ * Calls `then` once the signal is aborted, at once if it is.
+ *
+ * @param {AbortSignal} signal
+ * @param {() => void} then
+ * @returns {() => void} takes it back
+ */
+function onAbort(signal, then) {
+  if (signal.aborted) {
+    then()
+    return () => {}
+  }
+  const those = waiting.get(signal) ?? listen(signal)
+  const entry = { then }
+  those.all.add(entry)
+  return () => {
+    if (!those.all.delete(entry) || those.all.size > 0 || waiting.get(signal) !== those) return
+    waiting.delete(signal)
+    signal.removeEventListener('abort', those.tell)
+  }
+}
+
+/** @param {AbortSignal} signal */
+function listen(signal) {
+  /** @type {Set<{ then: () => void }>} */
+  const all = new Set()
+  const tell = () => {
+    waiting.delete(signal)
+    for (const { then } of all) then()
+    all.clear()
+  }
+  const those = { all, tell }
+  waiting.set(signal, those)
+  signal.addEventListener('abort', tell, { once: true })
+  return those
+}
+
 const wait = (/** @type {number} */ ms, /** @type {AbortSignal} */ signal) =>
   new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
+    let off = () => {}
     const done = () => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', done)
+      off()
       resolve()
     }
     const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done)
-    if (signal.aborted) done()
+    off = onAbort(signal, done)
   })
+
+/**
+ * An error with the frames of who asked for the events: what waits for the network has none.
+ *
+ * @param {unknown} error
+ * @param {string} [stack]
+ */
+function calledFrom(error, stack = '') {
+  const frames = stack.search(/\n\s+at /)
+  if (error instanceof TurnStreamError && frames >= 0)
+    error.stack = `${error.name}: ${error.message}${stack.slice(frames)}`
+  return error
+}
 
 /**
  * The frames of a response: `id`, `event` and `data` of each.
@@ -77,18 +133,20 @@ class TurnEvents {
   #signal
   #events
   #position
+  #caller
+  #off = () => {}
   #ids = { threadId: '', turnId: '' }
 
-  /** @param {any} source @param {any} options */
-  constructor(source, options) {
+  /** @param {any} source @param {any} options @param {string | undefined} caller */
+  constructor(source, options, caller) {
+    this.#caller = caller
     this.#source = source
     this.#options = options
     this.#position = options.after ?? 0
     this.#signal = options.signal ?? undefined
-    this.#signal?.addEventListener('abort', this.#abort)
-    this.#leaving.signal.addEventListener('abort', () => this.#connection.abort())
+    onAbort(this.#leaving.signal, () => this.#connection.abort())
     this.#events = this.#read()
-    if (this.#signal?.aborted) this.#abort()
+    if (this.#signal !== undefined) this.#off = onAbort(this.#signal, () => this.#leaving.abort())
   }
 
   /** The `seq` of the last event that was handed out, or left out by the server behind it. */
@@ -125,9 +183,6 @@ class TurnEvents {
     await this.return()
   }
 
-  #abort = () => this.#leaving.abort()
-  #off = () => this.#signal?.removeEventListener('abort', this.#abort)
-
   /** @returns {AsyncGenerator<any, undefined>} */
   async *#read() {
     const { maxRetries = 10, maxDelayMs = 10_000, silenceMs = 45_000, onReconnect } = this.#options
@@ -149,7 +204,7 @@ class TurnEvents {
           const body = response.body.getReader()
           reader = body
           // A response that was given is not tied to the signal.
-          connection.signal.addEventListener('abort', () => void body.cancel().catch(() => {}))
+          onAbort(connection.signal, () => void body.cancel().catch(() => {}))
           if (signal.aborted) break
           const setDelay = (/** @type {number} */ ms) => {
             if (this.#options.initialDelayMs === undefined) delayMs = ms
@@ -198,6 +253,8 @@ class TurnEvents {
         })
       }
       return
+    } catch (error) {
+      throw calledFrom(error, this.#caller)
     } finally {
       this.#off()
       this.#leaving.abort()
@@ -280,5 +337,7 @@ function refused(status, body, retryAfter) {
  * @param {import('./client.js').TurnEventsOptions} [options]
  */
 export function turnEvents(source, options = {}) {
-  return new TurnEvents(source, options)
+  const called = /** @type {{ stack?: string }} */ ({})
+  Error.captureStackTrace?.(called, turnEvents)
+  return new TurnEvents(source, options, called.stack)
 }

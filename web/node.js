@@ -1,7 +1,8 @@
 // @ts-check
 'use strict'
 
-const { optionalFunction, withDefaults } = require('./options.js')
+const { onAbort } = require('../glue/signals.js')
+const { invalid, optionalFunction, withDefaults } = require('./options.js')
 
 /** @typedef {import('node:http').IncomingMessage} IncomingMessage */
 /** @typedef {import('node:http').ServerResponse} ServerResponse */
@@ -14,7 +15,7 @@ const { optionalFunction, withDefaults } = require('./options.js')
  * @returns {import('./index.js').NodeListener}
  */
 function toNodeListener(handler, given) {
-  if (typeof handler !== 'function') throw new TypeError('handler: must be a function')
+  if (typeof handler !== 'function') throw invalid('handler: must be a function')
   const { onError } = withDefaults(given, {
     onError: /** @type {((error: unknown) => void) | undefined} */ (undefined),
   })
@@ -115,7 +116,7 @@ async function send(response, outgoing, headersOnly, gone) {
   const reader = response.body.getReader()
   // Without waiting for what the stream gives next, which may take its time.
   const leave = () => void reader.cancel(gone.reason).catch(() => {})
-  gone.addEventListener('abort', leave, { once: true })
+  const off = onAbort(gone, leave)
   try {
     for (;;) {
       const { value, done } = await reader.read()
@@ -124,7 +125,7 @@ async function send(response, outgoing, headersOnly, gone) {
     }
     outgoing.end()
   } finally {
-    gone.removeEventListener('abort', leave)
+    off()
   }
 }
 

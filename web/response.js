@@ -1,6 +1,7 @@
 // @ts-check
 'use strict'
 
+const { onAbort } = require('../glue/signals.js')
 const { atLeastZero, after: later, invalid, optionalFunction, withDefaults } = require('./options.js')
 
 /** @typedef {import('../index.js').Turn<unknown>} Turn */
@@ -150,11 +151,12 @@ function bodyOf(events, signal, after, options, left) {
   let told = after
   let passed = after
   let closed = false
+  let off = () => {}
 
   const close = (/** @type {boolean} */ turnEnded) => {
     if (closed) return
     closed = true
-    signal.removeEventListener('abort', leave)
+    off()
     left(turnEnded)
   }
   const leave = () => {
@@ -173,7 +175,7 @@ function bodyOf(events, signal, after, options, left) {
           controller.close()
           return
         }
-        signal.addEventListener('abort', leave, { once: true })
+        off = onAbort(signal, () => void leave())
         controller.enqueue(encoder.encode(`retry: ${Math.ceil(options.retryMs)}\n\n`))
       },
       async pull(controller) {

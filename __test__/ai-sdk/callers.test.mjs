@@ -31,3 +31,19 @@ test('what is rejected says who called, and so does its cause', async (t) => {
     assert.match(String(/** @type {Error} */ (error.cause).stack), /callers\.test\.mjs/)
   }
 })
+
+test('so does the error that a stream gives as a part', { timeout: 60_000 }, async (t) => {
+  const { codex } = rig(t, { on: { 'turn/start': [['turnBegin', 'turnFailed']] } })
+  const provider = createCodex(codex)
+  t.after(() => provider.close())
+  const model = /** @type {any} */ (provider('gpt-5.5'))
+  function streams() {
+    return model.doStream({ prompt })
+  }
+  const { stream } = await streams()
+  const parts = []
+  for await (const part of stream) parts.push(part)
+  const { error } = parts.find(({ type }) => type === 'error')
+  assert.match(error.stack, /at streams /)
+  assert.match(error.cause.stack, /at streams /)
+})

@@ -6,6 +6,9 @@ import { getEventListeners } from 'node:events'
 import { createRequire } from 'node:module'
 import { describe, test } from 'node:test'
 import { CodexError } from '../../index.mjs'
+import { startScriptedProvider } from '../../testing/index.mjs'
+import { turnEvents } from '../../web/client.mjs'
+import { turnResponse } from '../../web/index.mjs'
 import { startHost } from '../support/host.mjs'
 import { rig, rigEnvironment, rigPath } from '../support/rig.mjs'
 import { says, scriptedExec } from '../support/scripted-exec.mjs'
@@ -324,6 +327,39 @@ describe('signals', { concurrency: true, timeout: 60_000 }, () => {
     const { events } = await codex.startThread().runStreamed('go', { signal })
     for await (const _ of events);
     assert.equal(count(signal), 0)
+  })
+
+  test('and so do the other entries', async (t) => {
+    const { codex } = rig(t, { on: { 'turn/start': [['turnBegin']] } })
+    const turn = await (await codex.startThread()).turn('go')
+    const provider = await startScriptedProvider()
+    t.after(() => provider.close())
+    const never = (/** @type {unknown} */ _, /** @type {{ signal: AbortSignal }} */ { signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', reject))
+    const calls = {
+      turnEvents: (/** @type {AbortSignal} */ signal) =>
+        turnEvents('http://x', { signal, fetch: /** @type {any} */ (never) }).next(),
+      turnResponse: (/** @type {AbortSignal} */ signal) => {
+        // Those of Node have a signal of their own, which follows the one that they are made with.
+        const request = /** @type {any} */ ({
+          url: 'http://x',
+          method: 'GET',
+          headers: new Headers(),
+          signal,
+        })
+        return turnResponse(turn, request).text()
+      },
+      nextRequest: (/** @type {AbortSignal} */ signal) => provider.nextRequest(undefined, { signal }),
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      const controller = new AbortController()
+      const { signal } = controller
+      const all = Array.from({ length: 12 }, () => call(signal).catch(() => {}))
+      assert.equal(count(signal), 1, name)
+      controller.abort()
+      await Promise.all(all)
+      assert.equal(count(signal), 0, name)
+    }
   })
 })
 
