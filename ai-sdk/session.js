@@ -1,7 +1,7 @@
 'use strict'
 
 const { clearTimeout, setTimeout } = require('node:timers')
-const { untilAborted } = require('../glue/abort.js')
+const { untilAborted } = require('../glue/signals.js')
 const { METERS, meterOfThread } = require('../glue/budget.js')
 const { classes } = require('../glue/errors.js')
 const { threadOptions } = require('./options.js')
