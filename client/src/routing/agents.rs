@@ -41,6 +41,15 @@ pub(super) enum Of<'a> {
     Unknown,
 }
 
+/// What an item told of agents.
+#[derive(Default)]
+pub(super) struct Learned {
+    /// The threads that are new to its turn.
+    pub(super) joined: Vec<String>,
+    /// The turns that these were of before.
+    pub(super) left: Vec<Running>,
+}
+
 impl Agent {
     fn works_for(&self, owner: &Arc<Owner>) -> bool {
         (self.expected && self.by.is(owner)) || self.turns.values().flatten().any(|running| running.is(owner))
@@ -109,13 +118,12 @@ impl Agents {
         self.threads.get(thread).map(|agent| &agent.by)
     }
 
-    /// Learns from an item of a turn, or of one of its agents, which threads work for it. Gives those that are new
-    /// to it.
-    pub(super) fn learn(&mut self, notification: &Notification<'_>, running: &Running) -> Vec<String> {
+    /// Learns from an item of a turn, or of one of its agents, which threads work for it.
+    pub(super) fn learn(&mut self, notification: &Notification<'_>, running: &Running) -> Learned {
+        let (mut joined, mut left) = (Vec::new(), Vec::new());
         if !matches!(notification.method, "item/started" | "item/completed") {
-            return Vec::new();
+            return Learned { joined, left };
         }
-        let mut joined = Vec::new();
         for (thread, bond) in wire::bonds(notification.line) {
             let known = self.threads.get_mut(&thread);
             let is_new = known.as_ref().is_none_or(|agent| !agent.by.is(&running.owner));
@@ -126,7 +134,7 @@ impl Agents {
                 Some(agent) if bond == Bond::Seen && !agent.by.owner.is_over() => {}
                 Some(agent) => {
                     if is_new {
-                        agent.by = running.clone();
+                        left.push(std::mem::replace(&mut agent.by, running.clone()));
                         joined.push(thread);
                     }
                 }
@@ -144,7 +152,7 @@ impl Agents {
                 sink.agent_joined(thread);
             }
         }
-        joined
+        Learned { joined, left }
     }
 
     /// What an event says of how far an agent is. True if it works no more, or less.
@@ -201,14 +209,6 @@ impl Agents {
     /// Whether any agent works for a turn.
     pub(super) fn works_for(&self, owner: &Arc<Owner>) -> bool {
         self.threads.values().any(|agent| agent.works_for(owner))
-    }
-
-    /// The same of a turn by its id, however many know it by that.
-    pub(super) fn works_for_turn(&self, turn: &str) -> bool {
-        self.threads.values().any(|agent| {
-            let runs = |running: &Running| running.owner.is_turn(turn);
-            (agent.expected && runs(&agent.by)) || agent.turns.values().flatten().any(runs)
-        })
     }
 
     /// Lets go of a turn that has ended, and of its agents: none of them works for it.

@@ -278,6 +278,25 @@ fn a_handler_that_runs_from_before_the_turn_has_an_id_occupies_it() {
 }
 
 #[test]
+fn who_followed_a_turn_before_it_was_joined_again_hears_of_its_agents_too() {
+    let rig = Rig::new();
+    let first = rig.turn("t1");
+    rig.activity("root", "t1", "started", "a");
+    rig.starts("a", "a1", Some("t1"));
+    rig.router.pause();
+    drop(rig.router.lose("root", "t1"));
+    let again = Arc::<Sink>::default();
+    rig.router.expect("root", Claim::default()).resolve("t1", Arc::<Sink>::clone(&again)).unwrap();
+    let owner = rig.router.whose(Some("root"), Some("t1")).owner.unwrap();
+    let occupied = owner.occupy();
+    assert!(*lock(&first.working) && *lock(&first.occupied) && *lock(&again.occupied));
+    rig.ends("a", "a1");
+    drop(occupied);
+    assert!(!*lock(&first.working) && !*lock(&again.working));
+    assert!(!*lock(&first.occupied) && !*lock(&again.occupied));
+}
+
+#[test]
 fn threads_that_nobody_uses_are_forgotten_and_those_at_work_are_not() {
     let rig = Rig::new();
     let _sink = rig.turn("t1");

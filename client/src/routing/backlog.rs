@@ -1,5 +1,10 @@
 //! Messages that are kept until it is known whose they are, within a bound.
 
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use crate::Error;
 
 /// The most that is kept for one turn, in bytes.
@@ -48,6 +53,20 @@ impl Backlog {
         }
     }
 
+    /// The server has told what it has of the turn after the last gap: what is here from before that is older. Of items that it
+    /// does not have nothing is left: their model began anew, or they are told once they are complete.
+    pub(super) fn caught_up(&mut self, stored: &RawValue) {
+        let Some(gap) = self.lines.iter().rposition(|kept| matches!(kept, Kept::Gap)) else { return };
+        let Ok(turn) = serde_json::from_str::<Stored>(stored.get()) else { return };
+        let known: HashSet<_> = turn.items.into_iter().map(|item| item.id).collect();
+        let mut at = 0;
+        self.lines.retain(|kept| {
+            at += 1;
+            let Kept::Line(line) = kept else { return true };
+            at > gap || item_of(line).is_none_or(|item| known.contains(&item))
+        });
+    }
+
     /// How many were more than can be kept.
     pub(super) fn lost(&self) -> u64 {
         self.lost
@@ -66,4 +85,31 @@ impl Backlog {
             result: None,
         })
     }
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(default)]
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    id: String,
+}
+
+/// The item that a notification is about.
+fn item_of(line: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Message {
+        params: Params,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Params {
+        item_id: Option<String>,
+        item: Option<Item>,
+    }
+    let Params { item_id, item } = serde_json::from_str::<Message>(line).ok()?.params;
+    item_id.or_else(|| Some(item?.id))
 }

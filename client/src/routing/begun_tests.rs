@@ -101,6 +101,19 @@ fn a_turn_that_begins_here_finds_none_in_doubt() {
 }
 
 #[test]
+fn a_thread_that_is_idle_over_the_next_line_has_no_start_in_doubt() {
+    let lines = Lines::new();
+    let expected = lines.before.expect("t", Claim { handlers: Some(Arc::new(Own)), ..ours() });
+    expected.may_have_begun();
+    drop(expected);
+    let rig = lines.next();
+    rig.router.found_idle_anew("t", &None);
+    rig.send(&event("turn/started", "t", "u", 1));
+    let owner = rig.router.whose(Some("t"), Some("u")).owner;
+    assert!(owner.is_none_or(|owner| owner.handlers().is_none()));
+}
+
+#[test]
 fn until_a_start_is_answered_a_turn_that_is_named_may_be_anothers() {
     let rig = Rig::new();
     let expected = rig.router.expect("t", ours());

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
+use serde_json::value::RawValue;
+
 use super::backlog::{Backlog, Kept};
 use super::owner::{Claim, Owner};
 use super::route::{Route, Starting};
@@ -47,6 +49,16 @@ impl Expected {
         }
     }
 
+    /// This is what the server has stored: what came before the last gap is older.
+    pub fn caught_up(&self, stored: &RawValue) {
+        let Some(router) = self.router.upgrade() else { return };
+        if let Some(route) = lock(&router.inner).threads.get_mut(&self.thread)
+            && let Some(starting) = &mut route.starting
+        {
+            starting.early.caught_up(stored);
+        }
+    }
+
     /// Whether it has begun nobody has said, nor will.
     pub fn may_have_begun(&self) {
         let Some(router) = self.router.upgrade() else { return };
@@ -89,7 +101,7 @@ impl Expected {
             .get(&self.thread)
             .and_then(|route| route.starting.as_ref())
             .is_some_and(|starting| !starting.owner.begun_here());
-        let begun = if joins { inner.begun.take_up(&self.thread, turn) } else { None };
+        let begun = if joins { inner.known_owner(&self.thread, turn) } else { None };
         let starting = inner.threads.get_mut(&self.thread).and_then(|route| {
             let mut starting = route.starting.take()?;
             if let Some(begun) = begun {

@@ -73,16 +73,6 @@ impl Router {
         lock(&self.inner).agents.working()
     }
 
-    /// Tells a turn that no agent works for it, if that is so: who took it up again was told, and not who had it before.
-    pub fn without_agents(&self, turn: &str, sink: &dyn TurnSink) -> bool {
-        let inner = lock(&self.inner);
-        let is_without = !inner.agents.works_for_turn(turn);
-        if is_without {
-            sink.agents_at_work(false);
-        }
-        is_without
-    }
-
     /// What the server says of a sub-agent whose events were missed: that it is idle, or is no more. What was heard
     /// since is newer.
     pub fn found_agent_idle(&self, thread: &str, heard: u64) {
@@ -100,8 +90,11 @@ impl Router {
         let mut inner = lock(&self.inner);
         inner.last = None;
         let Some(route) = inner.threads.get_mut(thread) else { return };
-        let Some(Paused { running, held, idle }) = route.paused.remove(turn) else { return };
+        let Some(Paused { running, mut held, idle }) = route.paused.remove(turn) else { return };
         let Some(sink) = running.sink.clone() else { return };
+        if let Some(stored) = stored {
+            held.caught_up(stored);
+        }
         route.turns.insert(turn.to_owned(), running);
         sink.recover(stored);
         let mut lost = None;
@@ -147,6 +140,13 @@ impl Router {
                 stale
             });
         }
+    }
+
+    /// What the server says of a thread over a new line: that it is idle. A start that was not answered over an earlier one
+    /// never came to be, or its turn is over: what begins later is another's.
+    pub fn found_idle_anew(&self, thread: &str, active: &Option<String>) {
+        lock(&self.inner).begun.forget_doubtful(thread);
+        self.found_idle(thread, active);
     }
 
     /// What the server says of a thread whose events were missed: the turn that it works on.

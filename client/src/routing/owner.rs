@@ -34,7 +34,8 @@ pub struct Owner {
 struct Known {
     /// None while the turn is being started.
     turn: Option<String>,
-    sink: Option<Weak<dyn TurnSink>>,
+    /// Who follows it: more than one where it was joined again, the latest last.
+    sinks: Vec<Weak<dyn TurnSink>>,
     /// How many handlers run for it.
     occupied: usize,
 }
@@ -76,7 +77,9 @@ impl Owner {
     pub(super) fn is(&self, turn: &str, sink: &Arc<dyn TurnSink>) {
         let mut known = lock(&self.known);
         known.turn = Some(turn.to_owned());
-        known.sink = Some(Arc::downgrade(sink));
+        let sink_of = Arc::downgrade(sink);
+        known.sinks.retain(|known| known.strong_count() > 0 && !known.ptr_eq(&sink_of));
+        known.sinks.push(sink_of);
         if known.occupied > 0 {
             sink.occupied(true);
         }
@@ -123,7 +126,12 @@ impl Owner {
 
     /// Where the turn's events go, while that is there.
     pub fn sink(&self) -> Option<Arc<dyn TurnSink>> {
-        lock(&self.known).sink.as_ref()?.upgrade()
+        self.sinks().pop()
+    }
+
+    /// All who follow the turn, the latest last.
+    pub(super) fn sinks(&self) -> Vec<Arc<dyn TurnSink>> {
+        lock(&self.known).sinks.iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(super) fn ended(&self) {
@@ -151,11 +159,11 @@ impl Owner {
         let before = known.occupied;
         known.occupied = before.saturating_add_signed(by);
         let is = known.occupied > 0;
-        if (before > 0) != is
-            && let Some(sink) = known.sink.as_ref().and_then(Weak::upgrade)
-        {
+        if (before > 0) != is {
             // Under the lock: they must not overtake one another.
-            sink.occupied(is);
+            for sink in known.sinks.iter().filter_map(Weak::upgrade) {
+                sink.occupied(is);
+            }
         }
     }
 }

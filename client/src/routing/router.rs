@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use super::agents::{Agents, Of};
+use super::agents::{Agents, Learned, Of};
 use super::backlog::Kept;
 use super::begun::Begun;
 use super::owner::{Owner, Whose};
@@ -245,7 +245,9 @@ impl Inner {
     /// Tells a turn whether any agent works for it, and lets go of it if it has ended and none does.
     pub(super) fn settle(&mut self, running: &Running) {
         let working = self.agents.works_for(&running.owner);
-        if let Some(sink) = &running.sink {
+        let followers = running.owner.sinks();
+        let known = |sink: &&Arc<dyn TurnSink>| !followers.iter().any(|known| Arc::ptr_eq(known, sink));
+        for sink in followers.iter().chain(running.sink.iter().filter(known)) {
             sink.agents_at_work(working);
             if !working {
                 self.will_wake(sink);
@@ -268,6 +270,17 @@ impl Inner {
             let sink = owner.sink();
             Some(Running { owner, sink })
         })
+    }
+
+    /// Who is known to have a turn that is joined now: it has one owner, whoever follows it.
+    pub(super) fn known_owner(&mut self, thread: &str, turn: &str) -> Option<Arc<Owner>> {
+        if let Some(route) = self.threads.get_mut(thread)
+            && let Some(lost) = route.unfollowed.take_if(|lost| lost.owner.is_turn(turn))
+        {
+            return Some(lost.owner);
+        }
+        let over = || self.begun.find(turn).filter(|owner| owner.thread() == thread);
+        self.begun.take_up(thread, turn).or_else(over)
     }
 
     /// Knows a turn again that was begun here, and that nobody follows over this connection.
@@ -418,8 +431,13 @@ impl Inner {
             // An older codex does not say.
             None => self.agents.by(thread).cloned(),
         };
-        let is_new = running.is_some() && self.agents.by(thread).is_none();
+        let before = self.agents.by(thread).cloned();
+        let is_new = running.is_some() && before.is_none();
         self.settled |= self.agents.begin(thread, turn, running);
+        if let Some(before) = &before {
+            // It may have waited for an agent that works for another now.
+            self.settle(before);
+        }
         if is_new {
             self.give_strays(&[thread.to_owned()]);
         }
@@ -435,10 +453,11 @@ impl Inner {
     }
 
     fn learn_agents(&mut self, running: &Running, notification: &Notification<'_>) {
-        let joined = self.agents.learn(notification, running);
+        let Learned { joined, left } = self.agents.learn(notification, running);
         if !joined.is_empty() {
             self.settled = true;
             self.settle(running);
+            left.iter().for_each(|before| self.settle(before));
             self.give_strays(&joined);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use super::super::owner::Claim;
 use super::*;
@@ -434,6 +434,45 @@ fn a_turn_whose_line_was_lost_while_it_was_started_is_caught_up_with_first() {
     assert_eq!(sink.events(), [event("turn/started", "t", "u", 1), delta("t", "u", 2)]);
     rig.router.pause();
     assert_eq!(rig.router.paused("t"), ["u"]);
+}
+
+/// An event of an item, and that item's turn as it is stored.
+fn of_item(method: &str, item: &str) -> String {
+    let params = json!({ "threadId": "t", "turnId": "u", "itemId": item, "delta": "x" });
+    json!({ "method": method, "params": params }).to_string()
+}
+
+#[test]
+fn what_came_before_a_gap_is_older_than_what_is_stored_after_it() {
+    let stored =
+        RawValue::from_string(json!({ "id": "u", "items": [{ "id": "kept" }] }).to_string()).unwrap();
+    let all = ["abandoned", "kept"].map(|item| of_item("item/agentMessage/delta", item));
+    let plan =
+        json!({ "method": "turn/plan/updated", "params": { "threadId": "t", "turnId": "u" } }).to_string();
+    let after = of_item("item/agentMessage/delta", "begun since");
+    let say = |rig: &Rig| {
+        rig.send_all(&all);
+        rig.send(&plan);
+        rig.router.pause();
+        rig.send(&after);
+    };
+    let expected = [all[1].clone(), plan.clone(), after.clone()];
+
+    let rig = Rig::new();
+    let sink = rig.turn("t", "u");
+    rig.router.pause();
+    say(&rig);
+    rig.router.resume("t", "u", Some(&stored));
+    assert_eq!(sink.events(), expected);
+
+    let rig = Rig::new();
+    let starting = rig.router.expect("t", Claim::default());
+    say(&rig);
+    starting.catches_up();
+    starting.caught_up(&stored);
+    let sink = Arc::<Sink>::default();
+    starting.resolve("u", Arc::<Sink>::clone(&sink)).unwrap();
+    assert_eq!(sink.events(), expected);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct Trouble {
     pub faults: bool,
     pub overload: bool,
     pub refused: bool,
+    /// A turn may have been given up here, so that its end is not told.
+    pub given_up: bool,
     /// Few of its requests may be on the wire, and one is not answered: all wait for the deadline of that.
     pub behind: bool,
 }
@@ -178,6 +180,13 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
         && (state.hit.iter().any(|(client, of)| *client == run.client && is_here(of))
             || turn.is_some_and(|turn| state.was_hit(run.client, turn)));
     let name = || format!("run {number} ({})", turn.map_or("no turn", |turn| turn.id.as_str()));
+    // An interrupt that can't be sent in time has the turn given up here.
+    let of_turn = |of: usize, run: &Run| {
+        turn.is_some_and(|turn| turn_of(state, of, run).is_some_and(|of| of.id == turn.id))
+    };
+    let may_be_given_up = (trouble.gap || trouble.faults)
+        && stage.runs.iter().enumerate().any(|(of, run)| run.was_interrupted && of_turn(of, run));
+    let trouble = Trouble { given_up: may_be_given_up, ..trouble };
     match outcome {
         Ok(None) => {}
         Ok(Some(result)) => {
@@ -188,13 +197,10 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
             let result: Value = serde_json::from_str(&result.to_json()).unwrap_or_default();
             faults.check(result["turnId"] == json!(turn.id), || format!("{} has another's result", name()));
             let told = result["status"].as_str().unwrap_or_default();
-            // An interrupt that can't be sent in time has the turn given up here.
-            let mut runs = stage.runs.iter().enumerate();
-            let of_turn = |of: usize, run: &Run| turn_of(state, of, run).is_some_and(|of| of.id == turn.id);
-            let is_given_up = told == "interrupted"
-                && (trouble.gap || trouble.faults)
-                && runs.any(|(of, run)| run.was_interrupted && of_turn(of, run));
-            if is_given_up && turn.status.as_deref() != Some(told) {
+            // Of one that died with its server there may be nothing to be had.
+            let has_died = turn.ended.is_some_and(|(_, died)| died);
+            let is_given_up = told == "interrupted" && may_be_given_up;
+            if is_given_up && (turn.status.as_deref() != Some(told) || has_died) {
                 return;
             }
             let holds = match &turn.status {

@@ -119,7 +119,7 @@ pub fn check_events(faults: &mut Faults, name: &str, got: &Got, turn: &Turn, tro
     let last = got.events.last().map(|event| &event["method"]);
     // It may have been given up here, also where it ended with its server: that says so too late, or never.
     let is_told = turn.status.is_some() && !turn.ended.is_some_and(|(_, died)| died);
-    let has_end = !is_told || last == Some(&json!("turn/completed"));
+    let has_end = !is_told || trouble.given_up || last == Some(&json!("turn/completed"));
     faults.check(has_end, || format!("{name} ends with {}", json!(last)));
     story.check_deltas(faults, name, turn, trouble);
     if turn.status.as_deref() == Some("completed") {

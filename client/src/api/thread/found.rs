@@ -58,7 +58,7 @@ pub(crate) async fn look(
 }
 
 /// Whether the server says that it does not have a thread. One that fails, or is overloaded, says nothing of it.
-fn is_missing(error: &Error) -> bool {
+pub(crate) fn is_missing(error: &Error) -> bool {
     let Error::Rpc(error) = error else { return false };
     matches!(
         error.kind,

@@ -55,6 +55,8 @@ pub(crate) struct InForce {
     pub(super) asks: Map<String, Value>,
     /// What of `asks` the server has not got: the next turn brings it.
     owed: BTreeSet<String>,
+    /// What may have changed by options that were not answered. The server knows what holds: a reload does not say it.
+    doubtful: BTreeSet<String>,
     /// The last `thread/settings/updated` that nobody has read.
     news: Option<Box<str>>,
     /// How many of them came.
@@ -88,6 +90,7 @@ impl InForce {
         if opened != Opened::Followed {
             self.asks.clear();
             self.owed.clear();
+            self.doubtful.clear();
         }
         for (name, called) in LASTING {
             if self.is_newer(name, since) {
@@ -99,6 +102,7 @@ impl InForce {
                 (Some(told), Some(asked)) if opened == Opened::Followed && told == asked => {}
                 (Some(told), asked) => {
                     self.told.insert((*name).to_owned(), told.clone());
+                    self.doubtful.remove(*name);
                     // Of roots the server has the names of its own.
                     let is_limit = LIMITS.contains(name) && *name != ROOTS;
                     let Some(asked) = asked.filter(|_| is_limit && opened != Opened::Followed) else {
@@ -125,7 +129,9 @@ impl InForce {
     pub(crate) fn inherit(&mut self, mut from: Self) {
         from.hear();
         from.told.extend(std::mem::take(&mut from.asks));
-        (self.told, self.asks, self.owed) = (from.told, from.asks, BTreeSet::new());
+        (self.told, self.asks) = (from.told, from.asks);
+        self.owed.clear();
+        self.doubtful.clear();
         self.told_by.clear();
     }
 
@@ -191,15 +197,21 @@ impl InForce {
         }
     }
 
-    /// Takes options of which nobody knows whether they were accepted: the narrower of both holds.
+    /// Takes options of which nobody knows whether they were accepted: of limits the narrower of both holds.
     pub(crate) fn in_doubt(&mut self, given: &Map<String, Value>) {
         self.hear();
-        for (name, value) in lasting(given).filter(|(name, _)| LIMITS.contains(name)) {
-            if self.value(name) != Some(value) {
-                let value =
-                    self.value(name).map_or_else(|| value.clone(), |held| narrower(name, held, value));
-                self.owe(name, value);
+        for (name, value) in lasting(given) {
+            match self.value(name) {
+                Some(held) if held == value => {}
+                held if LIMITS.contains(&name) => {
+                    let value = held.map_or_else(|| value.clone(), |held| narrower(name, held, value));
+                    self.owe(name, value);
+                }
+                _ => drop(self.doubtful.insert(name.to_owned())),
             }
+        }
+        if self.doubtful.contains("cwd") && !given.contains_key(ROOTS) {
+            self.moves();
         }
     }
 
@@ -258,6 +270,11 @@ impl InForce {
         self.value(name).filter(|value| !value.is_null())
     }
 
+    /// The same, for what opens the thread in a way that keeps what is not said.
+    pub(super) fn certain(&self, name: &str) -> Option<&Value> {
+        self.known(name).filter(|_| !self.doubtful.contains(name))
+    }
+
     fn owe(&mut self, name: &str, value: Value) {
         self.asks.insert(name.to_owned(), value);
         self.owed.insert(name.to_owned());
@@ -266,6 +283,7 @@ impl InForce {
     pub(super) fn is_told(&mut self, name: &str) {
         self.asks.remove(name);
         self.owed.remove(name);
+        self.doubtful.remove(name);
     }
 
     fn profile(&mut self, answer: &Map<String, Value>) {

@@ -164,6 +164,48 @@ fn of_what_may_have_been_accepted_the_narrower_holds() {
 }
 
 #[test]
+fn what_may_have_been_accepted_is_left_to_the_server_until_that_tells() {
+    let (a, b) = (json!(["/w"]), json!(["/x"]));
+    let given = json!({
+        "model": "n", "cwd": "/x", "effort": "low", "summary": "auto", "personality": "none", "serviceTier": "flex",
+    });
+    let opening = json!({ "runtimeWorkspaceRoots": a, "reasoningEffort": "high" });
+    let mut in_force = started(json!({ "personality": "friendly" }), opening);
+    let before = load(&mut in_force);
+    in_force.in_doubt(&map(given.clone()));
+    let loaded = json!({
+        "modelProvider": "p", "approvalPolicy": "on-request", "approvalsReviewer": "user",
+        "sandbox": "danger-full-access",
+    });
+    assert_eq!(load(&mut in_force), loaded);
+    // A thread that is made anew has what was known.
+    let mut params = Map::new();
+    in_force.clone().load(OpenKind::Start, &mut params, &Map::new(), true);
+    assert_eq!((&params["model"], &params["cwd"]), (&json!("m"), &json!("/w")));
+
+    let mut told = in_force.clone();
+    told.restored(&answer(json!({ "model": "n", "cwd": "/x", "runtimeWorkspaceRoots": b })), 0);
+    let loaded = load(&mut told);
+    assert_eq!(
+        (&loaded["model"], &loaded["cwd"], &loaded["runtimeWorkspaceRoots"]),
+        (&json!("n"), &json!("/x"), &b)
+    );
+    assert_eq!(loaded.get("personality"), None, "the answer does not say it");
+
+    let mut accepted = in_force.clone();
+    accepted.accepted(&map(given), 0);
+    assert_eq!(load(&mut accepted)["personality"], "none");
+
+    // What was not changed is not in doubt.
+    let mut same = started(
+        json!({ "personality": "friendly" }),
+        json!({ "runtimeWorkspaceRoots": a, "reasoningEffort": "high" }),
+    );
+    same.in_doubt(&map(json!({ "model": "m", "cwd": "/w", "personality": "friendly" })));
+    assert_eq!(load(&mut same), before);
+}
+
+#[test]
 fn the_server_has_the_last_word() {
     let mut in_force = started(json!({ "sandboxPolicy": read_only() }), json!({ "sandbox": read_only() }));
     in_force.in_doubt(&map(json!({ "sandboxPolicy": danger() })));

@@ -31,13 +31,15 @@ impl InForce {
         self.hear();
         // A fork takes them from its thread, but for the model where the effort is said.
         let is_fork = opening == OpenKind::Fork;
-        let said = match self.known("effort") {
+        let sayable =
+            |name: &str| if opening == OpenKind::Start { self.known(name) } else { self.certain(name) };
+        let said = match sayable("effort") {
             _ if !is_fork => SAID,
             Some(_) => &["model", "modelProvider", "serviceTier", ROOTS],
             None => &["serviceTier", ROOTS],
         };
         for name in said {
-            if let Some(value) = self.known(name) {
+            if let Some(value) = sayable(name) {
                 params.insert((*name).to_owned(), value.clone());
             }
         }
@@ -46,7 +48,7 @@ impl InForce {
             _ => Map::new(),
         };
         for (name, key) in [("effort", "model_reasoning_effort"), ("summary", "model_reasoning_summary")] {
-            if let Some(value) = self.known(name) {
+            if let Some(value) = sayable(name) {
                 config.insert(key.to_owned(), value.clone());
             }
         }

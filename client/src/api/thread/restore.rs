@@ -182,7 +182,7 @@ impl Thread {
             Err(error) => return Err(error),
         };
         if resumed.is_idle() {
-            router.found_idle(self.id(), &active);
+            router.found_idle_anew(self.id(), &active);
         }
         // Not every answer names the turn that it begins, and the event that does may have been missed.
         if expects && let Some((turn, _)) = resumed.running() {

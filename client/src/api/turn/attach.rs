@@ -70,6 +70,9 @@ impl Thread {
                 }
             };
             let stored = resumed.turn(&state.turn_id);
+            if let Some(stored) = stored {
+                expected.caught_up(stored);
+            }
             state.recover(stored);
             if resumed.running().is_some_and(|(turn, _)| turn == state.turn_id) {
                 session.router.found_active(self.id(), &state.turn_id);
@@ -123,6 +126,9 @@ impl Thread {
             let read = json!({ "threadId": self.id() }).to_string();
             self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options()))
                 .await?;
+            if let Some(stored) = stored {
+                expected.caught_up(stored);
+            }
             state.recover(stored);
             match expected.resolve(&state.turn_id, Arc::clone(state) as Arc<dyn TurnSink>) {
                 Ok(()) => {

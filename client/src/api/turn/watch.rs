@@ -9,15 +9,15 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::Error;
 use crate::api::core::Core;
 use crate::api::thread::Thread;
-use crate::api::thread::found::{Status, look};
+use crate::api::thread::found::{Status, is_missing, look};
 use crate::api::thread::resumed::is_unwritten;
 use crate::api::turn::interrupt::abort;
 use crate::routing::Router;
 use crate::rpc::{Connection, read_answer};
 use crate::turn::{Proof, TurnState, TurnStatus, proof};
-use crate::{Error, RpcErrorKind};
 
 /// How long a turn that seems over may go without its `turn/completed`.
 const GRACE: Duration = Duration::from_secs(1);
@@ -100,9 +100,6 @@ async fn watch_agents(watch: Watch) {
         tokio::select! {
             _ = phase.wait_for(|phase| !phase.agents) => continue,
             () = sleep(SILENCE) => {}
-        }
-        if router.without_agents(&state.turn_id, &*state) {
-            continue;
         }
         for (agent, heard) in router.agents().into_iter().filter(|agent| before.contains(agent)) {
             match look(&agent, options.timeout, ask).await {
@@ -242,12 +239,9 @@ enum Found {
 
 /// Whether reading again may give another answer.
 fn may_pass(error: &Error) -> bool {
-    let says_nothing = match error {
-        Error::Rpc(error) => {
-            matches!(error.kind, RpcErrorKind::ServerBusy | RpcErrorKind::Internal | RpcErrorKind::Other)
-        }
+    match error {
+        Error::Rpc(_) => !is_missing(error) || is_unwritten(error),
         Error::Protocol { .. } => true,
         _ => false,
-    };
-    says_nothing || is_unwritten(error)
+    }
 }
