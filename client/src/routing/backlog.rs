@@ -53,18 +53,19 @@ impl Backlog {
         }
     }
 
-    /// The server has told what it has of the turn after the last gap: what is here from before that is older. Of items that it
-    /// does not have nothing is left: their model began anew, or they are told once they are complete.
+    /// The server has told what it has of the turn after the last gap: what is here from before that is older. Of an item that
+    /// it does not have though it has a later one nothing is left: its model began anew.
     pub(super) fn caught_up(&mut self, stored: &RawValue) {
         let Some(gap) = self.lines.iter().rposition(|kept| matches!(kept, Kept::Gap)) else { return };
         let Ok(turn) = serde_json::from_str::<Stored>(stored.get()) else { return };
         let known: HashSet<_> = turn.items.into_iter().map(|item| item.id).collect();
-        let mut at = 0;
-        self.lines.retain(|kept| {
-            at += 1;
-            let Kept::Line(line) = kept else { return true };
-            at > gap || item_of(line).is_none_or(|item| known.contains(&item))
-        });
+        let items: Vec<_> = self.lines.iter().take(gap).map(item_of).collect();
+        let mut seen = HashSet::new();
+        let order: Vec<_> = items.iter().flatten().filter(|item| seen.insert(*item)).collect();
+        let Some(last) = order.iter().rposition(|item| known.contains(*item)) else { return };
+        let gone: HashSet<_> = order.into_iter().take(last).filter(|item| !known.contains(*item)).collect();
+        let mut items = items.iter();
+        self.lines.retain(|_| items.next().and_then(Option::as_ref).is_none_or(|item| !gone.contains(item)));
     }
 
     /// How many were more than can be kept.
@@ -99,7 +100,7 @@ struct Item {
 }
 
 /// The item that a notification is about.
-fn item_of(line: &str) -> Option<String> {
+fn item_of(kept: &Kept) -> Option<String> {
     #[derive(Deserialize)]
     struct Message {
         params: Params,
@@ -110,6 +111,7 @@ fn item_of(line: &str) -> Option<String> {
         item_id: Option<String>,
         item: Option<Item>,
     }
+    let Kept::Line(line) = kept else { return None };
     let Params { item_id, item } = serde_json::from_str::<Message>(line).ok()?.params;
     item_id.or_else(|| Some(item?.id))
 }

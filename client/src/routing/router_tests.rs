@@ -446,7 +446,7 @@ fn of_item(method: &str, item: &str) -> String {
 fn what_came_before_a_gap_is_older_than_what_is_stored_after_it() {
     let stored =
         RawValue::from_string(json!({ "id": "u", "items": [{ "id": "kept" }] }).to_string()).unwrap();
-    let all = ["abandoned", "kept"].map(|item| of_item("item/agentMessage/delta", item));
+    let all = ["abandoned", "kept", "growing"].map(|item| of_item("item/agentMessage/delta", item));
     let plan =
         json!({ "method": "turn/plan/updated", "params": { "threadId": "t", "turnId": "u" } }).to_string();
     let after = of_item("item/agentMessage/delta", "begun since");
@@ -456,7 +456,7 @@ fn what_came_before_a_gap_is_older_than_what_is_stored_after_it() {
         rig.router.pause();
         rig.send(&after);
     };
-    let expected = [all[1].clone(), plan.clone(), after.clone()];
+    let expected = [all[1].clone(), all[2].clone(), plan.clone(), after.clone()];
 
     let rig = Rig::new();
     let sink = rig.turn("t", "u");
