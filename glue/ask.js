@@ -2,7 +2,6 @@
 
 // Questions that a person answers later: handlers that wait for an answer by the id of the question.
 
-const { randomUUID } = require('node:crypto')
 const { onAbort } = require('./signals.js')
 const { argumentError } = require('./json.js')
 const { tell } = require('./tell.js')
@@ -38,6 +37,8 @@ function ask(listener) {
     (kind) =>
     (/** @type {any} */ request, /** @type {{ signal: AbortSignal }} */ { signal }) =>
       new Promise((resolve, reject) => {
+        // Loaded late: it is large, and few ask.
+        const { randomUUID } = require('node:crypto')
         /** @type {Question} */
         const question = { id: randomUUID(), kind, request, askedAt: Date.now() }
         const off = onAbort(signal, () => {

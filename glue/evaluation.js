@@ -151,10 +151,10 @@ function attend(original, shared, ownerOf, actOf, called = original.name, looks 
     }
     return outcome
   }
-  for (const name of ['name', 'length']) {
-    const value = /** @type {any} */ (original)[name]
-    Object.defineProperty(attending, name, { value, configurable: true })
-  }
+  Object.defineProperty(attending, 'name', { value: original.name, configurable: true })
+  // Most have none, as a function of the addon has no parameters to count.
+  if (original.length > 0)
+    Object.defineProperty(attending, 'length', { value: original.length, configurable: true })
   return /** @type {any} */ (attending)
 }
 

@@ -2,12 +2,12 @@
 
 // Taken here: programs under test put clocks of their own in place of the global ones.
 const { clearTimeout, setImmediate, setTimeout } = require('node:timers')
-const clock = performance.now.bind(performance)
 const { types } = require('node:util')
 const { ties, withReason } = require('./abort.js')
 const { onAbort } = require('./signals.js')
 const { inBackground } = require('./background.js')
 const { CALLED, withCaller } = require('./caller.js')
+const { clock } = require('./clock.js')
 const native = require('./native.js')
 
 /**

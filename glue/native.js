@@ -1,8 +1,7 @@
 'use strict'
 
-const { createRequire } = require('node:module')
 const { name, version } = require('../package.json')
-const { file, folder } = require('./place.js')
+const { folder } = require('./place.js')
 
 /** Where this thread keeps the addon: Node would load it anew for whoever has cleared `require.cache`. */
 const PLACE = Symbol.for(`${name}@${version}:${folder}`)
@@ -17,15 +16,22 @@ if (everybody[PLACE] === undefined) {
 
 /** @returns {any} */
 function load() {
-  try {
-    return require('#addon')
-  } catch (error) {
-    // An archive that stands for a folder may show its files to `require` and not to those who read package.json.
-    if (!String(error).includes('#addon') || file === undefined) throw error
-    // By another name, or bundlers would follow it.
-    const load = createRequire(file)
-    return load('../binding.js')
+  // What `#addon` stands for outside of bundles, by a name that no bundler follows: for what package.json names Node loads
+  // much first, and an archive that stands for a folder may show its files to `require` alone.
+  const load = Reflect.get(module, 'require')
+  if (typeof load === 'function') {
+    try {
+      return Reflect.apply(load, module, ['../binding.js'])
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
   }
+  return require('#addon')
+}
+
+/** @param {any} error */
+function isMissing(error) {
+  return error?.code === 'MODULE_NOT_FOUND' && String(error.message).includes('../binding.js')
 }
 
 /**

@@ -5,8 +5,6 @@ const { checkObject, encodeOptions } = require('./json.js')
 const native = require('./native.js')
 const { takeOutput } = require('./output.js')
 const { takeTools, toolRunner } = require('./tools.js')
-const { takeToken } = require('./token.js')
-const { takeTransport } = require('./transport.js')
 
 /**
  * Options as the native side reads them, by these names.
@@ -35,8 +33,7 @@ function takeOptions(options, what, apart) {
   if (options === undefined) return {}
   const given = plain(options, what)
   const isClient = apart === 'logger'
-  const { rest: asked, token = undefined } = isClient ? takeToken(given) : { rest: given }
-  const { rest: carried, transport = undefined } = isClient ? takeTransport(asked) : { rest: asked }
+  const { rest: carried, token, transport } = isClient ? ofClient(given) : { rest: given }
   const { rest: named, tools } = takeTools(carried, what)
   const { rest: described, output } = takeOutput(named, what)
   const { rest, handlers } = takeHandlers(described, what, apart)
@@ -47,6 +44,19 @@ function takeOptions(options, what, apart) {
   const made = context()
   const caller = handlerCaller(handlers, native.settleHandler, made)
   return { ...taken, kinds, caller, tools: tools && [...tools.keys()], context: made }
+}
+
+/**
+ * Takes out what a client alone has. Loaded where it is given: few give it.
+ *
+ * @param {Record<string, unknown>} given
+ * @returns {{ rest: Record<string, unknown>, token?: TakenOptions['token'], transport?: TakenOptions['transport'] }}
+ */
+function ofClient(given) {
+  const { rest: asked, token = undefined } =
+    typeof given.token === 'function' ? require('./token.js').takeToken(given) : { rest: given }
+  if (asked.transport === undefined) return { rest: asked, token }
+  return { token, ...require('./transport.js').takeTransport(asked) }
 }
 
 /**

@@ -3,8 +3,6 @@
 const { untilAborted } = require('./signals.js')
 const { classes, messageOf } = require('./errors.js')
 const { isStandardSchema, issueText, jsonSchemaOf } = require('./schema.js')
-const { Answer } = require('./answer.js')
-const { strictSchema } = require('./strict.js')
 const { redacted } = require('./redact.js')
 
 /**
@@ -35,6 +33,8 @@ const TOLD = 3
 function takeOutput(options, what) {
   const schema = options.outputSchema
   if (schema === undefined) return { rest: options }
+  // Loaded late, with what it needs: it is large, and keeps nothing.
+  const { strictSchema } = require('./strict.js')
   const name = `${what}.outputSchema`
   const shape = jsonSchemaOf(schema, name)
   const standard = isStandardSchema(schema) ? schema : undefined
@@ -110,6 +110,7 @@ async function readOutput(result, { shape, standard, redact }, signal) {
   const text = /** @type {string} */ (result.finalResponse)
   /** @type {(issues: readonly import('./schema.js').Issue[], cause?: unknown) => Error} */
   const refused = (issues, cause) => invalid(redacted(redact, result), issues, cause, redact)
+  const { Answer } = require('./answer.js')
   const answer = new Answer(shape)
   let written
   try {

@@ -3,8 +3,8 @@
 // A thread as bytes: the file that codex keeps of it, its rollout, and nothing else. The databases beside it hold paths
 // of this machine, and codex makes them anew.
 
-const { createReadStream } = require('node:fs')
-const { mkdir, open, rename, rm, stat } = require('node:fs/promises')
+// Its promises are loaded by Node where they are first named.
+const fs = require('node:fs')
 const { dirname, join } = require('node:path')
 const { Buffer } = require('node:buffer')
 // Taken here: programs under test put clocks of their own in place of the global ones.
@@ -135,10 +135,10 @@ async function exportFrom(path, threadId, { maxBytes, signal }) {
  * @param {number} maxBytes
  */
 async function readRollout(path, maxBytes) {
-  const { size } = await stat(path)
+  const { size } = await fs.promises.stat(path)
   if (size > maxBytes) throw tooLarge(size, maxBytes)
   const chunks = []
-  for await (const chunk of createReadStream(path, { end: Math.max(0, size - 1) })) chunks.push(chunk)
+  for await (const chunk of fs.createReadStream(path, { end: Math.max(0, size - 1) })) chunks.push(chunk)
   const bytes = Buffer.concat(chunks)
   return bytes.subarray(0, bytes.lastIndexOf(10) + 1)
 }
@@ -160,7 +160,7 @@ async function importThread(bytes, options) {
   const { id, at } = await checked(incoming, signal)
   const { codexHome } = await wanted(this.connect(), signal)
   if (codexHome === null) throw fileError('CODEX_HOME', new Error('codex did not say where it is'))
-  await stat(codexHome).catch(() => {
+  await fs.promises.stat(codexHome).catch(() => {
     throw elsewhere(codexHome, codexHome)
   })
   const held = await wanted(pathOf(this, id), signal)
@@ -188,7 +188,7 @@ async function importThread(bytes, options) {
   })
   // A folder of that name may be on both machines.
   if (!held && (await pathOf(this, id)) === null) {
-    await rm(path, { force: true })
+    await fs.promises.rm(path, { force: true })
     throw elsewhere(path, codexHome)
   }
   return id
@@ -228,19 +228,19 @@ async function readHeld(path, codexHome) {
  * @param {Uint8Array} bytes
  */
 async function replace(path, bytes) {
-  await mkdir(dirname(path), { recursive: true })
+  await fs.promises.mkdir(dirname(path), { recursive: true })
   const unfinished = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`
   try {
-    const file = await open(unfinished, 'wx', 0o600)
+    const file = await fs.promises.open(unfinished, 'wx', 0o600)
     try {
       await file.writeFile(bytes)
       await file.sync()
     } finally {
       await file.close()
     }
-    await rename(unfinished, path)
+    await fs.promises.rename(unfinished, path)
   } catch (error) {
-    await rm(unfinished, { force: true }).catch(() => {})
+    await fs.promises.rm(unfinished, { force: true }).catch(() => {})
     throw error
   }
 }

@@ -1,7 +1,6 @@
 'use strict'
 
 // What only JavaScript can do, made known to the native side: error classes, the iterator protocol, abort signals.
-const { isMainThread } = require('node:worker_threads')
 const { aroundOf } = require('./again.js')
 const { abortable, ofTurn, ties } = require('./abort.js')
 const { settle, takeArguments } = require('./arguments.js')
@@ -17,12 +16,10 @@ const { withOutputOf } = require('./output.js')
 const { pages } = require('./pages.js')
 const { folder } = require('./place.js')
 const { searchFrom } = require('./program.js')
-const { withReview } = require('./review.js')
 const { recordSink } = require('./log.js')
 const { ofRollouts } = require('./rollout.js')
 const { added } = require('./running.js')
 const { surroundings } = require('./surroundings.js')
-const { attachTransport } = require('./transport.js')
 
 const hooks = {
   searchFrom: searchFrom(folder),
@@ -37,21 +34,44 @@ const hooks = {
   abortable,
   context,
   /** @type {(promise: Promise<any>, turn: object) => Promise<any>} */
-  ofTurn: async (promise, turn) =>
-    withReview(await ofTurn(withOutputOf(promise, turn, ties.get(turn)?.signal), turn)),
+  async ofTurn(promise, turn) {
+    const result = await ofTurn(withOutputOf(promise, turn, ties.get(turn)?.signal), turn)
+    return isReview(result) ? require('./review.js').withReview(result) : result
+  },
   recordSink,
   pages,
   continuationOf,
   listen,
   afterEvents,
-  attachTransport,
+  // Loaded late, as what reads reviews is: few need them, and they keep nothing.
+  /** @type {typeof import('./transport.js').attachTransport} */
+  attachTransport: (...given) => require('./transport.js').attachTransport(...given),
   iterate,
-  surroundings,
+  // Whoever starts a process asks for them.
+  surroundings() {
+    endWithProcess()
+    return surroundings()
+  },
 }
 const { called, evaluation, own } = evaluate(hooks, aroundOf, [...added, ...ofRollouts])
 
-// process.exit() and uncaught exceptions run no destructors; a codex that ignores the end of its input would
-// stay. A worker's end runs them, and its clients are its own. One listener, however often this is evaluated.
-if (isMainThread && !process.listeners('exit').includes(native.endAll)) process.on('exit', native.endAll)
+/** @param {any} result */
+function isReview(result) {
+  return result?.items?.some?.((/** @type {any} */ item) => item?.type === 'exitedReviewMode') ?? false
+}
+
+let endsWithProcess = false
+
+/**
+ * process.exit() and uncaught exceptions run no destructors; a codex that ignores the end of its input would stay. A
+ * worker's end runs them, and its clients are its own. One listener, however often this is evaluated.
+ */
+function endWithProcess() {
+  if (endsWithProcess) return
+  endsWithProcess = true
+  // Loaded late: it is large.
+  const { isMainThread } = require('node:worker_threads')
+  if (isMainThread && !process.listeners('exit').includes(native.endAll)) process.on('exit', native.endAll)
+}
 
 module.exports = { called, evaluation, own }
