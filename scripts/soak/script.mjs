@@ -102,8 +102,12 @@ const steps = {
  * @param {import('../../testing/index.js').RecordedRequest} request
  */
 export function respond({ userText = '', body, toolOutputs }) {
-  const last = /** @type {any} */ (body)?.input?.at(-1)
-  if (last?.type === 'function_call_output')
+  const input = /** @type {any[]} */ (/** @type {any} */ (body)?.input ?? [])
+  // An agent that has ended says so behind the output of the call that started it.
+  const prompt = input.findLastIndex(({ content }) =>
+    content?.some?.((/** @type {any} */ { text }) => text === userText),
+  )
+  if (input.slice(prompt + 1).some(({ type }) => type === 'function_call_output'))
     return say(userText === 'tool' ? String(toolOutputs.at(-1)?.output) : ANSWER)
   return steps[userText] ?? say(ANSWER)
 }
