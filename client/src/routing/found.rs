@@ -122,9 +122,22 @@ impl Router {
         self.wake();
     }
 
+    /// How many times the server said what it works on in a thread.
+    pub fn said(&self, thread: &str) -> u64 {
+        lock(&self.inner).threads.get(thread).map_or(0, |route| route.said)
+    }
+
     /// What the server says of a thread whose events were missed: that it is idle, and has been since `active` was
     /// what was known of it.
     pub fn found_idle(&self, thread: &str, active: &Option<String>) {
+        self.presume_idle(thread, active);
+        if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
+            route.said += 1;
+        }
+    }
+
+    /// The same of a thread that is given up: what the server says is newer, also where it was asked for before.
+    pub fn presume_idle(&self, thread: &str, active: &Option<String>) {
         if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
             for paused in route.paused.values_mut() {
                 paused.idle = true;
@@ -151,21 +164,16 @@ impl Router {
 
     /// What the server says of a thread whose events were missed: the turn that it works on.
     pub fn found_active(&self, thread: &str, turn: &str) {
-        lock(&self.inner)
-            .threads
-            .entry(thread.to_owned())
-            .or_default()
-            .active
-            .send_replace(Some(turn.to_owned()));
+        lock(&self.inner).threads.entry(thread.to_owned()).or_default().found_busy(Some(turn.to_owned()));
     }
 
-    /// What the server says of a thread: that it works on a turn, if it is known which. What was heard since `before` is
-    /// newer.
-    pub fn found_busy(&self, thread: &str, turn: Option<String>, before: &watch::Receiver<Option<String>>) {
+    /// What the server says of a thread: that it works on a turn, if it is known which. It was asked when it had `said` so
+    /// much: what came since is newer.
+    pub fn found_busy(&self, thread: &str, turn: Option<String>, said: u64) {
         let mut inner = lock(&self.inner);
         let route = inner.threads.entry(thread.to_owned()).or_default();
         let is_news = turn.is_some() || route.active.borrow().is_none();
-        if is_news && before.has_changed().is_ok_and(|changed| !changed) {
+        if is_news && route.said == said {
             route.found_busy(turn);
         }
     }
@@ -190,7 +198,7 @@ impl Router {
     /// What the server says of a thread whose events were missed: the turn that it has started.
     pub fn found_started(&self, thread: &str, turn: &str) {
         if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
-            route.active.send_replace(Some(turn.to_owned()));
+            route.found_busy(Some(turn.to_owned()));
             route.started.send_replace(Some(turn.to_owned()));
         }
     }

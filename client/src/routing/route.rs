@@ -32,6 +32,8 @@ pub(super) struct Route {
     pub(super) made_here: bool,
     /// The turn that the server last said it works on, until it says that it ended.
     pub(super) active: watch::Sender<Option<String>>,
+    /// How many times the server said what it works on.
+    pub(super) said: u64,
     /// The turn that the server last said it has started.
     pub(super) started: watch::Sender<Option<String>>,
     pub(super) usage: Option<Box<str>>,
@@ -148,18 +150,20 @@ impl Route {
     }
 
     /// A turn has ended.
-    pub(super) fn ended(&self, turn: &str) {
-        self.active.send_if_modified(|active| {
+    pub(super) fn ended(&mut self, turn: &str) {
+        let has_ended = self.active.send_if_modified(|active| {
             let ended = active.as_deref() == Some(turn);
             if ended {
                 *active = None;
             }
             ended
         });
+        self.said += u64::from(has_ended);
     }
 
     /// The server works on a turn.
-    pub(super) fn found_busy(&self, turn: Option<String>) {
+    pub(super) fn found_busy(&mut self, turn: Option<String>) {
+        self.said += 1;
         self.active.send_replace(Some(turn.unwrap_or_else(|| UNKNOWN_TURN.to_owned())));
     }
 
@@ -176,6 +180,7 @@ impl Route {
                     self.unfollowed = Some(Running { owner: Owner::foreign(thread, turn), sink: None });
                 }
                 self.in_doubt = false;
+                self.said += 1;
                 self.active.send_replace(Some(root));
                 self.started.send_replace(Some(turn.to_owned()));
             }
@@ -207,6 +212,7 @@ impl Route {
             if let Some(starting) = &mut self.starting {
                 starting.idle = true;
             }
+            self.said += 1;
             // The end of a turn may go untold: it must not keep those that wait behind it.
             self.active.send_replace(None);
             for sink in self.sinks() {

@@ -511,3 +511,19 @@ fn a_request_that_names_no_turn_is_of_the_one_that_was_started_before_its_answer
     assert_eq!(whose.running.as_deref(), Some("u"));
     drop(expected);
 }
+
+#[test]
+fn a_thread_that_was_given_up_is_busy_if_the_server_says_so_and_what_it_said_since_is_newer() {
+    let rig = Rig::new();
+    rig.send(&event("turn/started", "t", "u", 1));
+    let said = rig.router.said("t");
+    rig.router.presume_idle("t", &rig.active("t"));
+    assert_eq!(rig.active("t"), None);
+    rig.router.found_busy("t", Some("u".to_owned()), said);
+    assert_eq!(rig.active("t").as_deref(), Some("u"));
+
+    let said = rig.router.said("t");
+    rig.send(&event("turn/completed", "t", "u", 2));
+    rig.router.found_busy("t", Some("u".to_owned()), said);
+    assert_eq!(rig.active("t"), None);
+}

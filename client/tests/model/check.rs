@@ -185,7 +185,11 @@ fn check_run(faults: &mut Faults, plan: &Plan, stage: &Stage, state: &State, num
         turn.is_some_and(|turn| turn_of(state, of, run).is_some_and(|of| of.id == turn.id))
     };
     let may_be_given_up = (trouble.gap || trouble.faults)
-        && stage.runs.iter().enumerate().any(|(of, run)| run.was_interrupted && of_turn(of, run));
+        && stage
+            .runs
+            .iter()
+            .enumerate()
+            .any(|(of, run)| (run.was_interrupted || run.cancel.is_cancelled()) && of_turn(of, run));
     let trouble = Trouble { given_up: may_be_given_up, ..trouble };
     match outcome {
         Ok(None) => {}

@@ -152,7 +152,8 @@ pub fn check_agents(
             story.hear(faults, name, event);
         }
         let Some(turn) = agent.turns.first() else { continue };
-        if ended_well(got) && !trouble.gap && turn.status.as_deref() == Some("completed") {
+        let whole = ended_well(got) && !trouble.gap && !trouble.given_up;
+        if whole && turn.status.as_deref() == Some("completed") {
             let expected = completed(turn);
             faults.check(story.done == expected, || {
                 format!("{name} has the items {:?} of {} and not {expected:?}", story.done, agent.id)

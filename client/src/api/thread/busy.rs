@@ -32,6 +32,7 @@ impl Thread {
     pub(crate) async fn idle(&self, session: &Session) -> Result<(), Error> {
         let mut active = session.router.active(self.id());
         loop {
+            let said = session.router.said(self.id());
             let Some(turn) = active.borrow_and_update().clone() else {
                 if !self.doubt_settles(session, &mut active).await {
                     return Ok(());
@@ -56,7 +57,7 @@ impl Thread {
                     found = self.stored_running(ask) => found.unwrap_or_default(),
                 };
                 if found.is_some() {
-                    session.router.found_busy(self.id(), found, &active);
+                    session.router.found_busy(self.id(), found, said);
                 }
             }
         }

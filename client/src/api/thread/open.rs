@@ -184,7 +184,7 @@ impl Codex {
         let options = CallOptions::within(self.core.settings.request_timeout());
         let method = opening.method();
         let resumes = from.clone().filter(|_| opening == OpenKind::Resume);
-        let known = resumes.as_deref().map(|id| session.router.active(id));
+        let said = resumes.as_deref().map(|id| session.router.said(id));
         if let (Some(id), Some(handlers)) = (&resumes, &handlers) {
             // What waits for an answer is asked again as soon as the thread is followed.
             self.core.services.dispatcher.set_thread(id, handlers);
@@ -216,11 +216,11 @@ impl Codex {
             Error::unreadable(method, format!("the answer to {method} has no thread id: {error}"))
         })?;
         let thread_id = opened.thread.id;
-        if let Some(known) = known
+        if let Some(said) = said
             && opened.thread.status.is_some_and(|status| status.is_active())
         {
             // Another client's turn: one that is started here must wait for its end.
-            session.router.found_busy(&thread_id, None, &known);
+            session.router.found_busy(&thread_id, None, said);
         }
         let shared = self.core.thread(&thread_id, || ThreadState::new(&thread_id));
         let thread = Thread::held(Arc::clone(&self.core), shared);

@@ -124,7 +124,7 @@ impl Thread {
     fn give_up(&self, connection: &Arc<Connection>, router: &Router, error: &Error) {
         tracing::warn!(thread = self.id(), %error, "a thread could not be brought back");
         let active = router.active(self.id()).borrow().clone();
-        router.found_idle(self.id(), &active);
+        router.presume_idle(self.id(), &active);
         self.shared.unloaded();
         // Before what waits for the thread is let go: that may resume it.
         let params = json!({ "threadId": self.id() }).to_string();
@@ -147,8 +147,8 @@ impl Thread {
     pub(crate) async fn restore(&self, connection: &Arc<Connection>, router: &Router) -> Result<(), Error> {
         let paused = router.paused(self.id());
         let expects = router.expects(self.id());
-        let known = router.active(self.id());
-        let active = known.borrow().clone();
+        let active = router.active(self.id()).borrow().clone();
+        let said = router.said(self.id());
         let ask = |method, params: String| connection.handshake(method, Some(&params), self.call_options());
         let deadline = Instant::now() + self.call_options().timeout;
         let mut tries = 0;
@@ -174,7 +174,7 @@ impl Thread {
             }
             Err(error @ Error::Rpc(_)) => {
                 tracing::warn!(thread = self.id(), %error, "a thread could not be resumed");
-                router.found_idle(self.id(), &active);
+                router.presume_idle(self.id(), &active);
                 self.shared.unloaded();
                 self.lose_turns(router, paused, &error);
                 return Ok(());
@@ -194,7 +194,7 @@ impl Thread {
         let is_others = resumed.is_active() && !expects && !paused.iter().any(may_be_ours);
         if paused.is_empty() {
             if is_others {
-                router.found_busy(self.id(), None, &known);
+                router.found_busy(self.id(), None, said);
             }
             return Ok(());
         }
@@ -203,7 +203,7 @@ impl Thread {
             let running = resumed.running().map(|(turn, _)| turn).filter(|turn| paused.contains(turn));
             let ours = running.or_else(|| paused.iter().find(|turn| may_be_ours(turn)).cloned());
             if ours.is_some() {
-                router.found_busy(self.id(), ours, &known);
+                router.found_busy(self.id(), ours, said);
             }
         }
         self.hear_usage(ask("thread/read", json!({ "threadId": self.id() }).to_string())).await?;
@@ -211,8 +211,7 @@ impl Thread {
             router.resume(self.id(), &turn, resumed.turn(&turn));
         }
         if is_others {
-            let known = router.active(self.id());
-            router.found_busy(self.id(), None, &known);
+            router.found_busy(self.id(), None, router.said(self.id()));
         }
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::sync::{Arc, Weak};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::sync::watch::Receiver;
 
 use super::in_force::InForce;
 use super::lease::{Hold, Lease};
@@ -95,7 +94,7 @@ impl Thread {
         }
         let ask = self.asks(session);
         let heard = self.follow(&session.router);
-        let known = session.router.active(self.id());
+        let said = session.router.said(self.id());
         self.shared.is_asked_for(session.number);
         let answer = ask("thread/resume", self.resume_params(false)).answer().await;
         match answer.inspect_err(|error| self.shared.not_loaded(error)) {
@@ -103,23 +102,18 @@ impl Thread {
                 let resumed = Resumed::read(&answer)?;
                 self.shared.restored(session.number, &answer, heard);
                 if resumed.is_active() {
-                    session.router.found_busy(self.id(), None, &known);
+                    session.router.found_busy(self.id(), None, said);
                 }
                 self.tell_owed(ask).await?;
                 Ok(true)
             }
-            Err(error) if is_unwritten(&error) => self.not_stored(session, error, &known).await,
+            Err(error) if is_unwritten(&error) => self.not_stored(session, error, said).await,
             Err(error) => Err(error),
         }
     }
 
     /// What is to be done with a thread of which the server has nothing on disk.
-    async fn not_stored(
-        &self,
-        session: &Session,
-        error: Error,
-        known: &Receiver<Option<String>>,
-    ) -> Result<bool, Error> {
+    async fn not_stored(&self, session: &Session, error: Error, said: u64) -> Result<bool, Error> {
         let ask = self.asks(session);
         // A server that was started for this client has ended with its line; another may go on, whether or not the
         // client connects to it again by itself.
@@ -128,7 +122,7 @@ impl Thread {
                 Some(found) => {
                     if found.is_active() {
                         // Its first turn runs, and is not written down yet.
-                        session.router.found_busy(self.id(), None, known);
+                        session.router.found_busy(self.id(), None, said);
                     }
                     true
                 }

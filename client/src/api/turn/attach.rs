@@ -112,7 +112,7 @@ impl Thread {
     ) -> Result<(), Error> {
         loop {
             expected.catches_up();
-            let known = session.router.active(self.id());
+            let said = session.router.said(self.id());
             let resumed = self.resume_with_turns(session).await?;
             let stored = resumed.turn(&state.turn_id);
             let may_run = stored.is_none_or(|turn| proof(turn) != Proof::Over);
@@ -121,7 +121,7 @@ impl Thread {
             let running = running.or_else(|| (resumed.is_active() && may_run).then(|| state.turn_id.clone()));
             if running.is_some() || resumed.is_active() {
                 // Its start was not heard: who comes next must wait for its end all the same.
-                session.router.found_busy(self.id(), running.clone(), &known);
+                session.router.found_busy(self.id(), running.clone(), said);
             }
             let read = json!({ "threadId": self.id() }).to_string();
             self.hear_usage(session.connection.request("thread/read", Some(&read), self.call_options()))
