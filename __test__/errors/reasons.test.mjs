@@ -13,7 +13,7 @@ import {
   ThreadNotFoundError,
   TransportError,
 } from '../../index.mjs'
-import { rejection } from '../support/outcomes.mjs'
+import { collect, rejection } from '../support/outcomes.mjs'
 import { real } from '../support/real.mjs'
 import { realExec } from '../support/real-exec.mjs'
 import { rig } from '../support/rig.mjs'
@@ -38,6 +38,38 @@ describe('reasons', { concurrency: true, timeout: 60_000 }, () => {
         assert.deepEqual([error.code, error.rpcCode], ['THREAD_NOT_FOUND', -32600])
         assert.equal(error.threadId, id === nobody ? id : null)
       }
+    }
+  })
+
+  test('so is each call of a handle whose thread was deleted', async (t) => {
+    const { codex, provider, home } = await real(t)
+    provider.enqueue('Hello.')
+    const thread = await codex.startThread({ cwd: home.workspace })
+    await thread.run('Hi')
+    await codex.deleteThread(thread.id)
+    for (const call of [
+      () => thread.read(),
+      () => thread.run('x'),
+      () => thread.turn('x'),
+      () => thread.proceed(),
+      () => thread.send('x'),
+      () => thread.setName('x'),
+      () => thread.archive(),
+      () => thread.unarchive(),
+      () => thread.delete(),
+      () => thread.fork(),
+      () => thread.goal.get(),
+      () => collect(thread.turns()),
+      () => collect(thread.items()),
+      () => thread.rollback(1),
+      () => thread.review({ type: 'uncommittedChanges' }),
+      () => thread.compact(),
+      () => thread.export(),
+      () => thread.updateDefaults({ model: 'gpt-5.4' }),
+      () => thread.outcomeOf('x'),
+    ]) {
+      const error = await rejection(call(), ThreadNotFoundError)
+      assert.equal(error.threadId, thread.id, String(call))
     }
   })
 
