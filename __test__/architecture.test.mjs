@@ -173,6 +173,25 @@ describe('one place', () => {
   })
 })
 
+describe('clocks', () => {
+  test('they are taken when a file is loaded: those of a program under test stand still', () => {
+    const shipped = ENTRIES.filter((folder) => !['scripts', 'bench', 'examples'].includes(folder))
+    const timer = /\b(?:set|clear)(?:Timeout|Interval|Immediate)\b/
+    const wrong = shipped
+      .flatMap((folder) => filesOf(folder, 'js'))
+      .filter((file) => {
+        const lines = readFileSync(join(root, file), 'utf8').split('\n')
+        const taken = lines
+          .filter((line) => /^\s*const \{.*(require\('node:timers|= globalThis$)/.test(line))
+          .join()
+        const used = lines.filter((line) => !/^\s*(\*|\/\/|const \{)/.test(line)).join('\n')
+        const names = used.match(new RegExp(`${timer.source}(?=\\()`, 'g')) ?? []
+        return names.some((name) => !taken.includes(name)) || /\bperformance\.now\(/.test(used)
+      })
+    assert.deepEqual(wrong, [])
+  })
+})
+
 describe('addresses', () => {
   test('every Rust file opens with a sentence that says what it is for', () => {
     const files = [...CRATES, 'client/tests', 'rig/tests'].flatMap((folder) => filesOf(folder, '.rs'))

@@ -1,5 +1,6 @@
 'use strict'
 
+const { clock } = require('../glue/clock.js')
 const { describe, isTool, outcome } = require('./items.js')
 
 /**
@@ -114,14 +115,14 @@ class Calls {
     const call = this.#open.get(id)
     if (call === undefined) return
     call.output = (call.output + delta).slice(-MOST_SHOWN)
-    if (performance.now() - call.toldAt >= this.#intervalMs) this.#show(call)
+    if (clock() - call.toldAt >= this.#intervalMs) this.#show(call)
     else this.#untold.add(call)
   }
 
   /** In how many milliseconds output is to be shown that was held back; undefined where there is none. */
   get untoldInMs() {
     const [first] = this.#untold
-    return first && Math.max(1, first.toldAt + this.#intervalMs - performance.now())
+    return first && Math.max(1, first.toldAt + this.#intervalMs - clock())
   }
 
   /** Shows the output that was held back. */
@@ -138,7 +139,7 @@ class Calls {
   /** @param {Call} call */
   #show(call) {
     this.#untold.delete(call)
-    call.toldAt = performance.now()
+    call.toldAt = clock()
     if (!call.isDenied)
       this.#result(call, { status: 'inProgress', output: call.output }, { preliminary: true })
   }

@@ -1,7 +1,6 @@
 'use strict'
 
 const { callerOf, withCaller } = require('../glue/caller.js')
-const { CodexError } = require('../index.js')
 const { Call } = require('./call.js')
 const { contentOf } = require('./content.js')
 const { versionForCaller } = require('./version.js')
@@ -106,7 +105,8 @@ async function calledBy(caller, call) {
  * @param {import('../glue/caller.js').Caller} caller
  */
 function framed(error, caller) {
-  if (error?.cause instanceof CodexError) withCaller(error.cause, caller)
+  // Of whichever evaluation of this package.
+  if (error?.cause !== undefined) withCaller(error.cause, caller)
   return withCaller(error, caller)
 }
 

@@ -3,8 +3,8 @@
 const { constants, promises: fs, existsSync } = require('node:fs')
 const { homedir, tmpdir } = require('node:os')
 const { join } = require('node:path')
-const { performance } = require('node:perf_hooks')
 const manifest = require('../package.json')
+const { clock } = require('../glue/clock.js')
 const { untilAborted } = require('../glue/signals.js')
 const { hintOf } = require('../glue/hints.js')
 const { run } = require('./run.js')
@@ -186,13 +186,13 @@ function withoutCredentials(proxy) {
  * @param {import('./index.js').Sources} sources
  */
 async function handshake({ client, signal }) {
-  const begun = performance.now()
+  const begun = clock()
   /** @type {any} */
   let codex
   try {
     codex = client()
     const metadata = await untilAborted(codex.connect(), signal, () => signal?.reason)
-    const connectMs = Math.round(performance.now() - begun)
+    const connectMs = Math.round(clock() - begun)
     const account = await login(codex, signal)
     const { version } = metadata.serverInfo
     /** @type {Check} */

@@ -1,5 +1,8 @@
 'use strict'
 
+const { clearTimeout, setTimeout } = require('node:timers')
+const { clock } = require('../glue/clock.js')
+
 /** How long after its beginning a turn of a thread that is kept already is kept at the earliest: a short one once, at its end. */
 const FIRST_MS = 500
 /** How often at most, from then on. */
@@ -21,20 +24,20 @@ class Checkpoints {
    */
   constructor(keep, firstMs) {
     this.keep = keep
-    this.#next = performance.now() + firstMs
+    this.#next = clock() + firstMs
   }
 
   /** Something has happened that is worth keeping. */
   due() {
     this.#wanted = true
     if (this.#timer !== undefined || this.#keeping !== undefined || this.#ended) return
-    this.#timer = setTimeout(() => this.#run(), Math.max(0, this.#next - performance.now()))
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, this.#next - clock()))
   }
 
   #run() {
     this.#timer = undefined
     this.#wanted = false
-    this.#next = performance.now() + EVERY_MS
+    this.#next = clock() + EVERY_MS
     this.#keeping = this.keep().finally(() => {
       this.#keeping = undefined
       if (this.#wanted) this.due()

@@ -1,5 +1,6 @@
 'use strict'
 
+const { clock } = require('../glue/clock.js')
 const { ENTRY } = require('./names.js')
 const { bullmq } = require('./redis.js')
 
@@ -45,7 +46,7 @@ class EntryQueue {
   /** Whether another key may come here. */
   get hasRoom() {
     for (const [id, at] of this.#coming) {
-      if (performance.now() - at > ARRIVES_MS || this.turns.has(id)) this.#coming.delete(id)
+      if (clock() - at > ARRIVES_MS || this.turns.has(id)) this.#coming.delete(id)
     }
     return !this.turns.paused && this.turns.load + this.#coming.size < this.options.concurrency
   }
@@ -61,7 +62,7 @@ class EntryQueue {
     if (typeof id !== 'string') throw new UnrecoverableError('no job of this package')
     const can = this.hasRoom && !this.#closed
     // Before anybody else is asked whether there is room.
-    if (can) this.#coming.set(id, performance.now())
+    if (can) this.#coming.set(id, clock())
     const [how, placed = []] = await this.session.run('route', id, this.session.id, can ? 1 : 0)
     const [, queue, place, key, options] = placed
     if (how !== 'to' || queue !== this.turns.worker.name) this.#coming.delete(id)

@@ -1,6 +1,7 @@
 'use strict'
 
 const { onAbort } = require('../glue/signals.js')
+const { clearInterval, setInterval } = require('node:timers')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { JobNotFoundError } = require('./errors.js').classes
 const { asked, run } = require('./redis.js')

@@ -1,5 +1,6 @@
 'use strict'
 
+const { clearInterval, setInterval } = require('node:timers')
 const { randomUUID } = require('node:crypto')
 const { LOOK_MS, Waiter, notFound, readEvents } = require('./event-log.js')
 const { cancelled, fromPlain, toPlain } = require('./errors.js')

@@ -1,5 +1,6 @@
 'use strict'
 
+const { clock } = require('../glue/clock.js')
 const { queueOf } = require('./names.js')
 
 /** How many keys of a dead worker are moved at once: other commands of Redis come in between. */
@@ -49,9 +50,9 @@ class Keeper {
 
   /** Jobs without a place in BullMQ: whoever was to put them there died in between. */
   async #sweep() {
-    if (this.#sweeping || performance.now() - this.#sweptAt < this.leaseMs / 2) return
+    if (this.#sweeping || clock() - this.#sweptAt < this.leaseMs / 2) return
     this.#sweeping = true
-    this.#sweptAt = performance.now()
+    this.#sweptAt = clock()
     try {
       const age = Math.max(1_000, this.leaseMs / 2)
       const [count, found] = await this.session.run('stale', age, this.#from, SWEPT)

@@ -1,5 +1,6 @@
 'use strict'
 
+const { clearTimeout, setTimeout } = require('node:timers')
 const { onAbort } = require('../glue/signals.js')
 const { run } = require('./redis.js')
 

@@ -1,5 +1,6 @@
 'use strict'
 
+const { clearTimeout, setTimeout } = require('node:timers')
 const { createHash } = require('node:crypto')
 const { argumentError } = require('../glue/json.js')
 const { COMMON } = require('./script-common.js')

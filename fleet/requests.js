@@ -1,5 +1,6 @@
 'use strict'
 
+const { clearInterval, setInterval } = require('node:timers')
 const { onAbort } = require('../glue/signals.js')
 const { callsAsCalled } = require('../glue/caller.js')
 const { argumentError } = require('../glue/json.js')

@@ -1,8 +1,10 @@
 'use strict'
 
+const { clearInterval, setInterval } = require('node:timers')
 const { randomBytes } = require('node:crypto')
 const { EventEmitter, setMaxListeners } = require('node:events')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { clock } = require('../glue/clock.js')
 const { untilAborted } = require('../glue/signals.js')
 const { fenced } = require('./errors.js')
 const { run } = require('./redis.js')
@@ -43,7 +45,7 @@ class Session extends EventEmitter {
 
   async register() {
     const { leaseMs, info } = this.options
-    const asked = performance.now()
+    const asked = clock()
     await this.run('register', this.id, leaseMs, JSON.stringify(info), /** @type {number} */ (info.format))
     this.#lastBeat = asked
     this.#timer = setInterval(() => this.beat(), leaseMs / 4)
@@ -53,13 +55,13 @@ class Session extends EventEmitter {
   async beat() {
     if (this.signal.aborted) return
     const { leaseMs, load, account } = this.options
-    if (performance.now() - this.#lastBeat > leaseMs) return this.lose('the lease ran out')
+    if (clock() - this.#lastBeat > leaseMs) return this.lose('the lease ran out')
     if (this.#beating) return
     this.#beating = true
-    const asked = performance.now()
+    const asked = clock()
     try {
       const [alive, dead, limit] = await this.run('beat', this.id, leaseMs, JSON.stringify(load()), account)
-      if (performance.now() - this.#lastBeat > leaseMs) return this.lose('the lease ran out')
+      if (clock() - this.#lastBeat > leaseMs) return this.lose('the lease ran out')
       if (alive !== 1) return this.lose('others have taken this worker for dead')
       this.#lastBeat = asked
       this.emit('beat')

@@ -2,6 +2,7 @@
 
 const { open } = require('node:fs/promises')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { clock } = require('../glue/clock.js')
 const { ThreadNotFoundError } = require('../index.js')
 const { exportFrom } = require('../glue/rollout.js')
 const { messageOf } = require('./errors.js')
@@ -110,8 +111,8 @@ class Threads {
     let bytes = await this.#export(thread, path)
     if (turnId !== undefined && !endsTurn(Buffer.from(bytes), turnId)) {
       // Codex tells before it has written.
-      const deadline = performance.now() + WRITTEN_MS
-      while (!endsTurn(await endOf(path), turnId) && performance.now() < deadline) await sleep(2)
+      const deadline = clock() + WRITTEN_MS
+      while (!endsTurn(await endOf(path), turnId) && clock() < deadline) await sleep(2)
       bytes = await this.#export(thread, path)
     }
     await this.store.put(thread.id, bytes, { token: Number(token) })

@@ -1,6 +1,8 @@
 'use strict'
 
+const { clock } = require('../glue/clock.js')
 const { callsAsCalled } = require('../glue/caller.js')
+const { clearTimeout, setTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { hostname } = require('node:os')
 const { setTimeout: sleep } = require('node:timers/promises')
@@ -289,10 +291,10 @@ class FleetWorker extends EventEmitter {
     const keys = await session.persist(() => this.redis.smembers(this.names.keysOf(session.id)))
     const busy = new Set(turns.runs.map(({ key }) => key))
     for (const key of keys) if (!busy.has(key)) await release(key)
-    const deadline = performance.now() + drainMs
+    const deadline = clock() + drainMs
     // Those that wait here for others of their key find that it is somebody else's.
     while (turns.runs.length > 0 && !session.signal.aborted) {
-      if (performance.now() >= deadline) for (const run of turns.runs) run.stopped ?? run.stop('drain')
+      if (clock() >= deadline) for (const run of turns.runs) run.stopped ?? run.stop('drain')
       turns.wakeAll()
       for (const key of busy) {
         if (turns.runs.some((run) => run.key === key)) continue

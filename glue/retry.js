@@ -169,7 +169,8 @@ function checked(options) {
 async function wait(ms, signal, caller) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer
-  // The program's own clock, which its tests may turn: the pause is between calls of its own.
+  // The program's own clock, which its tests may turn: the pause is between calls of its own. Both of the same clock.
+  const { clearTimeout, setTimeout } = globalThis
   /** @type {Promise<void>} */
   const over = new Promise((resolve) => {
     timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS))

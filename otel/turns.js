@@ -1,5 +1,6 @@
 'use strict'
 
+const { clock } = require('../glue/clock.js')
 const { begin, fail, traceOf, typeOf } = require('./api.js')
 const { serverOf } = require('./server.js')
 
@@ -9,8 +10,6 @@ const { serverOf } = require('./server.js')
  * @typedef {import('@opentelemetry/api').Context} Context
  * @typedef {import('../glue/channels-turn.js').TurnMessage & Record<string, any>} TurnMessage
  */
-
-const clock = performance.now.bind(performance)
 
 /** A span for each turn: `invoke_agent codex`. */
 class TurnSpans {

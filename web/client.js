@@ -3,6 +3,9 @@
 
 // The events of a turn in a browser, or wherever there is `fetch`. No Node, and no other file.
 
+// Taken here: pages under test put clocks of their own in their place.
+const { clearTimeout, setTimeout } = globalThis
+
 /** What goes wrong with the events of a turn. */
 class TurnStreamError extends Error {
   name = 'TurnStreamError'

@@ -1,6 +1,7 @@
 // @ts-check
 'use strict'
 
+const { clock } = require('../glue/clock.js')
 const { onAbort } = require('../glue/signals.js')
 const { atLeastZero, after: later, invalid, optionalFunction, withDefaults } = require('./options.js')
 
@@ -180,7 +181,7 @@ function bodyOf(events, signal, after, options, left) {
       },
       async pull(controller) {
         let text = ''
-        const due = options.heartbeatMs === 0 ? Infinity : performance.now() + options.heartbeatMs
+        const due = options.heartbeatMs === 0 ? Infinity : clock() + options.heartbeatMs
         // Events that are left out are no bytes on the line: the time goes on.
         do {
           next ??= frames.next(events)
@@ -197,7 +198,7 @@ function bodyOf(events, signal, after, options, left) {
             close(true)
             return controller.close()
           }
-        } while (text.length < CHUNK && performance.now() < due)
+        } while (text.length < CHUNK && clock() < due)
         if (text === '') text = passed > told ? `id: ${passed}\n\n` : ':\n\n'
         told = passed
         controller.enqueue(encoder.encode(text))
@@ -273,7 +274,7 @@ class Frames {
  *
  * @template T
  * @param {Promise<T>} promise
- * @param {number} due as `performance.now()` counts
+ * @param {number} due as `clock()` counts
  * @returns {Promise<T | undefined>}
  */
 async function until(promise, due) {
@@ -283,7 +284,7 @@ async function until(promise, due) {
   let stop = () => {}
   /** @type {Promise<undefined>} */
   const late = new Promise((resolve) => {
-    stop = later(Math.max(0, due - performance.now()), () => resolve(undefined))
+    stop = later(Math.max(0, due - clock()), () => resolve(undefined))
   })
   try {
     return await Promise.race([promise, late])

@@ -566,6 +566,13 @@ describe('clocks', { timeout: 60_000 }, () => {
     const thread = await codex.startThread({ onApproval: async () => /** @type {const} */ ('accept') })
     const turn = await thread.turn('go')
     for await (const _ of turn);
+    let tries = 0
+    const fetch = async () => {
+      if (tries++ === 0) throw new Error('away')
+      return turnResponse(turn, new Request('http://x'))
+    }
+    for await (const _ of turnEvents('http://x', { initialDelayMs: 1, fetch }));
+    assert.equal(tries, 2)
     await codex.close()
     t.mock.timers.reset()
   })
