@@ -38,9 +38,10 @@ const build = {
 // A link that leads nowhere fails.
 const DOC = ['--no-deps', '--document-private-items', '--config', 'build.rustdocflags=["--deny", "warnings"]']
 
+// Several at once: a target has one thread.
 const FUZZ = [
   ...['--target-dir', 'target', '--locked', '--workspace', '--lib', 'fuzzing::'],
-  ...['--', '--test-threads=1', '--nocapture'],
+  ...['--', '--test-threads=4', '--nocapture'],
 ]
 
 const rust = {

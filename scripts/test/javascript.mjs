@@ -4,6 +4,7 @@ import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, SetupError } from '../setup.mjs'
 import { command } from './steps.mjs'
+import { temporaryParent } from './temporary.mjs'
 
 // A test that hangs fails; none takes nearly as long.
 const LONGEST_FILE_MS = 180_000
@@ -37,10 +38,13 @@ async function testsIn(place) {
  * @returns {import('./steps.mjs').Step}
  */
 export function runTests(files, codex) {
-  const env = codex === undefined ? process.env : { ...process.env, CODEX_PATH: codex }
   // Node's own default would be 1 on two cores; the tests wait more than they compute.
-  const beside = Math.max(3, availableParallelism())
+  const beside = Math.max(4, availableParallelism())
   return async (aside) => {
+    const env = { ...process.env }
+    const temporary = temporaryParent(env)
+    if (temporary !== undefined) env.TMPDIR = temporary
+    if (codex !== undefined) env.CODEX_PATH = codex
     const first = await runOnce(files, env, beside, aside)
     const { failed } = first
     if (first.passed || failed.length === 0 || failed.length > MOST_UNSTEADY) return first.passed
