@@ -1,7 +1,7 @@
 // This checkout beside another revision of it: both are built, measured in turns in one run, and judged.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from './arguments.mjs'
@@ -9,7 +9,7 @@ import { buildAddon } from './build.mjs'
 import { clients } from './clients/index.mjs'
 import { floodOnce, size } from './flood.mjs'
 import { asTable, judge } from './judge.mjs'
-import { loadOf, packedBytes } from './load.mjs'
+import { loadOf, packedBytes, published } from './load.mjs'
 import { realOf } from './real.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -104,7 +104,9 @@ export async function compareWith({ against, ...options }, build, about) {
  */
 async function loads(builds, times) {
   if (times === 0) return []
-  const pairs = await inTurns(times, builds, loadOf)
+  const copies = /** @type {[Build, Build]} */ ([await published(builds[0]), await published(builds[1])])
+  const pairs = await inTurns(times, copies, loadOf)
+  for (const copy of copies) rmSync(copy.root, { recursive: true })
   const name = "require('codex-node')"
   return [
     { name, measure: 'ms', floor: 1, pairs: each(pairs, ({ wallMs }) => wallMs) },

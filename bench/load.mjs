@@ -1,9 +1,9 @@
 // What it costs to have the package: the time until it is loaded, and what is downloaded.
 
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { format, median, table } from './table.mjs'
@@ -12,6 +12,24 @@ const run = promisify(execFile)
 const child = fileURLToPath(new URL('./load-client.cjs', import.meta.url))
 
 /** @typedef {{ wallMs: number, cpuMs: number }} Load */
+
+/**
+ * A copy of a checkout's JavaScript, as it is published; whoever asks for it removes it.
+ *
+ * @param {{ root: string, addon: string }} which
+ * @returns {Promise<{ root: string, addon: string }>}
+ */
+export async function published({ root, addon }) {
+  // Within the checkout: whoever loads it finds what that finds.
+  mkdirSync(join(root, 'target'), { recursive: true })
+  const copy = mkdtempSync(join(root, 'target/published-'))
+  for (const name of ['index.js', 'package.json', 'binding.js', 'glue', 'exec', 'doctor'])
+    cpSync(join(root, name), join(copy, name), { recursive: true })
+  const script = join(root, 'scripts/one-file.mjs')
+  // Older revisions are published as they are.
+  if (existsSync(script)) (await import(pathToFileURL(script).href)).oneFile(copy)
+  return { root: copy, addon }
+}
 
 /**
  * A process that loads a package, once.
@@ -35,9 +53,10 @@ export function packedBytes(addon) {
  * @returns {Promise<string>} Markdown
  */
 export async function load({ addon, times }) {
-  const root = dirname(dirname(fileURLToPath(import.meta.url)))
+  const which = await published({ root: dirname(dirname(fileURLToPath(import.meta.url))), addon })
   const all = []
-  for (let n = 0; n < times; n++) all.push(await loadOf({ root, addon }))
+  for (let n = 0; n < times; n++) all.push(await loadOf(which))
+  rmSync(which.root, { recursive: true })
   const walls = all.map(({ wallMs }) => wallMs)
   const rows = [
     [

@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { NapiCli } from '@napi-rs/cli'
+import { oneFile } from '../one-file.mjs'
 import { root } from '../setup.mjs'
 
 /**
@@ -33,6 +34,7 @@ export async function packPackages(folder) {
     const filter = (/** @type {string} */ path) => basename(path) !== 'node_modules'
     cpSync(join(root, name), join(stage, name), { recursive: true, filter })
   }
+  oneFile(stage)
   // As `napi pre-publish` does, which names the other platforms, too.
   const published = { ...manifest, optionalDependencies: { [platformName]: manifest.version } }
   writeFileSync(join(stage, 'package.json'), JSON.stringify(published, null, 2))
