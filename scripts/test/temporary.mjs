@@ -1,6 +1,6 @@
 // Where the tests have their temporary folders.
 
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 
@@ -18,7 +18,7 @@ export function temporaryParent(env) {
   if (env.TMPDIR !== undefined || process.platform !== 'linux') return env.TMPDIR
   try {
     const { bavail, bsize } = statfsSync('/dev/shm')
-    if (bavail * bsize < ENOUGH_BYTES) return undefined
+    if (bavail * bsize < ENOUGH_BYTES || isWithoutPrograms(readFileSync('/proc/self/mounts', 'utf8'))) return
     const folder = mkdtempSync(join('/dev/shm', 'codex-node-'))
     process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
     for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
@@ -26,6 +26,12 @@ export function temporaryParent(env) {
     return folder
   } catch {
     // It is not there, or not for us.
-    return undefined
   }
+}
+
+/** Whether nothing in there may be run, as in a container of Docker. @param {string} mounts */
+function isWithoutPrograms(mounts) {
+  const found = mounts.split('\n').map((line) => line.split(' '))
+  const options = found.findLast(([, place]) => place === '/dev/shm')?.[3] ?? ''
+  return options.split(',').includes('noexec')
 }
