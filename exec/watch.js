@@ -118,8 +118,9 @@ class ExecWatch {
     this.#metered?.stop()
     if (this.#telling === undefined) return
     const { message } = this.#telling
+    const over = error === undefined ? this.#metered?.over : undefined
     message.result ??= result
-    message.error ??= error
+    message.error ??= over === undefined ? error : exceeded(over, result)
     message.status ??= error === undefined ? (result === undefined ? 'interrupted' : 'completed') : undefined
     message.usage ??= usageOf(result?.turnUsage)
     this.#telling.end()

@@ -25,6 +25,7 @@ function around(object, name, args, call) {
   }
   const told = tellCall(object, name, args)
   if (watch === undefined && told === undefined) return call(args)
+  if (watch?.over !== undefined) told?.judge?.(watch.over)
   const given = watch?.args ?? args
   const act = () => lookedOn(told, watch?.hear, () => call(given))
   try {

@@ -21,7 +21,7 @@ const { redactOf, redacted } = require('./redact.js')
  * @typedef {import('./meter.js').Kind} Kind
  *
  * What stands around a call: what it is given, who hears of its turn, and what becomes of its promise.
- * @typedef {{ args: unknown[], hear?: (line: string | null | undefined) => void, after: (promise: Promise<any>) => Promise<any> }} Watch
+ * @typedef {{ args: unknown[], hear?: (line: string | null | undefined) => void, over?: () => Error | undefined, after: (promise: Promise<any>) => Promise<any> }} Watch
  */
 
 const FIELDS = [...KINDS, 'onThreshold']
@@ -177,6 +177,7 @@ function beginning({ by, call, threadId, at, options, after }, args) {
   return {
     args: replaced(args, at, given),
     hear: (line) => metered.hear(line),
+    over: () => (metered.over === undefined ? undefined : exceeded(metered.over, null)),
     async after(promise) {
       try {
         const value = await promise

@@ -67,6 +67,8 @@ class TurnTelling {
   #isOver = false
   /** The turn that somebody has, where it is one. @type {WeakRef<{ result(): Promise<unknown> }> | undefined} */
   #handedOut
+  /** Whether it went over its budget, also with its last word. @type {() => Error | undefined} */
+  #over = () => undefined
   /** Whether all of the turn itself was heard. */
   #isHeard = false
 
@@ -93,6 +95,11 @@ class TurnTelling {
     }
   }
 
+  /** @param {() => Error | undefined} over */
+  judge(over) {
+    this.#over = over
+  }
+
   /** @param {string | null | undefined} line a notification, or nothing at the end of the turn */
   hear(line) {
     if (line != null) return this.tell(JSON.parse(line))
@@ -107,8 +114,9 @@ class TurnTelling {
    */
   async #endOf(handedOut) {
     const { message } = this
-    // What an answer is judged by is the caller's.
-    if (message.status !== 'completed') {
+    // What an answer is judged by is the caller's, but for its budget.
+    if (message.status === 'completed') message.error ??= this.#over()
+    else {
       const turn = handedOut.deref()
       try {
         if (turn !== undefined) await quietly(() => turn.result())

@@ -23,6 +23,7 @@ const { redactOf } = require('./redact.js')
  * @property {<T>(call: () => T) => T} within
  * @property {(outcome: unknown) => void} gave
  * @property {(error: unknown) => void} threw
+ * @property {(over: () => Error | undefined) => void} [judge] by what a turn has failed that codex completed
  * @property {(promise: Promise<any>) => Promise<any>} after
  */
 
@@ -140,6 +141,7 @@ function tellTurn({ by, of, call, threadId, input, options, after }) {
   return {
     trace: message.trace,
     hear: (line) => telling.hear(line),
+    judge: (over) => telling.judge(over),
     within: (call) => (message.within === undefined ? call() : message.within(call)),
     gave: () => turns.end.publish(message),
     threw(error) {

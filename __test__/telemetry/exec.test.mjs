@@ -49,6 +49,26 @@ describe('codex exec', { concurrency: true, timeout: 60_000 }, () => {
   })
 })
 
+test('one that goes over its budget with its last word has an error', async (t) => {
+  const item = {
+    id: 'i',
+    type: 'command_execution',
+    command: 'ls',
+    aggregated_output: '',
+    status: 'in_progress',
+  }
+  const { codex } = scriptedExec(t, [
+    ...says.begin('over'),
+    says.item(item, 'item.started'),
+    says.item({ ...item, exit_code: 0, status: 'completed' }),
+    says.turnCompleted(),
+  ])
+  const run = codex.startThread().run('go', { budget: { commands: 0 } })
+  await assert.rejects(run, { code: 'BUDGET_EXCEEDED' })
+  const [turn] = named('invoke_agent codex', 'over')
+  assert.equal(turn?.attributes['error.type'], 'BUDGET_EXCEEDED')
+})
+
 for (const place of places) {
   test(`spans on ${place}`, async (t) => {
     const { env } = rigEnvironment(t)

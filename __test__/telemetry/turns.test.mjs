@@ -31,6 +31,12 @@ describe('the end of a turn that was handed out', { timeout: 40_000 }, () => {
     ['fails', 'TURN_FAILED', ['turnBegin', 'turnFailed'], () => ({})],
     ['loses its codex', 'SERVER_EXITED', ['turnBegin', { exit: 3 }], () => ({})],
     ['goes over its budget', 'BUDGET_EXCEEDED', ['turnBegin'], () => ({ budget: { ms: 1000 } })],
+    [
+      'goes over its budget with its last word',
+      'BUDGET_EXCEEDED',
+      ['turnBegin', 'agentMessage', 'turnEnd'],
+      () => ({ budget: { tokens: 100 } }),
+    ],
     ['is aborted', 'ABORT_ERR', ['turnBegin'], () => ({ signal: stop.signal }), () => stop.abort()],
     ['is closed', 'CLOSED', ['turnBegin'], () => ({}), (codex) => codex.close()],
     ['is interrupted', undefined, ['turnBegin'], () => ({}), (_, turn) => turn.interrupt()],

@@ -24,6 +24,6 @@ export async function openOurs(codexPath) {
 /** @type {import('./index.mjs').Open} */
 export async function openOther(codexPath) {
   const { createCodexAppServer } = await import('ai-sdk-provider-codex-cli')
-  const provider = createCodexAppServer({ defaultSettings: { codexPath } })
+  const provider = createCodexAppServer({ defaultSettings: { codexPath, logger: false } })
   return { turn: () => turn(provider('gpt-5.5')), close: async () => provider.close() }
 }
