@@ -4,6 +4,8 @@ const { types } = require('node:util')
 
 /** A variable of `env` that is there as undefined: to be unset. No variable can have this for its value. */
 const UNSET = '\0'
+/** codex reads 128 levels of a message, and answers nothing to what is deeper; some are the envelope's. */
+const MOST_NESTED = 120
 
 /**
  * Arguments as JSON text for the native side. What JSON would drop or bend in silence is refused, with its
@@ -41,7 +43,9 @@ function encode(value, what) {
     }
     if (typeof item === 'object' && item !== null) {
       if (isAround(item, this, places)) throw argumentError(`${path}: the value contains itself`)
-      places.set(item, { path, holder: this })
+      const depth = (places.get(/** @type {object} */ (this))?.depth ?? 0) + 1
+      if (depth > MOST_NESTED) throw argumentError(`${what}: is nested more than ${MOST_NESTED} levels deep`)
+      places.set(item, { path, holder: this, depth })
     }
     return item
   })
@@ -134,7 +138,7 @@ function replaceSurrogate(sequence) {
   return sequence.length > 2 ? '\ufffd' : sequence
 }
 
-/** @typedef {Map<object, { path: string, holder: unknown }>} Places where each object was met, and in which other */
+/** @typedef {Map<object, { path: string, holder: unknown, depth: number }>} Places where each object was met, and in which other */
 
 /**
  * Whether `item` is one of the objects that hold `holder`, or that itself.

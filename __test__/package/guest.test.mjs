@@ -557,6 +557,23 @@ describe('what JSON bends', { concurrency: true, timeout: 60_000 }, () => {
     const { items: all } = await turn.run()
     assert.deepEqual([steps, text, all.length], [['go', 'a\ufffdb', 's.t'], 'a\ufffdb', 3])
   })
+
+  test('what is nested deeper than codex reads is refused by name', async (t) => {
+    const { codex, log } = rig(t, {
+      on: { 'turn/start': [['turnBegin', { request: toolCall }, 'agentMessage', 'turnEnd']] },
+    })
+    const nested = (/** @type {number} */ depth) => JSON.parse('['.repeat(depth) + ']'.repeat(depth))
+    const refused = { code: 'INVALID_ARGUMENT', message: /nested more than 120 levels/ }
+    for (const deep of [nested(121), nested(5_000)]) {
+      await assert.rejects(codex.request('thread/read', /** @type {any} */ (deep)), refused)
+      await assert.rejects(codex.config.write('a', deep), refused)
+    }
+    const tool = { name: 'who', description: 'x', inputSchema: { type: 'object' }, run: () => nested(121) }
+    await (await codex.startThread({ tools: [tool] })).run('go')
+    const { in: answer } = await log.find((entry) => entry.in?.result?.contentItems !== undefined)
+    assert.equal(answer.result.success, false)
+    assert.match(answer.result.contentItems[0].text, /its result: is nested more than 120 levels/)
+  })
 })
 
 describe('clocks', { timeout: 60_000 }, () => {
