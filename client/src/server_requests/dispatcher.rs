@@ -1,4 +1,5 @@
-//! Which handler a request is for: of the turn, of the thread, of the client.
+//! Which handler a request is for: of the turn, of the thread, of the client. One of a sub-agent is for the turn that it
+//! works for, which `routing/owner.rs` names.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
