@@ -35,6 +35,9 @@ const build = {
   rig: cargo('build', '--locked', '--package', 'codex-rig'),
 }
 
+// Beside the compiler, which ends on one core; in the test of the site it would take as long as a test that hangs.
+const site = { site: node('site/build.mjs', '--if-changed') }
+
 // A link that leads nowhere fails.
 const DOC = ['--no-deps', '--document-private-items', '--config', 'build.rustdocflags=["--deny", "warnings"]']
 
@@ -70,7 +73,8 @@ async function main() {
     // While the tests of JavaScript wait.
     await steps.run(rust, { aside: true })
   }
-  const built = steps.run(build)
+  const readsSite = files.includes(join('__test__', 'page', 'site.test.mjs'))
+  const built = Promise.all([steps.run(build), readsSite && steps.run(site, { aside: true })])
   const javascript = built.then(() => steps.run({ 'node --test': runTests(files, codex) }))
   await Promise.all([javascript, everything && aside()])
   const passed = steps.summary()

@@ -2,6 +2,7 @@
 //
 //   npm run docs
 //   npm run docs -- --open    and serves it on http://localhost:4173
+//   node site/build.mjs --if-changed    for the tests: only if there is none of the same sources
 //
 // Its pages are made into target/site/pages: the guide of docs/ with README before it, the reference from the types, the
 // methods of the protocol. A link that leads nowhere fails the build.
@@ -12,12 +13,9 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
-import { build, serve } from 'vitepress'
 import { writeCharts } from './charts.mjs'
 import { guide } from './guide.mjs'
 import { dist, pages, root, site } from './places.mjs'
-import { protocol } from './protocol.mjs'
-import { reference } from './reference.mjs'
 
 /** What the site is made of. */
 const sources = ['*.md', '*.d.ts', 'types', 'docs', 'bench', 'examples', 'site', 'package-lock.json']
@@ -31,6 +29,12 @@ const mark = join(root, 'target/site/made-of')
 export async function buildSite({ onlyIfChanged = false } = {}) {
   const hash = await hashOfSources()
   if (onlyIfChanged && (await readFile(mark, 'utf8').catch(() => '')) === hash) return
+  // Which take long to load.
+  const [{ build }, { protocol }, { reference }] = await Promise.all([
+    import('vitepress'),
+    import('./protocol.mjs'),
+    import('./reference.mjs'),
+  ])
   await Promise.all([pages, dist, mark].map((path) => rm(path, { recursive: true, force: true })))
   await mkdir(pages, { recursive: true })
   await guide()
@@ -51,8 +55,9 @@ async function hashOfSources() {
 }
 
 if (pathToFileURL(process.argv[1] ?? '').href === import.meta.url) {
-  const { values } = parseArgs({ options: { open: { type: 'boolean' } } })
-  await writeCharts()
-  await buildSite()
-  if (values.open) await serve({ root: site, port: 4173 })
+  const { values } = parseArgs({ options: { open: { type: 'boolean' }, 'if-changed': { type: 'boolean' } } })
+  const onlyIfChanged = values['if-changed'] ?? false
+  if (!onlyIfChanged) await writeCharts()
+  await buildSite({ onlyIfChanged })
+  if (values.open) await (await import('vitepress')).serve({ root: site, port: 4173 })
 }
