@@ -210,6 +210,16 @@ impl Connection {
         }
     }
 
+    /// The same, for a method that is to be sent then: an error where that takes too long.
+    pub async fn carries_within(&self, thread: &str, method: &str, within: Duration) -> Result<(), Error> {
+        tokio::time::timeout(within, self.carries(thread)).await.map_err(|_| {
+            let timeout_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+            let message =
+                format!("{method} was not sent within {timeout_ms} ms: there was no line to the server");
+            Error::Timeout { message, method: Some(method.to_owned()), timeout_ms, path: None }
+        })
+    }
+
     /// The handshake over another line is done. What is about one of these threads waits until [`Self::release`].
     pub fn open_holding(&self, threads: impl IntoIterator<Item = String>) {
         let mut pending = lock(&self.pending);
@@ -317,8 +327,9 @@ impl Connection {
         let (sender, answer) = oneshot::channel();
         let mut pending = lock(&self.pending);
         let id = pending.next_id();
-        let repeats = if self.reconnects && !first && is_repeatable(method) { MOST_REPEATS } else { 0 };
         let CallOptions { long, of_line, .. } = options;
+        let may_repeat = self.reconnects && !first && !of_line && is_repeatable(method);
+        let repeats = if may_repeat { MOST_REPEATS } else { 0 };
         let waiting =
             PendingRequest { method: method.to_owned(), answer: sender, long, of_line, repeats, line: None };
         let line = pending.submit(id, message(Some(id), method, params), waiting, first);
@@ -463,16 +474,16 @@ impl Call {
     }
 
     /// The same, unless `unwanted` comes to pass before it has left: then it never does.
-    pub async fn answer_unless(self, unwanted: impl Future<Output = ()>) -> RawAnswer {
+    pub async fn answer_unless(self, unwanted: impl Future<Output = ()>) -> Option<RawAnswer> {
         let (connection, id) = (Arc::clone(&self.connection), self.id);
-        let mut answer = pin!(self.answer());
+        let mut answer = pin!(self.answer_of_line());
         tokio::select! {
             biased;
             answer = &mut answer => return answer,
             () = unwanted => {}
         }
         if lock(&connection.pending).withdraw(id) {
-            return Err(Error::Aborted { result: None });
+            return Some(Err(Error::Aborted { result: None }));
         }
         answer.await
     }

@@ -21,6 +21,9 @@ use crate::rpc::{CallOptions, read_answer};
 use crate::secrets::secret_texts;
 use crate::server_requests::{HandlerKind, Handlers};
 
+/// So often a resume is sent again whose line was lost before it was answered: the answer may be why.
+const MOST_TRIES: u32 = 3;
+
 impl Codex {
     /// A new thread. Wire: `thread/start`.
     pub async fn start_thread(
@@ -151,7 +154,7 @@ impl Codex {
         let (mut sender, receiver) = oneshot::channel();
         let codex = self.clone();
         let open = async move {
-            let opened = codex.open(opening, from, settings, handlers, sender.closed()).await;
+            let opened = codex.open(opening, from, settings, handlers, &mut sender).await;
             drop(sender.send(opened));
         };
         spawn_begun(&self.core.services.runtime, open.in_current_span());
@@ -164,7 +167,7 @@ impl Codex {
         from: Option<String>,
         settings: ThreadSettings,
         handlers: Option<Arc<dyn Handlers>>,
-        unwanted: impl Future<Output = ()>,
+        wanted: &mut oneshot::Sender<Result<Thread, Error>>,
     ) -> Result<Thread, Error> {
         #[derive(Deserialize)]
         struct Opened {
@@ -179,12 +182,8 @@ impl Codex {
             self.core.secrets.learn(secret_texts(config));
         }
         let session = self.core.session()?;
-        // Not before: what an earlier server has told is known now.
-        let (params, opener) = self.opening(opening, from.as_deref(), settings);
-        let options = CallOptions::within(self.core.settings.request_timeout());
         let method = opening.method();
         let resumes = from.clone().filter(|_| opening == OpenKind::Resume);
-        let said = resumes.as_deref().map(|id| session.router.said(id));
         if let (Some(id), Some(handlers)) = (&resumes, &handlers) {
             // What waits for an answer is asked again as soon as the thread is followed.
             self.core.services.dispatcher.set_thread(id, handlers);
@@ -201,11 +200,36 @@ impl Codex {
             shared.is_asked_for(session.number);
             Thread::held(Arc::clone(&self.core), shared)
         });
-        let heard = held.as_ref().map(|thread| thread.follow(&session.router));
-        let params = Value::Object(params).to_string();
-        let call = session.connection.request(method, Some(&params), options);
-        let answer = call.answer_unless(unwanted).await;
-        let answer = answer.inspect_err(|error| {
+        let within = self.core.settings.request_timeout();
+        let opened = async {
+            let mut tries = 0;
+            loop {
+                if let Some(id) = &resumes {
+                    tokio::select! {
+                        biased;
+                        () = wanted.closed() => return Err(Error::Aborted { result: None }),
+                        carried = session.connection.carries_within(id, method, within) => carried?,
+                    }
+                }
+                // Not before: what an earlier server has told is known now, and whether this one has the thread loaded.
+                let (params, opener) = self.opening(opening, from.as_deref(), settings.clone());
+                let said = resumes.as_deref().map(|id| session.router.said(id));
+                let heard = held.as_ref().map(|thread| thread.follow(&session.router));
+                let params = Value::Object(params).to_string();
+                let options = CallOptions { of_line: resumes.is_some(), ..CallOptions::within(within) };
+                let call = session.connection.request(method, Some(&params), options);
+                match call.answer_unless(wanted.closed()).await {
+                    None if resumes.is_some() => {}
+                    None => return Err(Error::client_closed()),
+                    // Its line was lost: over the next one the thread may have to be loaded.
+                    Some(Err(Error::Indeterminate { .. })) if resumes.is_some() && tries < MOST_TRIES => {
+                        tries += 1;
+                    }
+                    Some(answer) => return Ok((opener, said, heard, answer?)),
+                }
+            }
+        };
+        let (opener, said, heard, answer) = opened.await.inspect_err(|error| {
             let Some(thread) = &held else { return };
             thread.shared.not_loaded(error);
             if let Some(handlers) = thread.shared.handlers() {

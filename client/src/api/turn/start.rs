@@ -242,7 +242,7 @@ impl Thread {
     /// Waits until the thread is loaded over a line that carries it, and the server works on no turn of it.
     async fn prepared(&self, session: &Session, method: &str) -> Result<(), Error> {
         // Over a line that is lost nothing is known: a turn may run whose start was not answered.
-        self.carried(session, method).await?;
+        session.connection.carries_within(self.id(), method, self.call_options().timeout).await?;
         let mut tries = 0;
         loop {
             let is_loaded = self.shared.session() == session.number;
@@ -290,17 +290,6 @@ impl Thread {
                 prepared = self.prepared(session, request.method()) => prepared?,
             }
         }
-    }
-
-    /// Waits for a line that carries what is about the thread.
-    async fn carried(&self, session: &Session, method: &str) -> Result<(), Error> {
-        let within = self.call_options().timeout;
-        tokio::time::timeout(within, session.connection.carries(self.id())).await.map_err(|_| {
-            let timeout_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-            let message =
-                format!("{method} was not sent within {timeout_ms} ms: there was no line to the server");
-            Error::Timeout { message, method: Some(method.to_owned()), timeout_ms, path: None }
-        })
     }
 
     /// Sends `turn/start` or what else begins a turn. The events that come before its answer belong to the turn as well.
