@@ -204,7 +204,9 @@ impl Codex {
         let opened = async {
             let mut tries = 0;
             loop {
-                if let Some(id) = &resumes {
+                // What loads a thread has its settings, over whichever line.
+                let is_loaded = held.as_ref().is_some_and(|thread| self.core.has_loaded(&thread.shared));
+                if let Some(id) = resumes.as_ref().filter(|_| is_loaded) {
                     tokio::select! {
                         biased;
                         () = wanted.closed() => return Err(Error::Aborted { result: None }),
@@ -216,13 +218,13 @@ impl Codex {
                 let said = resumes.as_deref().map(|id| session.router.said(id));
                 let heard = held.as_ref().map(|thread| thread.follow(&session.router));
                 let params = Value::Object(params).to_string();
-                let options = CallOptions { of_line: resumes.is_some(), ..CallOptions::within(within) };
+                let options = CallOptions { of_line: is_loaded, ..CallOptions::within(within) };
                 let call = session.connection.request(method, Some(&params), options);
                 match call.answer_unless(wanted.closed()).await {
-                    None if resumes.is_some() => {}
+                    None if is_loaded => {}
                     None => return Err(Error::client_closed()),
                     // Its line was lost: over the next one the thread may have to be loaded.
-                    Some(Err(Error::Indeterminate { .. })) if resumes.is_some() && tries < MOST_TRIES => {
+                    Some(Err(Error::Indeterminate { .. })) if is_loaded && tries < MOST_TRIES => {
                         tries += 1;
                     }
                     Some(answer) => return Ok((opener, said, heard, answer?)),
