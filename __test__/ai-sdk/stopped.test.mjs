@@ -145,6 +145,38 @@ describe('a thread of several calls', { concurrency: true, timeout: 90_000 }, ()
     assert.equal(parts.at(-1).finishReason.unified, 'tool-calls')
   })
 
+  test('what is asked for at once is asked for together', async (t) => {
+    const of = { threadId: '$threadId', turnId: '$turnId' }
+    const ask = ['one', 'two'].flatMap((id) => [
+      {
+        notify: {
+          method: 'item/started',
+          params: {
+            ...of,
+            item: { type: 'commandExecution', id, command: id, status: 'inProgress' },
+            startedAtMs: 1,
+          },
+        },
+      },
+      {
+        request: {
+          method: 'item/commandExecution/requestApproval',
+          params: { ...of, itemId: id, command: id, startedAtMs: 1 },
+        },
+        wait: false,
+      },
+    ])
+    const { model } = provided(t, { 'turn/start': [['turnBegin', ...ask]] })
+    const parts = await partsOf(await model.doStream({ prompt: [user('a')] }))
+    const asked = parts.map(({ type, toolCallId }) => `${type} ${toolCallId}`)
+    assert.deepEqual(asked.filter((part) => part.startsWith('tool-')).sort(), [
+      'tool-approval-request one',
+      'tool-approval-request two',
+      'tool-call one',
+      'tool-call two',
+    ])
+  })
+
   for (const [how, list] of /** @type {[string, string[]][]} */ ([
     ['let go of meanwhile', ['u1']],
     ['edited', ['u2', 'u1']],
