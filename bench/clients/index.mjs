@@ -1,5 +1,7 @@
 // The clients that are compared.
 
+import { constants } from 'node:buffer'
+
 /**
  * @typedef {object} Client
  * @property {() => Promise<number | undefined>} turn one turn, read to its end: how many characters came as deltas
@@ -28,6 +30,15 @@ export const clients = {
   'websocket: text()': async () => (await import('./ours.mjs')).openRemoteText,
   'websocket: run()': async () => (await import('./ours.mjs')).openRemoteRun,
 }
+
+/**
+ * Whether a client can take a turn: the AI SDK keeps all of its text as one string.
+ *
+ * @param {string} name
+ * @param {number} characters
+ */
+export const canTake = (name, characters) =>
+  !name.startsWith('AI SDK: ') || characters <= constants.MAX_STRING_LENGTH
 
 /** @param {string} name @returns whether the client is given the URL of a server that runs */
 export const isRemote = (name) => name.startsWith('websocket: ')
