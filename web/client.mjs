@@ -83,6 +83,25 @@ function calledFrom(error, stack = '') {
 }
 
 /**
+ * What comes of a line, unless it is silent for too long.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} silenceMs
+ * @returns {Promise<T>}
+ */
+function unlessSilent(promise, silenceMs) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  /** @type {Promise<never>} */
+  const silent = new Promise((_, reject) => {
+    const fail = () => reject(new Error(`Nothing came for ${silenceMs} ms.`))
+    timer = silenceMs > 0 && silenceMs < Infinity ? setTimeout(fail, silenceMs) : undefined
+  })
+  return Promise.race([promise, silent]).finally(() => clearTimeout(timer))
+}
+
+/**
  * The frames of a response: `id`, `event` and `data` of each.
  *
  * @param {ReadableStreamDefaultReader<Uint8Array>} reader
@@ -97,15 +116,7 @@ async function* framesOf(reader, setDelay, silenceMs) {
     const cut = text.indexOf('\n\n', from)
     if (cut < 0) {
       from = Math.max(0, text.length - 1)
-      /** @type {ReturnType<typeof setTimeout> | undefined} */
-      let timer
-      const silent = new Promise((_, reject) => {
-        const fail = () => reject(new Error(`Nothing came for ${silenceMs} ms.`))
-        timer = silenceMs > 0 && silenceMs < Infinity ? setTimeout(fail, silenceMs) : undefined
-      })
-      const { value, done } = /** @type {{ value?: Uint8Array, done: boolean }} */ (
-        await Promise.race([reader.read(), silent]).finally(() => clearTimeout(timer))
-      )
+      const { value, done } = await unlessSilent(reader.read(), silenceMs)
       if (done) return
       // A carriage return has no place in what the server writes, but proxies may add some.
       text += decoder.decode(value, { stream: true }).replaceAll('\r', '')
@@ -202,7 +213,7 @@ class TurnEvents {
         try {
           const connection = new AbortController()
           this.#connection = connection
-          const response = await this.#open(connection.signal)
+          const response = await unlessSilent(this.#open(connection.signal), silenceMs)
           if (response.status === 204) return
           const body = response.body.getReader()
           reader = body

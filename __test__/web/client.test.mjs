@@ -128,6 +128,21 @@ describe('the client', inTime, () => {
     assert.deepEqual(errors.map((error) => /** @type {any} */ (error).status).slice(1), [503, 503])
   })
 
+  test('a server that takes the line and never answers is silent, too', async (t) => {
+    const { turn, gate } = await waitingTurn(t)
+    gate.open()
+    await turn.run()
+    let tries = 0
+    const { server, url } = await serve(t, (request, response) => {
+      // The first gets no word, not even a head.
+      if (tries++ > 0) void toNodeListener((asked) => turnResponse(turn, asked))(request, response)
+    })
+    assert.ok(server.listening)
+    const events = turnEvents(url, { silenceMs: 1_000, initialDelayMs: 1 })
+    assert.deepEqual(await collect(events), await collect(turn.stream()))
+    assert.ok(tries >= 2)
+  })
+
   test('a line that says nothing at all counts as dead', async (t) => {
     const { turn, gate } = await waitingTurn(t)
     const { url, asked } = await serveTurn(t, turn, { heartbeatMs: 0 })
