@@ -1,7 +1,8 @@
 //! Promises: a future's outcome, as it is, with a signal, or as a rejection.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use codex_client::{Error, trace};
@@ -40,21 +41,9 @@ where
     E: Describe + From<Error> + Send + 'static,
 {
     let (deferred, promise) = env.create_deferred::<V, _>()?;
-    let runtime = runtime()?;
     let evaluation = Evaluation::current();
-    let mut future = Box::pin(trace::inherited(future));
-    let within = runtime.enter();
-    // A panic of this library rejects, and neither hangs nor ends the host.
-    let first =
-        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
-    drop(within);
-    let task = match first {
-        Ok(Poll::Ready(outcome)) => runtime.spawn(std::future::ready(outcome)),
-        Ok(Poll::Pending) => runtime.spawn(future),
-        Err(_) => runtime.spawn(async { Err(failed_inside("it panicked")) }),
-    };
-    runtime.spawn(async move {
-        let outcome = task.await.unwrap_or_else(|error| Err(failed_inside(error)));
+    begin(Box::pin(async move {
+        let outcome = unless_it_panics(future).await;
         deferred.resolve(move |env| {
             let _entered = evaluation.enter();
             tell_memory(&env);
@@ -63,11 +52,37 @@ where
                 Err(error) => Err(to_js(&env, &error)),
             }
         });
-    });
+    }))?;
     Ok(promise.to_unknown())
 }
 
-fn failed_inside<E: From<Error>>(why: impl std::fmt::Display) -> E {
+/// Takes the first step, and has the runtime take the others. Its type is known to nobody here: what stands around each
+/// task would else be compiled for each promise that there is.
+fn begin(work: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<()> {
+    let runtime = runtime()?;
+    let mut work = Box::pin(trace::inherited(work));
+    let within = runtime.enter();
+    let first = work.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    drop(within);
+    if first.is_pending() {
+        runtime.spawn(work);
+    }
+    Ok(())
+}
+
+/// A panic of this library rejects, and neither hangs nor ends the host.
+async fn unless_it_panics<T, E: From<Error>>(
+    future: impl Future<Output = std::result::Result<T, E>>,
+) -> std::result::Result<T, E> {
+    let mut future = pin!(future);
+    let step = |context: &mut Context<'_>| {
+        let step = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        step.unwrap_or_else(|_| Poll::Ready(Err(failed_inside("it panicked"))))
+    };
+    poll_fn(step).await
+}
+
+fn failed_inside<E: From<Error>>(why: &str) -> E {
     Error::Closed(format!("codex-node failed inside, please report it: {why}")).into()
 }
 
