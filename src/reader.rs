@@ -15,6 +15,7 @@ use napi::{Env, JsDeferred, Result, Status};
 use crate::error::{Describe, to_js};
 use crate::hooks::{Evaluation, tell_memory};
 use crate::promise::{Returned, parsed, promise_or};
+use crate::runtime::runtime;
 use crate::text::{Delta, Text, set_text};
 
 /// So many numbers cost less in a plain array than in a typed one.
@@ -38,7 +39,7 @@ where
     let mut object = Object::new(env)?;
     let next = env.create_function_from_closure::<Unknown<'_>, _, _>("nextBatch", move |context| {
         let _entered = evaluation.enter();
-        next_batch(context.env, &*source, give).map(Returned::from)
+        next_batch(context.env, &source, give).map(Returned::from)
     })?;
     let leave = env.create_function_from_closure::<bool, _, _>("leave", move |context| {
         let _entered = evaluation.enter();
@@ -134,13 +135,23 @@ pub(crate) fn continuation_object<'env>(
 
 fn next_batch<'env, S>(
     env: &'env Env,
-    source: &S,
+    source: &Arc<S>,
     give: for<'e> fn(&'e Env, S::Batch) -> Result<Array<'e>>,
 ) -> Result<Unknown<'env>>
 where
-    S: Source,
+    S: Source + 'static,
     S::Error: Describe,
 {
+    if !source.is_free() {
+        // On a busy machine that lasts for milliseconds, which this thread has for others.
+        let (wake, woken) = Wake::new(env)?;
+        let source = Arc::clone(source);
+        runtime()?.spawn(async move {
+            source.wait_until_free();
+            wake.now();
+        });
+        return Ok(woken);
+    }
     let mut next = source.poll(None);
     tell_memory(env);
     let mut promise = None;

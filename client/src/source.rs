@@ -33,6 +33,15 @@ pub trait Source: Send + Sync {
     /// What is ready now. Where nothing is and there is a waker, that is called once there may be.
     fn poll(&self, waker: Option<Waker>) -> Next<Self::Batch, Self::Error>;
 
+    /// Whether it can be asked at once: whoever is at work on it may have lost its processor, and who asks then waits for
+    /// the same.
+    fn is_free(&self) -> bool {
+        true
+    }
+
+    /// Waits until it is, for as long as that takes: not for a thread that has others to attend to.
+    fn wait_until_free(&self) {}
+
     /// Waits for what comes next; `None` is the end.
     fn next(&self) -> impl Future<Output = Result<Option<Self::Batch>, Self::Error>> + Send {
         async {

@@ -217,6 +217,11 @@ impl EventLog {
         lock(&self.inner)
     }
 
+    /// Whether it can be had at once.
+    pub(super) fn is_free(&self) -> bool {
+        crate::sync::is_free(&self.inner)
+    }
+
     /// Forgets what no reader can ask for any more.
     pub(super) fn trim(&self, inner: &mut Inner) {
         if inner.holders > 0 {

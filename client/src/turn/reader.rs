@@ -113,6 +113,14 @@ impl Source for EventReader {
     type Batch = Batch;
     type Error = Error;
 
+    fn is_free(&self) -> bool {
+        self.log.is_free()
+    }
+
+    fn wait_until_free(&self) {
+        drop(self.log.inner());
+    }
+
     fn poll(&self, waker: Option<Waker>) -> Next<Batch> {
         let mut inner = self.log.inner();
         let inner = &mut *inner;

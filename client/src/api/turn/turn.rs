@@ -248,6 +248,14 @@ impl Source for TurnReader {
     type Batch = Batch;
     type Error = Error;
 
+    fn is_free(&self) -> bool {
+        self.reader.is_free()
+    }
+
+    fn wait_until_free(&self) {
+        self.reader.wait_until_free();
+    }
+
     fn poll(&self, waker: Option<Waker>) -> Next<Batch> {
         self.reader.poll(waker)
     }
