@@ -176,24 +176,47 @@ async function bare({ env, workspace }, lines) {
   const client = new PipeClient(codexPath(), { args: ['app-server'], env }, byHand)
   await client.request('initialize', lines.get('initialize'))
   client.notify('initialized')
+  const within = atMost(IN_FLIGHT)
   return {
     name: 'bare pipe',
     async startThread() {
-      const { thread } = await client.request('thread/start', {
-        ...lines.get('thread/start'),
-        cwd: workspace,
-      })
+      const start = { ...lines.get('thread/start'), cwd: workspace }
+      const { thread } = await within(() => client.request('thread/start', start))
       return async (prompt) => {
         const { input, ...rest } = lines.get('turn/start')
         const params = { ...rest, input: [{ ...input[0], text: prompt }], threadId: thread.id }
         let status = 'unknown'
-        for await (const event of await client.turn(params)) {
+        for await (const event of await within(() => client.turn(params))) {
           if (event.method === 'turn/completed') status = event.params.turn.status
         }
         return status
       }
     },
     close: () => client.close(),
+  }
+}
+
+/** Codex refuses what is beyond some more than these. */
+const IN_FLIGHT = 64
+
+/**
+ * Runs so many at a time, in their order.
+ *
+ * @param {number} free
+ * @returns {<T>(call: () => Promise<T>) => Promise<T>}
+ */
+function atMost(free) {
+  const waiting = /** @type {(() => void)[]} */ ([])
+  return async (call) => {
+    if (free > 0) free--
+    else await new Promise((resolve) => waiting.push(() => resolve(undefined)))
+    try {
+      return await call()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free++
+      else next()
+    }
   }
 }
 
