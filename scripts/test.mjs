@@ -35,7 +35,7 @@ const build = {
   rig: cargo('build', '--locked', '--package', 'codex-rig'),
 }
 
-// Beside the compiler, which ends on one core; in the test of the site it would take as long as a test that hangs.
+// In the test of the site it would take as long as a test that hangs.
 const site = { site: node('site/build.mjs', '--if-changed') }
 
 // A link that leads nowhere fails.
@@ -69,12 +69,14 @@ async function main() {
   const steps = new Steps()
   const aside = async () => {
     await steps.run(lint, { aside: true })
-    await built
+    await compiled
     // While the tests of JavaScript wait.
     await steps.run(rust, { aside: true })
   }
   const readsSite = files.includes(join('__test__', 'page', 'site.test.mjs'))
-  const built = Promise.all([steps.run(build), readsSite && steps.run(site, { aside: true })])
+  const compiled = steps.run(build)
+  // It gives way to nobody: the tests wait for it.
+  const built = compiled.then(() => (readsSite ? steps.run(site) : undefined))
   const javascript = built.then(() => steps.run({ 'node --test': runTests(files, codex) }))
   await Promise.all([javascript, everything && aside()])
   const passed = steps.summary()
