@@ -10,7 +10,8 @@ pub(crate) fn is_delta(method: &str) -> bool {
     method.ends_with("/delta") || method.ends_with("Delta")
 }
 
-/// Whether asking twice comes to the same as asking once.
+/// Whether asking twice comes to the same as asking once, also over the next line. What a line was told to follow no more
+/// ended with it, and may be followed over the next.
 pub(super) fn is_repeatable(method: &str) -> bool {
-    only_reads(method) || matches!(method, "thread/resume" | "thread/unsubscribe" | "turn/interrupt")
+    only_reads(method) || matches!(method, "thread/resume" | "turn/interrupt")
 }
