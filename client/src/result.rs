@@ -108,7 +108,7 @@ pub struct Continuation {
     pub thread_id: String,
     /// The turn.
     pub turn_id: String,
-    /// How many events were read.
+    /// Where it stands: how many events were read, and above that which log of the turn they are counted in.
     pub cursor: u64,
     /// What was read: `stream`, `text`, `steps` or `run`.
     pub mode: String,

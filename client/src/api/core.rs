@@ -317,6 +317,10 @@ impl Core {
         if kept.iter().any(|known| Arc::ptr_eq(known, state)) {
             return;
         }
+        let alike = kept.iter().filter(|known| known.turn_id == state.turn_id);
+        if let Some(last) = alike.map(|known| known.telling()).max() {
+            state.is_telling(last + 1);
+        }
         state.keep();
         kept.push_back(Arc::clone(state));
         while kept.len() > MOST_KEPT || (self.memory.kept() > MOST_KEPT_BYTES && kept.len() > 1) {
@@ -328,9 +332,9 @@ impl Core {
         }
     }
 
-    /// A turn that was kept.
-    pub(crate) fn kept(&self, turn: &str) -> Option<Arc<TurnState>> {
-        lock(&self.kept).iter().find(|state| state.turn_id == turn).cloned()
+    /// A turn that was kept: which account of it, where it was joined again.
+    pub(crate) fn kept(&self, turn: &str, telling: u64) -> Option<Arc<TurnState>> {
+        lock(&self.kept).iter().find(|state| state.turn_id == turn && state.telling() == telling).cloned()
     }
 
     /// Whether somebody hears what codex says or asks, of any thread.

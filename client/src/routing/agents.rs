@@ -91,7 +91,7 @@ impl Agents {
         let agent = match (self.threads.get_mut(thread), &running) {
             (Some(agent), _) => agent,
             (None, Some(by)) => {
-                if let Some(sink) = &by.sink {
+                if let Some(sink) = by.follower() {
                     sink.agent_joined(thread);
                 }
                 let by = by.clone();
@@ -102,7 +102,7 @@ impl Agents {
         };
         if let Some(by) = &running {
             if !agent.by.is(&by.owner)
-                && let Some(sink) = &by.sink
+                && let Some(sink) = by.follower()
             {
                 sink.agent_joined(thread);
             }
@@ -147,7 +147,7 @@ impl Agents {
                 }
             }
         }
-        if let Some(sink) = &running.sink {
+        if let Some(sink) = running.follower() {
             for thread in &joined {
                 sink.agent_joined(thread);
             }
@@ -187,8 +187,8 @@ impl Agents {
     /// The threads that work for turns of this client, and how many events of their turns came.
     pub(super) fn working(&self) -> Vec<(String, u64)> {
         let works = |agent: &Agent| {
-            let runs = agent.turns.values().flatten().any(|running| running.sink.is_some());
-            runs || (agent.expected && agent.by.sink.is_some())
+            let runs = agent.turns.values().flatten().any(|running| running.follower().is_some());
+            runs || (agent.expected && agent.by.follower().is_some())
         };
         let working = self.threads.iter().filter(|(_, agent)| works(agent));
         working.map(|(thread, agent)| (thread.clone(), agent.heard)).collect()

@@ -162,10 +162,7 @@ impl Router {
         let turns: Vec<_> = agents.into_turns().chain(turns).collect();
         turns.iter().for_each(|running| inner.abandon(&running.owner));
         drop(inner);
-        turns
-            .iter()
-            .filter_map(|running| running.sink.as_ref())
-            .for_each(|sink| sink.connection_ended(error));
+        turns.iter().flat_map(Running::followers).for_each(|sink| sink.connection_ended(error));
     }
 
     /// Messages that belong to nobody here were too many to keep: who reads the notifications learns how many.
@@ -245,9 +242,7 @@ impl Inner {
     /// Tells a turn whether any agent works for it, and lets go of it if it has ended and none does.
     pub(super) fn settle(&mut self, running: &Running) {
         let working = self.agents.works_for(&running.owner);
-        let followers = running.owner.sinks();
-        let known = |sink: &&Arc<dyn TurnSink>| !followers.iter().any(|known| Arc::ptr_eq(known, sink));
-        for sink in followers.iter().chain(running.sink.iter().filter(known)) {
+        for sink in &running.followers() {
             sink.agents_at_work(working);
             if !working {
                 self.will_wake(sink);
@@ -402,8 +397,8 @@ impl Inner {
             Of::Foreign => (None, true),
             Of::Unknown => (None, false),
         };
-        let sink = running.as_ref().and_then(|running| running.sink.as_ref());
-        if let Some(sink) = sink
+        let sink = running.as_ref().and_then(Running::follower);
+        if let Some(sink) = &sink
             && sink.agent_event(thread, notification)
         {
             self.will_wake(sink);

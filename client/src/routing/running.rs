@@ -18,6 +18,19 @@ impl Running {
         self.sink.as_ref().is_none_or(|sink| sink.has_ended())
     }
 
+    /// Where its events go now: it may have been joined since this was made.
+    pub(super) fn follower(&self) -> Option<Arc<dyn TurnSink>> {
+        self.sink.clone().or_else(|| self.owner.sink())
+    }
+
+    /// All who follow it.
+    pub(super) fn followers(&self) -> Vec<Arc<dyn TurnSink>> {
+        let mut all = self.owner.sinks();
+        let own = self.sink.iter().filter(|own| !all.iter().any(|known| Arc::ptr_eq(known, own)));
+        all.extend(own.cloned().collect::<Vec<_>>());
+        all
+    }
+
     pub(super) fn is(&self, owner: &Arc<Owner>) -> bool {
         Arc::ptr_eq(&self.owner, owner)
     }

@@ -1,7 +1,7 @@
 //! The log of a turn, or of the agents that work for it, and who reads it. What its events mean is not known here.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::deltas::DeltaParts;
@@ -18,7 +18,19 @@ pub(super) struct EventLog {
     turn_id: String,
     /// Whether there is a log: says without the lock what is worth to prepare for it.
     kept: AtomicBool,
+    /// A turn that was lost and joined again has another log, whose events are counted anew.
+    telling: AtomicU64,
     inner: Mutex<Inner>,
+}
+
+/// The cursor of a continuation says which log of its turn it is of, above the number of events in it.
+const EVENT_BITS: u32 = 40;
+/// So that a cursor is a number that JavaScript has.
+const MOST_TELLINGS: u64 = (1 << (53 - EVENT_BITS)) - 1;
+
+/// Which log of its turn a cursor is of, and how many events were read.
+pub(crate) fn place_of(cursor: u64) -> (u64, u64) {
+    (cursor >> EVENT_BITS, cursor & ((1 << EVENT_BITS) - 1))
 }
 
 /// So much of what nobody has a handle on is kept for continuations, in all the turns of a client.
@@ -74,6 +86,7 @@ impl EventLog {
             thread_id: thread_id.to_owned(),
             turn_id: turn_id.to_owned(),
             kept: AtomicBool::new(keep),
+            telling: AtomicU64::default(),
             inner: Mutex::new(Inner {
                 log: keep.then(Log::default),
                 holders: 0,
@@ -208,9 +221,18 @@ impl EventLog {
         Continuation {
             thread_id: self.thread_id.clone(),
             turn_id: self.turn_id.clone(),
-            cursor: events,
+            cursor: (self.telling() << EVENT_BITS) + events,
             mode: mode.to_owned(),
         }
+    }
+
+    /// Which log of its turn this is, of those that can be gone on with.
+    pub(super) fn telling(&self) -> u64 {
+        self.telling.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_telling(&self, number: u64) {
+        self.telling.store(number.min(MOST_TELLINGS), Ordering::Relaxed);
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {

@@ -307,6 +307,16 @@ impl TurnState {
         self.wake();
     }
 
+    /// Which account of its turn this is, of those that can be gone on with.
+    pub fn telling(&self) -> u64 {
+        self.log.telling()
+    }
+
+    /// It is the one of this number: the first is 0.
+    pub fn is_telling(&self, number: u64) {
+        self.log.is_telling(number);
+    }
+
     /// Keeps the log from now on for a continuation, also while nobody looks, until [`Self::release`].
     pub fn keep(&self) {
         self.log.keep();

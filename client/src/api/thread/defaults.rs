@@ -29,7 +29,7 @@ impl Thread {
             Ok(_) => self.shared.in_force(|in_force| in_force.accepted(&given, heard)),
             Err(error) => {
                 if !matches!(error, Error::Rpc(_)) {
-                    self.shared.in_force(|in_force| in_force.in_doubt(&given));
+                    self.shared.in_force(|in_force| in_force.update_in_doubt(&given));
                 }
                 return Err(error);
             }

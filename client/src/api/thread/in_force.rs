@@ -57,6 +57,9 @@ pub(crate) struct InForce {
     owed: BTreeSet<String>,
     /// What may have changed by options that were not answered. The server knows what holds: a reload does not say it.
     doubtful: BTreeSet<String>,
+    /// What was changed since the last turn: the server writes it down with the next, and a process after it knows it from here
+    /// alone.
+    unwritten: BTreeSet<String>,
     /// The last `thread/settings/updated` that nobody has read.
     news: Option<Box<str>>,
     /// How many of them came.
@@ -101,6 +104,10 @@ impl InForce {
             match (told, asked) {
                 (Some(told), Some(asked)) if opened == Opened::Followed && told == asked => {}
                 (Some(told), asked) => {
+                    // A new thread is written down as a whole.
+                    if asked.is_some() && opened == Opened::There {
+                        self.changes(name, told);
+                    }
                     self.told.insert((*name).to_owned(), told.clone());
                     self.doubtful.remove(*name);
                     // Of roots the server has the names of its own.
@@ -117,6 +124,9 @@ impl InForce {
                     self.asks.insert((*name).to_owned(), asks);
                 }
                 (None, Some(asked)) if opened != Opened::Followed => {
+                    if opened == Opened::There {
+                        self.changes(name, asked);
+                    }
                     self.told.insert((*name).to_owned(), asked.clone());
                 }
                 (None, _) => {}
@@ -189,12 +199,28 @@ impl InForce {
             let crossed = self.told.get(name).filter(|_| self.heard != since && LIMITS.contains(&name));
             // Of two changes that have crossed it is told next which came last: until then the narrower holds.
             let value = crossed.map_or_else(|| value.clone(), |told| narrower(name, told, value));
+            self.changes(name, &value);
             self.told.insert(name.to_owned(), value);
             if name == "sandboxPolicy" {
                 self.told.insert(PROFILE.to_owned(), Value::Null);
             }
             self.is_told(name);
         }
+    }
+
+    /// A turn was accepted: the server writes down with what it runs.
+    pub(crate) fn written(&mut self) {
+        self.hear();
+        self.unwritten.clear();
+    }
+
+    /// Takes options for later turns of which nobody knows whether they were accepted.
+    pub(crate) fn update_in_doubt(&mut self, given: &Map<String, Value>) {
+        self.hear();
+        // They are not written down: as far as they are no limits, what was known holds, or the server tells.
+        let limits = lasting(given).filter(|(name, _)| LIMITS.contains(name));
+        let limits = limits.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        self.in_doubt(&limits);
     }
 
     /// Takes options of which nobody knows whether they were accepted: of limits the narrower of both holds.
@@ -207,6 +233,7 @@ impl InForce {
                     let value = held.map_or_else(|| value.clone(), |held| narrower(name, held, value));
                     self.owe(name, value);
                 }
+                _ if self.unwritten.contains(name) => {}
                 _ => drop(self.doubtful.insert(name.to_owned())),
             }
         }
@@ -275,6 +302,13 @@ impl InForce {
         self.known(name).filter(|_| !self.doubtful.contains(name))
     }
 
+    /// It is another from now on.
+    fn changes(&mut self, name: &str, value: &Value) {
+        if self.told.get(name) != Some(value) {
+            self.unwritten.insert(name.to_owned());
+        }
+    }
+
     fn owe(&mut self, name: &str, value: Value) {
         self.asks.insert(name.to_owned(), value);
         self.owed.insert(name.to_owned());
@@ -335,6 +369,7 @@ impl InForce {
             }
             if lasts {
                 self.is_told(&name);
+                self.changes(&name, &value);
                 self.told.insert(name, value);
             }
         }

@@ -171,6 +171,7 @@ fn what_may_have_been_accepted_is_left_to_the_server_until_that_tells() {
     });
     let opening = json!({ "runtimeWorkspaceRoots": a, "reasoningEffort": "high" });
     let mut in_force = started(json!({ "personality": "friendly" }), opening);
+    in_force.written();
     let before = load(&mut in_force);
     in_force.in_doubt(&map(given.clone()));
     let loaded = json!({
@@ -203,6 +204,22 @@ fn what_may_have_been_accepted_is_left_to_the_server_until_that_tells() {
     );
     same.in_doubt(&map(json!({ "model": "m", "cwd": "/w", "personality": "friendly" })));
     assert_eq!(load(&mut same), before);
+}
+
+#[test]
+fn what_no_turn_has_run_with_is_said_though_a_turn_with_another_is_in_doubt() {
+    let mut in_force = started(json!({}), json!({}));
+    in_force.written();
+    in_force.accepted(&map(json!({ "model": "n" })), 0);
+    in_force.in_doubt(&map(json!({ "model": "o", "effort": "low" })));
+    let loaded = load(&mut in_force);
+    assert_eq!((&loaded["model"], loaded.get("config")), (&json!("n"), None));
+    // What only an update would have changed is not written down either.
+    let mut updated = started(json!({}), json!({}));
+    updated.written();
+    updated.update_in_doubt(&map(json!({ "model": "n", "sandboxPolicy": read_only() })));
+    let loaded = load(&mut updated);
+    assert_eq!((&loaded["model"], &loaded["sandbox"]), (&json!("m"), &json!("read-only")));
 }
 
 #[test]

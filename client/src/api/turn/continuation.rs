@@ -13,7 +13,7 @@ use crate::api::turn::Turn;
 use crate::options::ContinueSettings;
 use crate::server_requests::CallContext;
 use crate::source::Source;
-use crate::turn::{Batch, Continuation, Piece, ReaderKind, TurnStatus};
+use crate::turn::{Batch, Continuation, Piece, ReaderKind, TurnStatus, place_of};
 
 /// What was left of a turn that was cancelled.
 #[derive(Debug)]
@@ -81,7 +81,8 @@ impl Codex {
         if !["stream", "text", "steps", "run"].contains(&mode.as_str()) {
             return wrong(format!("mode `{mode}` is not one of stream, text, steps, run"));
         }
-        let Some(state) = self.core.kept(turn_id) else {
+        let (telling, events) = place_of(*cursor);
+        let Some(state) = self.core.kept(turn_id, telling) else {
             return wrong(format!("this client has no turn {turn_id}; it is another client's, or too old"));
         };
         if state.thread_id != *thread_id {
@@ -91,7 +92,7 @@ impl Codex {
         let session = self.core.current().map_or_else(|| self.core.session(), Ok)?;
         let shared = self.core.thread(thread_id, || ThreadState::new(thread_id));
         let thread = Thread::new(Arc::clone(&self.core), shared);
-        let turn = Turn::after(thread, Arc::clone(&session.connection), state, *cursor);
+        let turn = Turn::after(thread, Arc::clone(&session.connection), state, events);
         turn.map_or_else(|| wrong(format!("turn {turn_id} has no event number {cursor} to go on from")), Ok)
     }
 

@@ -321,7 +321,10 @@ impl Thread {
         let Some(answer) = call.answer_of_line().await else { return Ok(None) };
         if let Value::Object(given) = &params {
             match &answer {
-                Ok(_) => self.shared.in_force(|in_force| in_force.accepted(given, heard)),
+                Ok(_) => self.shared.in_force(|in_force| {
+                    in_force.accepted(given, heard);
+                    in_force.written();
+                }),
                 Err(Error::Rpc(_)) => {}
                 Err(error) => {
                     // At its deadline one that has left is indeterminate.
