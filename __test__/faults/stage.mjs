@@ -14,7 +14,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Codex } from '../../index.mjs'
 import { createCodexHome, createGate, say, startScriptedProvider } from '../../testing/index.mjs'
 import { codexExecutable } from '../support/codex.mjs'
@@ -188,7 +188,13 @@ async function programs(t, scene, fault, state) {
   const env = { ...home.env, TMPDIR: temporary }
   if (fault.clock) {
     scene.setClock(0)
-    Object.assign(env, { LD_PRELOAD: preloaded(folder), CLOCK_OF_TEST: join(folder, 'clock') })
+    const library = preloaded(folder)
+    // By its name: the list of libraries takes no path with a space in it.
+    Object.assign(env, {
+      LD_PRELOAD: basename(library),
+      LD_LIBRARY_PATH: dirname(library),
+      CLOCK_OF_TEST: join(folder, 'clock'),
+    })
   }
   // They end a wait only where codex says nothing.
   const limit = fault.silent ? await shortLimit() : LONG_MS

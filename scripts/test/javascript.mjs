@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, SetupError } from '../setup.mjs'
 import { command } from './steps.mjs'
@@ -87,7 +87,11 @@ async function runOnce(files, env, beside, aside) {
   const places = [...tap.matchAll(/^\s*not ok [\s\S]*?location: '(.*?):\d+:\d+'/gm)].map(([, file = '']) =>
     relative(root, file),
   )
-  const failed = files.filter((file) => places.includes(file))
+  // What is written down beside the files of tests may be of any of them.
+  const folders = places.filter((place) => !files.includes(place)).map((place) => `${dirname(place)}/`)
+  const failed = files.filter(
+    (file) => places.includes(file) || folders.some((folder) => file.startsWith(folder)),
+  )
   // A runner that dies, or finds nothing to do, has not passed.
   return { passed: passed && counts.some((line) => /^# pass [1-9]/.test(line)), failed }
 }
