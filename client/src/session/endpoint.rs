@@ -299,7 +299,18 @@ async fn until_exit(
     let mut lines = AbortOnDropHandle::new(tokio::spawn(lines.in_current_span()));
     let exit = tokio::select! {
         exit = exit.exited() => {
-            let _ = tokio::time::timeout(DRAIN_GRACE, &mut lines).await;
+            let read = tokio::time::timeout(DRAIN_GRACE, &mut lines).await;
+            // It ended because nobody read on.
+            if let Ok(Ok(Err(error))) = &read
+                && let Some(too_much) = TooMuch::of(error)
+            {
+                return match too_much {
+                    TooMuch::BeforeAnswer(_) => {
+                        Error::Start { message: format!("{path} was started, but {too_much}"), path }
+                    }
+                    _ => Error::Lost(too_much.to_string()),
+                };
+            }
             exit
         }
         read = &mut lines => {
