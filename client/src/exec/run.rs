@@ -129,7 +129,13 @@ impl Run {
         loop {
             tokio::select! {
                 biased;
-                _ = &mut running.reading => return Ok(()),
+                // Its end may be that nobody read on.
+                read = &mut running.reading => {
+                    return match read {
+                        Ok(Some(error)) => Err(error.into()),
+                        _ => Ok(()),
+                    };
+                }
                 () = self.cancel.cancelled() => {
                     running.reading.abort();
                     return Err(ExecError::Aborted { result: None });

@@ -297,34 +297,27 @@ async fn until_exit(
     path: String,
 ) -> Error {
     let mut lines = AbortOnDropHandle::new(tokio::spawn(lines.in_current_span()));
-    let exit = tokio::select! {
-        exit = exit.exited() => {
-            let read = tokio::time::timeout(DRAIN_GRACE, &mut lines).await;
-            // It ended because nobody read on.
-            if let Ok(Ok(Err(error))) = &read
-                && let Some(too_much) = TooMuch::of(error)
-            {
-                return match too_much {
-                    TooMuch::BeforeAnswer(_) => {
-                        Error::Start { message: format!("{path} was started, but {too_much}"), path }
-                    }
-                    _ => Error::Lost(too_much.to_string()),
-                };
-            }
-            exit
+    let (ended, read) = tokio::select! {
+        ended = exit.exited() => {
+            (Some(ended), tokio::time::timeout(DRAIN_GRACE, &mut lines).await.ok())
         }
-        read = &mut lines => {
-            if let Ok(Err(error)) = &read
-                && let Some(too_much) = TooMuch::of(error)
-            {
-                ending.cancel();
-                if let TooMuch::BeforeAnswer(_) = too_much {
-                    return Error::Start { message: format!("{path} was started, but {too_much}"), path };
-                }
-                // Another may be started for the same threads as soon as this is told.
-                exit.exited().await;
-                return Error::Lost(too_much.to_string());
-            }
+        read = &mut lines => (None, Some(read)),
+    };
+    // Its end may be that nobody read on.
+    if let Some(Ok(Err(error))) = &read
+        && let Some(too_much) = TooMuch::of(error)
+    {
+        ending.cancel();
+        if let TooMuch::BeforeAnswer(_) = too_much {
+            return Error::Start { message: format!("{path} was started, but {too_much}"), path };
+        }
+        // Another may be started for the same threads as soon as this is told.
+        exit.exited().await;
+        return Error::Lost(too_much.to_string());
+    }
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
             // A server that has closed its stdout is of no use any more.
             if tokio::time::timeout(DRAIN_GRACE, exit.exited()).await.is_err() {
                 ending.cancel();
@@ -332,5 +325,5 @@ async fn until_exit(
             exit.exited().await
         }
     };
-    exited(exit)
+    exited(ended)
 }
