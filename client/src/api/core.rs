@@ -318,8 +318,8 @@ impl Core {
             return;
         }
         let alike = kept.iter().filter(|known| known.turn_id == state.turn_id);
-        if let Some(last) = alike.map(|known| known.telling()).max() {
-            state.is_telling(last + 1);
+        if let Some(last) = alike.map(|known| known.log_number()).max() {
+            state.set_log_number(last + 1);
         }
         state.keep();
         kept.push_back(Arc::clone(state));
@@ -332,9 +332,9 @@ impl Core {
         }
     }
 
-    /// A turn that was kept: which account of it, where it was joined again.
-    pub(crate) fn kept(&self, turn: &str, telling: u64) -> Option<Arc<TurnState>> {
-        lock(&self.kept).iter().find(|state| state.turn_id == turn && state.telling() == telling).cloned()
+    /// A turn that was kept, with the log of that number.
+    pub(crate) fn kept(&self, turn: &str, log: u64) -> Option<Arc<TurnState>> {
+        lock(&self.kept).iter().find(|state| state.turn_id == turn && state.log_number() == log).cloned()
     }
 
     /// Whether somebody hears what codex says or asks, of any thread.

@@ -19,14 +19,14 @@ pub(super) struct EventLog {
     /// Whether there is a log: says without the lock what is worth to prepare for it.
     kept: AtomicBool,
     /// A turn that was lost and joined again has another log, whose events are counted anew.
-    telling: AtomicU64,
+    number: AtomicU64,
     inner: Mutex<Inner>,
 }
 
 /// The cursor of a continuation says which log of its turn it is of, above the number of events in it.
 const EVENT_BITS: u32 = 40;
 /// So that a cursor is a number that JavaScript has.
-const MOST_TELLINGS: u64 = (1 << (53 - EVENT_BITS)) - 1;
+const MOST_LOGS: u64 = (1 << (53 - EVENT_BITS)) - 1;
 
 /// Which log of its turn a cursor is of, and how many events were read.
 pub(crate) fn place_of(cursor: u64) -> (u64, u64) {
@@ -86,7 +86,7 @@ impl EventLog {
             thread_id: thread_id.to_owned(),
             turn_id: turn_id.to_owned(),
             kept: AtomicBool::new(keep),
-            telling: AtomicU64::default(),
+            number: AtomicU64::default(),
             inner: Mutex::new(Inner {
                 log: keep.then(Log::default),
                 holders: 0,
@@ -221,18 +221,18 @@ impl EventLog {
         Continuation {
             thread_id: self.thread_id.clone(),
             turn_id: self.turn_id.clone(),
-            cursor: (self.telling() << EVENT_BITS) + events,
+            cursor: (self.number() << EVENT_BITS) + events,
             mode: mode.to_owned(),
         }
     }
 
     /// Which log of its turn this is, of those that can be gone on with.
-    pub(super) fn telling(&self) -> u64 {
-        self.telling.load(Ordering::Relaxed)
+    pub(super) fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_telling(&self, number: u64) {
-        self.telling.store(number.min(MOST_TELLINGS), Ordering::Relaxed);
+    pub(super) fn set_number(&self, number: u64) {
+        self.number.store(number.min(MOST_LOGS), Ordering::Relaxed);
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {

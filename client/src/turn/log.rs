@@ -1,6 +1,6 @@
 //! Events in their order, and the places in them. What they mean, and who reads, is not known here.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -57,25 +57,6 @@ pub(super) struct Entered<'a> {
     pub(super) message: Option<String>,
 }
 
-/// The item that a message completes.
-fn completed_item(line: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Message {
-        method: String,
-        params: Params,
-    }
-    #[derive(Deserialize)]
-    struct Params {
-        item: Item,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        id: String,
-    }
-    let message: Message = serde_json::from_str(line).ok()?;
-    (message.method == "item/completed").then_some(message.params.item.id)
-}
-
 /// Where a reader stands: an entry, and how many of its deltas were taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Cursor {
@@ -106,20 +87,8 @@ impl Log {
 
     /// Has it begin with messages that tell what came before it. What it holds itself is left out of them.
     pub(super) fn begin_with(&mut self, told: &[&str]) {
-        let lines = || {
-            self.entries.iter().filter_map(|entry| match entry {
-                Entry::Line { line, completes, .. } => Some((line, *completes)),
-                Entry::Deltas(_) => None,
-            })
-        };
-        let completed: HashSet<_> = lines()
-            .filter(|(_, completes)| *completes)
-            .filter_map(|(line, _)| completed_item(line))
-            .collect();
-        // An item that was told again is known by other words.
-        let holds = |message: &str| match completed_item(message) {
-            Some(item) => completed.contains(&item),
-            None => lines().any(|(line, _)| **line == *message),
+        let holds = |message: &str| {
+            self.entries.iter().any(|entry| matches!(entry, Entry::Line { line, .. } if **line == *message))
         };
         let told: Vec<_> = told.iter().copied().filter(|message| !holds(message)).collect();
         // Each stands for one that came at least.

@@ -307,14 +307,14 @@ impl TurnState {
         self.wake();
     }
 
-    /// Which account of its turn this is, of those that can be gone on with.
-    pub fn telling(&self) -> u64 {
-        self.log.telling()
+    /// Which of the logs of its turn this one's is, of those that can be gone on with: the first is 0.
+    pub fn log_number(&self) -> u64 {
+        self.log.number()
     }
 
-    /// It is the one of this number: the first is 0.
-    pub fn is_telling(&self, number: u64) {
-        self.log.is_telling(number);
+    /// Numbers its log.
+    pub fn set_log_number(&self, number: u64) {
+        self.log.set_number(number);
     }
 
     /// Keeps the log from now on for a continuation, also while nobody looks, until [`Self::release`].

@@ -81,8 +81,8 @@ impl Codex {
         if !["stream", "text", "steps", "run"].contains(&mode.as_str()) {
             return wrong(format!("mode `{mode}` is not one of stream, text, steps, run"));
         }
-        let (telling, events) = place_of(*cursor);
-        let Some(state) = self.core.kept(turn_id, telling) else {
+        let (log, events) = place_of(*cursor);
+        let Some(state) = self.core.kept(turn_id, log) else {
             return wrong(format!("this client has no turn {turn_id}; it is another client's, or too old"));
         };
         if state.thread_id != *thread_id {
