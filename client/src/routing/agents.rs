@@ -42,7 +42,6 @@ pub(super) enum Of<'a> {
 }
 
 /// What an item told of agents.
-#[derive(Default)]
 pub(super) struct Learned {
     /// The threads that are new to its turn.
     pub(super) joined: Vec<String>,

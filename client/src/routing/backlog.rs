@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Error;
+use crate::rpc::with_notification;
 
 /// The most that is kept for one turn, in bytes.
 pub(super) const MOST_KEPT: usize = 64 * 1024 * 1024;
@@ -101,17 +102,8 @@ struct Item {
 
 /// The item that a notification is about.
 fn item_of(kept: &Kept) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Message {
-        params: Params,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Params {
-        item_id: Option<String>,
-        item: Option<Item>,
-    }
     let Kept::Line(line) = kept else { return None };
-    let Params { item_id, item } = serde_json::from_str::<Message>(line).ok()?.params;
-    item_id.or_else(|| Some(item?.id))
+    let mut item = None;
+    with_notification(line, |notification| item = notification.ids.item.as_deref().map(str::to_owned));
+    item
 }

@@ -130,28 +130,16 @@ impl Router {
     /// What the server says of a thread whose events were missed: that it is idle, and has been since `active` was
     /// what was known of it.
     pub fn found_idle(&self, thread: &str, active: &Option<String>) {
-        self.presume_idle(thread, active);
         if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
             route.said += 1;
+            route.rests(active);
         }
     }
 
     /// The same of a thread that is given up: what the server says is newer, also where it was asked for before.
     pub fn presume_idle(&self, thread: &str, active: &Option<String>) {
         if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
-            for paused in route.paused.values_mut() {
-                paused.idle = true;
-            }
-            if let Some(unfollowed) = &route.unfollowed {
-                unfollowed.owner.ended();
-            }
-            route.active.send_if_modified(|now| {
-                let stale = now.is_some() && now == active;
-                if stale {
-                    *now = None;
-                }
-                stale
-            });
+            route.rests(active);
         }
     }
 

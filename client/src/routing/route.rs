@@ -161,6 +161,23 @@ impl Route {
         self.said += u64::from(has_ended);
     }
 
+    /// It does nothing, and has done nothing since `active` was what was known of it.
+    pub(super) fn rests(&mut self, active: &Option<String>) {
+        for paused in self.paused.values_mut() {
+            paused.idle = true;
+        }
+        if let Some(unfollowed) = &self.unfollowed {
+            unfollowed.owner.ended();
+        }
+        self.active.send_if_modified(|now| {
+            let stale = now.is_some() && now == active;
+            if stale {
+                *now = None;
+            }
+            stale
+        });
+    }
+
     /// The server works on a turn.
     pub(super) fn found_busy(&mut self, turn: Option<String>) {
         self.said += 1;

@@ -26,8 +26,11 @@ impl Running {
     /// All who follow it.
     pub(super) fn followers(&self) -> Vec<Arc<dyn TurnSink>> {
         let mut all = self.owner.sinks();
-        let own = self.sink.iter().filter(|own| !all.iter().any(|known| Arc::ptr_eq(known, own)));
-        all.extend(own.cloned().collect::<Vec<_>>());
+        if let Some(own) = &self.sink
+            && !all.iter().any(|known| Arc::ptr_eq(known, own))
+        {
+            all.push(Arc::clone(own));
+        }
         all
     }
 

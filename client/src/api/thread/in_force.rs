@@ -95,6 +95,9 @@ impl InForce {
             self.owed.clear();
             self.doubtful.clear();
         }
+        if opened == Opened::New {
+            self.unwritten.clear();
+        }
         for (name, called) in LASTING {
             if self.is_newer(name, since) {
                 continue;
@@ -214,27 +217,25 @@ impl InForce {
         self.unwritten.clear();
     }
 
-    /// Takes options for later turns of which nobody knows whether they were accepted.
+    /// Takes options for later turns of which nobody knows whether they were accepted: of limits the narrower of both holds. Of
+    /// the rest what was known does, or the server tells: it has written down neither.
     pub(crate) fn update_in_doubt(&mut self, given: &Map<String, Value>) {
         self.hear();
-        // They are not written down: as far as they are no limits, what was known holds, or the server tells.
-        let limits = lasting(given).filter(|(name, _)| LIMITS.contains(name));
-        let limits = limits.map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        self.in_doubt(&limits);
+        for (name, value) in lasting(given).filter(|(name, _)| LIMITS.contains(name)) {
+            if self.value(name) != Some(value) {
+                let value =
+                    self.value(name).map_or_else(|| value.clone(), |held| narrower(name, held, value));
+                self.owe(name, value);
+            }
+        }
     }
 
-    /// Takes options of which nobody knows whether they were accepted: of limits the narrower of both holds.
+    /// Takes those of a turn: if it was accepted, the server has written them down.
     pub(crate) fn in_doubt(&mut self, given: &Map<String, Value>) {
-        self.hear();
-        for (name, value) in lasting(given) {
-            match self.value(name) {
-                Some(held) if held == value => {}
-                held if LIMITS.contains(&name) => {
-                    let value = held.map_or_else(|| value.clone(), |held| narrower(name, held, value));
-                    self.owe(name, value);
-                }
-                _ if self.unwritten.contains(name) => {}
-                _ => drop(self.doubtful.insert(name.to_owned())),
+        self.update_in_doubt(given);
+        for (name, value) in lasting(given).filter(|(name, _)| !LIMITS.contains(name)) {
+            if self.value(name) != Some(value) && !self.unwritten.contains(name) {
+                self.doubtful.insert(name.to_owned());
             }
         }
         if self.doubtful.contains("cwd") && !given.contains_key(ROOTS) {

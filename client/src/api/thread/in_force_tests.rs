@@ -214,6 +214,10 @@ fn what_no_turn_has_run_with_is_said_though_a_turn_with_another_is_in_doubt() {
     in_force.in_doubt(&map(json!({ "model": "o", "effort": "low" })));
     let loaded = load(&mut in_force);
     assert_eq!((&loaded["model"], loaded.get("config")), (&json!("n"), None));
+    // A thread that is begun anew is written down as a whole.
+    in_force.opened(Opened::New, &Map::new(), &answer(json!({})), 0);
+    in_force.in_doubt(&map(json!({ "model": "o" })));
+    assert_eq!(load(&mut in_force).get("model"), None);
     // What only an update would have changed is not written down either.
     let mut updated = started(json!({}), json!({}));
     updated.written();
