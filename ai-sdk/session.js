@@ -262,10 +262,6 @@ class Sessions {
     this.#isWatching = false
   }
 
-  #check() {
-    if (this.#closing.signal.aborted) throw closedError()
-  }
-
   /**
    * @param {Opening} opening
    * @param {(options: Options) => Promise<Thread>} open
@@ -285,15 +281,17 @@ class Sessions {
       run: run(tool.name),
     }))
     const all = [...callers, ...(rest.tools ?? [])]
-    this.#check()
+    if (this.#closing.signal.aborted) throw closedError()
     const thread = await open({
       ...(all.length > 0 ? { tools: all } : {}),
       // That there is one has codex ask; the turns have their own.
       ...(approvals ? { onApproval: () => 'decline' } : {}),
     })
     session = new Session(this, thread, rest, isNew ? new Set(tools.map(({ name }) => name)) : undefined)
-    if (this.#closing.signal.aborted) void session.close()
-    this.#check()
+    if (this.#closing.signal.aborted) {
+      void session.close()
+      throw closedError()
+    }
     this.#sessions.add(session)
     this.#keepMeter(thread)
     if (!this.#open.has(thread.id)) this.#open.set(thread.id, Promise.resolve(session))
@@ -309,6 +307,5 @@ function closedError() {
   })
 }
 
-module.exports.closedError = closedError
 module.exports.Session = Session
 module.exports.Sessions = Sessions
