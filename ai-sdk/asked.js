@@ -17,25 +17,28 @@ const { CodexAPICallError } = require('./errors.js')
  * @property {() => void} unref
  */
 
+/** @typedef {import('./open-turn.js').OpenTurn} OpenTurn */
+
 /** How many that are over are remembered, to say why. */
 const MOST_REMEMBERED = 1000
 
 /** Everything that the turns of a provider wait for, by the ids that answers name. */
 class AskedOfAll {
-  /** @type {Map<string, import('./open-turn.js').OpenTurn>} */
+  /** Calls of tools in different threads may have one id: the model gives it. @type {Map<string, Set<OpenTurn>>} */
   #turns = new Map()
   /** Why those are over that are. @type {Map<string, string>} */
   #over = new Map()
 
-  /** @param {string} id @param {import('./open-turn.js').OpenTurn} turn */
+  /** @param {string} id @param {OpenTurn} turn */
   add(id, turn) {
-    this.#turns.set(id, turn)
+    this.#turns.set(id, (this.#turns.get(id) ?? new Set()).add(turn))
   }
 
-  /** @param {string} id @param {string} why */
-  remove(id, why) {
-    this.#turns.delete(id)
-    this.#over.set(id, why)
+  /** @param {string} id @param {OpenTurn} turn @param {string} why */
+  remove(id, turn, why) {
+    const those = this.#turns.get(id)
+    if (those?.delete(turn) && those.size === 0) this.#turns.delete(id)
+    this.#over.set(keyOf(id, turn.session.threadId), why)
     if (this.#over.size <= MOST_REMEMBERED) return
     const [oldest] = this.#over.keys()
     if (oldest !== undefined) this.#over.delete(oldest)
@@ -43,32 +46,33 @@ class AskedOfAll {
 
   /**
    * The turn that waits for one of these answers.
+   *
    * @param {import('./prompt.js').Plan} plan
+   * @param {string | undefined} threadId of the conversation, where it is known
    */
-  turnFor({ approvals, results }) {
-    for (const { approvalId } of approvals) {
-      const turn = this.#turns.get(approvalId)
-      if (turn !== undefined) return turn
-    }
-    for (const { toolCallId } of results) {
-      const turn = this.#turns.get(toolCallId)
-      if (turn !== undefined) return turn
+  turnFor(plan, threadId) {
+    for (const id of idsOf(plan)) {
+      const those = [...(this.#turns.get(id) ?? [])]
+      const own = those.find(({ session }) => session.threadId === threadId)
+      if (own !== undefined) return own
+      if (threadId === undefined && those.length === 1) return those[0]
     }
     return undefined
   }
 
   /**
    * What is told of answers that nobody waits for.
+   *
    * @param {import('./prompt.js').Plan} plan
+   * @param {string | undefined} threadId
    */
-  gone({ approvals, results }) {
-    const [id = ''] = [
-      ...approvals.map(({ approvalId }) => approvalId),
-      ...results.map(({ toolCallId }) => toolCallId),
-    ]
+  gone(plan, threadId = '') {
+    const { approvals } = plan
+    const [id = ''] = idsOf(plan)
     const what = approvals.length > 0 ? `the approval ${id}` : `the call ${id} of a tool`
     const why =
-      this.#over.get(id) ?? 'this process does not know it: its turn was of another process, or is long over'
+      this.#over.get(keyOf(id, threadId)) ??
+      'this process does not know it: its turn was of another process, or is long over'
     return new CodexAPICallError(
       `nothing waits for an answer to ${what} any more: ${why}. Send a message to go on`,
       {
@@ -77,6 +81,16 @@ class AskedOfAll {
       },
     )
   }
+}
+
+/** @param {import('./prompt.js').Plan} plan */
+function idsOf({ approvals, results }) {
+  return [...approvals.map(({ approvalId }) => approvalId), ...results.map(({ toolCallId }) => toolCallId)]
+}
+
+/** @param {string} id @param {string} threadId */
+function keyOf(id, threadId) {
+  return `${threadId} ${id}`
 }
 
 /**

@@ -4,10 +4,11 @@ const { types } = require('node:util')
 const { onAbort, untilAborted } = require('../glue/signals.js')
 const { abortReason, asCallError, CodexAPICallError } = require('./errors.js')
 const { OpenTurn } = require('./open-turn.js')
-const { defined, handlersOf, optionsOf, turnOnly } = require('./options.js')
+const { defined, handlersOf, optionsOf, placed, turnOnly } = require('./options.js')
 const { Parts } = require('./parts.js')
 const { readPrompt } = require('./prompt.js')
-const { effortOf, formatOf, toolsOf, warnOfNewTools, warnOfSettings } = require('./tools.js')
+const { Whole } = require('./whole.js')
+const { effortOf, formatOf, toolsOf, warnOfKept, warnOfNewTools, warnOfSettings } = require('./tools.js')
 
 /**
  * @typedef {import('./open-turn.js').OpenTurn} Open
@@ -25,6 +26,7 @@ class Call {
   #options
   #signal
   #off = () => {}
+  #isEnded = false
   /** @type {Session | undefined} */
   #session
   /** @type {Open | undefined} */
@@ -41,12 +43,13 @@ class Call {
     this.#modelId = modelId
     this.#options = options
     this.#signal = /** @type {AbortSignal | undefined} */ (options.abortSignal)
-    const { own, rest, ofCall } = optionsOf(settings, options.providerOptions)
+    const { own, rest, opening, call } = optionsOf(settings, options.providerOptions)
     /** That of the model's settings: what a call asks for holds for its turn alone. */
     this.effort = settings.effort
     this.own = own
     this.rest = rest
-    this.ofCall = ofCall
+    this.opening = opening
+    this.ofCall = call
     const warn = (/** @type {string} */ feature, /** @type {string} */ details) =>
       this.warnings.push({ type: 'unsupported', feature, details })
     this.plan = readPrompt(options.prompt, warn)
@@ -71,7 +74,7 @@ class Call {
       this.#end()
       throw this.#signal?.aborted
         ? abortReason(this.#signal)
-        : asCallError(error, { threadId: this.#session?.threadId })
+        : asCallError(placed(error, this.ofCall), { threadId: this.#session?.threadId })
     }
   }
 
@@ -83,6 +86,7 @@ class Call {
     const { turn } = this
     const { parts, session } = turn
     const modelId = session.thread.defaults.model
+    const whole = new Whole((itemId) => parts.metadata({ itemId }))
     yield [
       { type: 'stream-start', warnings: this.warnings },
       { type: 'response-metadata', id: parts.turnId, modelId, timestamp: new Date() },
@@ -91,10 +95,13 @@ class Call {
       for (;;) {
         const some = await turn.next()
         if (some === undefined) break
-        yield some
+        const parts = whole.taken(some)
+        if (parts.length > 0) yield parts
       }
       if (this.#signal?.aborted && turn.isOver) throw abortReason(this.#signal)
-      yield turn.isOver ? await this.#last() : this.#pause()
+      if (this.#isEnded) return
+      if (turn.isOver) yield whole.taken(await this.#last())
+      else yield [...whole.close(), this.#finish('tool-calls', 'waiting')]
     } finally {
       this.#end()
     }
@@ -111,9 +118,9 @@ class Call {
   async #answered() {
     const { plan } = this
     if (plan.approvals.length === 0 && plan.results.length === 0) return undefined
-    const turn = this.#shared.sessions.asked.turnFor(plan)
+    const turn = this.#shared.sessions.asked.turnFor(plan, this.#threadId)
     if (turn === undefined) {
-      if (plan.input.length === 0) throw this.#shared.sessions.asked.gone(plan)
+      if (plan.input.length === 0) throw this.#shared.sessions.asked.gone(plan, this.#threadId)
       return undefined
     }
     this.#enter(turn.session)
@@ -150,16 +157,19 @@ class Call {
       onData: own.onData,
       ...format,
     })
-    const { onApproval } = this.rest
-    const turn = new OpenTurn(session, parts, { ...own, onApproval })
+    const { onApproval, onElicitation } = this.rest
+    const turn = new OpenTurn(session, parts, { ...own, onApproval, onElicitation })
     session.begins(turn)
     this.#attach(turn)
+    const lasting = session.lasting.changes(this.rest)
     try {
-      const started = await session.thread.turn(plan.input, this.#turnOptions(session, turn))
+      const options = { ...lasting.options, ...this.#turnOptions(session, turn) }
+      const started = await session.thread.turn(plan.input, options)
       session.lastTurnId = started.id
       turn.started(started)
       this.#tell(started)
     } catch (error) {
+      if (turn.turn === undefined) lasting.failed()
       turn.failed(error)
       // Where the caller's own function threw it runs on for nobody.
       if (turn.turn !== undefined) void turn.abort(error)
@@ -171,20 +181,20 @@ class Call {
 
   /** Finds or opens the thread; gives the turn that waits in it, where the message is for that. */
   async #open() {
-    const { plan, own, rest, tools, format } = this
+    const { plan, own, tools, format } = this
     const { sessions } = this.#shared
     const model = this.#modelId === undefined ? {} : { model: this.#modelId }
     const opening = {
       rest: {
         ...model,
-        ...rest,
+        ...this.opening,
         effort: this.effort,
         ...(plan.instructions ? { developerInstructions: plan.instructions } : {}),
       },
       tools,
       approvals: own.approvals,
     }
-    const threadId = plan.threadId ?? own.threadId
+    const threadId = this.#threadId
     if (threadId === undefined) {
       await this.#entered(sessions.start(opening, this.#signal))
       return undefined
@@ -202,8 +212,12 @@ class Call {
       }
       await this.#wanted(waiting.interrupt('a message came in its place'))
     }
+    if (later === undefined || own.onEdit === 'revert') warnOfKept(session.settings, this.ofCall, this.warn)
     if (later === undefined) return undefined
     if (own.onEdit === 'revert') {
+      // What still runs is what is taken back: one that was stopped a moment ago, or that of another call.
+      const running = [...session.turns].map((turn) => turn.interrupt('the thread was taken back'))
+      await this.#wanted(Promise.all(running))
       await this.#wanted(session.thread.revert(later))
       session.lastTurnId = plan.turnId
       return undefined
@@ -224,12 +238,16 @@ class Call {
     const model = this.#modelId !== undefined && this.#modelId !== defaults.model ? this.#modelId : undefined
     return {
       ...turnOnly(rest),
-      ...ofCall,
       ...defined({ effort, model, outputSchema: format.outputSchema }),
       ...handlersOf(rest),
       ...(this.own.approvals ? turn.handlers : {}),
       signal: turn.signal,
     }
+  }
+
+  /** The thread that the conversation is in, or is to be. */
+  get #threadId() {
+    return this.plan.threadId ?? this.own.threadId
   }
 
   /** @param {Session} session */
@@ -295,13 +313,6 @@ class Call {
     this.#off = onAbort(signal, abort)
   }
 
-  /** The last parts of a call whose turn waits. */
-  #pause() {
-    const { parts } = this.turn
-    parts.words.close()
-    return [...parts.taken(), this.#finish('tool-calls', 'waiting')]
-  }
-
   /** The last parts of a turn. */
   async #last() {
     const { parts } = this.turn
@@ -342,6 +353,8 @@ class Call {
   }
 
   #end() {
+    if (this.#isEnded) return
+    this.#isEnded = true
     this.#off()
     this.#off = () => {}
     if (this.#turn?.isAttached) this.#turn.detach()

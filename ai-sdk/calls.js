@@ -13,6 +13,7 @@ const { describe, isTool, outcome } = require('./items.js')
  * @property {any} item as it was last seen
  * @property {string} output what a command has written so far
  * @property {number} toldAt when output was told last
+ * @property {boolean} isElsewhere whether another reader of the turn does not come by it: an earlier call told it, or nobody
  * @property {boolean} isDenied whether the user refused it by an answer of the AI SDK, which tells that itself
  *
  * @typedef {(part: any) => void} Emit
@@ -84,6 +85,7 @@ class Calls {
       item,
       output: '',
       toldAt: Number.NEGATIVE_INFINITY,
+      isElsewhere: false,
       isDenied: false,
     }
     this.#open.set(item.id, call)
@@ -107,7 +109,9 @@ class Calls {
    */
   made(item) {
     this.started(item)
-    return /** @type {Call} */ (this.#open.get(item.id))
+    const call = /** @type {Call} */ (this.#open.get(item.id))
+    call.isElsewhere = true
+    return call
   }
 
   /** @param {string} id @param {string} delta */

@@ -61,7 +61,7 @@ class CodexAPICallError extends Error {
  */
 function asCallError(error, data = {}) {
   if (typeof error?.code !== 'string' || typeof error.retryable !== 'boolean') return error
-  if (error.name === 'AbortError') return error
+  if (error.name === 'AbortError' || error.code === 'INVALID_ARGUMENT') return error
   const { code, threadId, turnId, result } = error
   const known = Object.entries({ ...data, code, threadId, turnId }).filter(([, value]) => value !== undefined)
   return new CodexAPICallError(error.message, {

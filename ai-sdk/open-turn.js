@@ -14,6 +14,7 @@ const { Questions } = require('./questions.js')
  * @property {number} answerTimeoutMs
  * @property {boolean} terminateCommands
  * @property {((request: any, context: any) => unknown) | undefined} onApproval
+ * @property {((request: any, context: any) => any) | undefined} onElicitation
  */
 
 /** For how long nothing may come before a call ends that waits for an answer: others may be asked at the same time. */
@@ -45,6 +46,10 @@ class OpenTurn {
   #failure
   #isOver = false
   #isAttached = false
+  /** The number of the last event that was read. */
+  seq = 0
+  /** How many calls have read it. */
+  #calls = 0
   /** @type {NodeJS.Timeout | undefined} */
   #answerTimer
   /** @type {NodeJS.Timeout | undefined} */
@@ -140,6 +145,8 @@ class OpenTurn {
   /** A call reads it from now on. */
   attach() {
     this.#isAttached = true
+    this.#calls += 1
+    for (const call of this.parts.calls.open()) call.isElsewhere = true
     clearTimeout(this.#answerTimer)
     clearTimeout(this.#heldTimer)
     this.began = this.#position.copy()
@@ -164,6 +171,9 @@ class OpenTurn {
     this.#pause = undefined
     this.#paused()
     if (this.#isOver) return
+    this.parts.words.leave()
+    // A call that was left waits for parts that are another one's.
+    this.#wake()
     this.#heldTimer = setTimeout(() => this.#letGo(), HELD_MS)
     this.#heldTimer.unref()
     this.#answerTimer = setTimeout(() => this.#leave(), this.settings.answerTimeoutMs)
@@ -229,8 +239,10 @@ class OpenTurn {
    */
   async next() {
     const { parts } = this
+    const call = this.#calls
     let quiet = false
     for (;;) {
+      if (call !== this.#calls || !this.#isAttached) return undefined
       this.questions.tell(quiet)
       if (parts.out.length > 0) return parts.taken()
       if (this.#isOver) return undefined
@@ -263,6 +275,8 @@ class OpenTurn {
   async interrupt(why) {
     this.questions.isClosed = true
     this.questions.declineAll(why)
+    // One that has not begun never does.
+    if (this.turn === undefined) this.#controller.abort(new Error(why))
     try {
       await this.turn?.interrupt({ terminateCommands: this.settings.terminateCommands })
     } catch {
@@ -295,6 +309,7 @@ class OpenTurn {
         const { value, done } = await reader.next()
         if (this.#reader !== reader) return
         if (done) break
+        this.seq = value.seq
         const event = skip === undefined ? value : skip(value)
         if (event === undefined) continue
         this.#position.pass(event)

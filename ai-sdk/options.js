@@ -1,6 +1,7 @@
 'use strict'
 
 const { argumentError: invalid, checkObject } = require('../glue/json.js')
+const { LASTING, LIMITS, merged } = require('./lasting.js')
 const { NAME } = require('./prompt.js')
 
 /**
@@ -36,6 +37,8 @@ const CHECKS = {
   onData: isFunction,
   onTurn: isFunction,
 }
+/** Functions that codex is not given as they are. */
+const FUNCTIONS = ['onApproval', 'onElicitation']
 const TAKES = new Map([
   ['threadId', 'the id of a thread'],
   ['onEdit', "'fork' or 'revert'"],
@@ -55,23 +58,11 @@ const DEFAULTS = {
   approvals: true,
   decisions: {},
 }
-/** What a turn takes; `summary` and what follows is for turns alone. */
-const OF_TURNS = new Set([
-  'effort',
-  'cwd',
-  'sandbox',
-  'approvalMode',
-  'approvalPolicy',
-  'approvalsReviewer',
-  'personality',
-  'serviceTier',
-  'summary',
-  'sandboxPolicy',
-  'serviceTierForTurn',
-  'source',
-  'inactivityTimeoutMs',
-])
-const OF_TURNS_ALONE = ['summary', 'sandboxPolicy', 'serviceTierForTurn', 'source', 'inactivityTimeoutMs']
+/** What a turn takes and holds for it alone. */
+const OF_ONE_TURN = ['serviceTierForTurn', 'source', 'inactivityTimeoutMs']
+const OF_TURNS_ALONE = ['summary', 'sandboxPolicy', ...OF_ONE_TURN]
+/** What a later turn changes. */
+const LASTS = ['effort', ...Object.values(LASTING).flat()]
 const HANDLERS = ['onUserInput', 'onPermissions', 'onServerRequest', 'onAuthTokensRefresh']
 const NOT_ON_RESUME = ['ephemeral', 'serviceName']
 const NOT_ON_FORK = ['personality', 'serviceName']
@@ -80,21 +71,25 @@ const NOT_ON_FORK = ['personality', 'serviceName']
  * What counts for one call: its own options, before those of the model, before those of the provider.
  *
  * @param {Options} settings of the model
- * @param {Options | undefined} given with the call
+ * @param {Options | undefined} providerOptions
+ * @returns {{ own: Own, rest: Options, opening: Options, call: Options }} `opening`: what a thread is opened with
  */
-function optionsOf(settings, given) {
-  const call = given?.[NAME] ?? {}
+function optionsOf(settings, providerOptions) {
+  const call = providerOptions?.[NAME] ?? {}
   checkOptions(call, `providerOptions.${NAME}`)
-  const all = { ...settings, ...defined(call) }
+  const given = defined(call)
   /** @type {Options} */
   const rest = {}
   /** @type {any} */
   const own = { ...DEFAULTS }
-  for (const [name, value] of Object.entries(all)) {
+  for (const [name, value] of Object.entries(merged(settings, given))) {
     if (name in CHECKS) own[name] = value
     else rest[name] = value
   }
-  return { own: /** @type {Own} */ (own), rest, ofCall: onlyTurns(call) }
+  const ofThread = Object.fromEntries(Object.entries(given).filter(([name]) => !LIMITS.includes(name)))
+  const opening = { ...settings, ...ofThread }
+  for (const name of Object.keys(CHECKS)) delete opening[name]
+  return { own: /** @type {Own} */ (own), rest, opening, call: given }
 }
 
 /**
@@ -105,7 +100,8 @@ function optionsOf(settings, given) {
 function checkOptions(options, what) {
   checkObject(options, what)
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || CHECKS[name]?.(value) !== false) continue
+    const check = FUNCTIONS.includes(name) ? isFunction : CHECKS[name]
+    if (value === undefined || check?.(value) !== false) continue
     throw invalid(
       `${what}.${name}: must be ${TAKES.get(name) ?? (name.startsWith('on') ? 'a function' : 'a boolean')}`,
     )
@@ -122,12 +118,33 @@ function threadOptions(rest, how) {
 
 /** @param {Options} rest */
 function turnOnly(rest) {
-  return Object.fromEntries(Object.entries(rest).filter(([name]) => OF_TURNS_ALONE.includes(name)))
+  return Object.fromEntries(Object.entries(rest).filter(([name]) => OF_ONE_TURN.includes(name)))
 }
 
-/** @param {Options} call */
-function onlyTurns(call) {
-  return Object.fromEntries(Object.entries(call).filter(([name]) => OF_TURNS.has(name)))
+/**
+ * An error about an option that says where it was given.
+ *
+ * @param {any} error
+ * @param {Options} call the options of the call
+ */
+function placed(error, call) {
+  if (error?.code !== 'INVALID_ARGUMENT') return error
+  const { message, stack } = error
+  const [start, name] = /^options\.(\w+)/.exec(message) ?? []
+  if (start === undefined || name === undefined) return error
+  const place = name in call ? `providerOptions.${NAME}.${name}` : `settings.${name}`
+  error.message = place + message.slice(start.length)
+  error.stack = stack?.replace(message, () => error.message)
+  return error
+}
+
+/**
+ * What of the options of a call a thread that is open does not take.
+ * @param {Options} call
+ */
+function threadOnly(call) {
+  const others = new Set([...OF_ONE_TURN, ...HANDLERS, ...FUNCTIONS, ...Object.keys(CHECKS), ...LASTS])
+  return Object.entries(call).filter(([name]) => !others.has(name))
 }
 
 /** @param {Options} rest */
@@ -157,4 +174,14 @@ function isFunction(value) {
   return typeof value === 'function'
 }
 
-module.exports = { optionsOf, checkOptions, threadOptions, turnOnly, handlersOf, defined, invalid }
+module.exports = {
+  optionsOf,
+  placed,
+  checkOptions,
+  threadOptions,
+  threadOnly,
+  turnOnly,
+  handlersOf,
+  defined,
+  invalid,
+}

@@ -89,6 +89,7 @@ class Parts {
 
 /** What is words, and not a tool. */
 const WORDS = new Set(['agentMessage', 'reasoning', 'plan'])
+const DELTAS = /^item\/(agentMessage|reasoning|plan)\//
 
 /** @type {Record<string, (parts: Parts, params: any) => void>} */
 const TAKERS = {
@@ -140,4 +141,13 @@ const TAKERS = {
   },
 }
 
+/**
+ * Whether an event is of a message, reasoning or a plan.
+ * @param {{ method: string, params: any }} event
+ */
+function isOfWords({ method, params }) {
+  return WORDS.has(params?.item?.type) || DELTAS.test(method)
+}
+
+module.exports.isOfWords = isOfWords
 module.exports.Parts = Parts

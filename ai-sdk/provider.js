@@ -3,6 +3,7 @@
 const { asCalled } = require('../glue/caller.js')
 const { Codex } = require('../index.js')
 const { AskedOfAll } = require('./asked.js')
+const { merged } = require('./lasting.js')
 const { Limits } = require('./limits.js')
 const { CodexLanguageModel } = require('./model.js')
 const { FOLLOW } = require('./resume.js')
@@ -33,7 +34,7 @@ function createCodex(codexOrOptions = {}, settings = {}) {
     sessions.watch()
     const { specificationVersion: version = specificationVersion, ...rest } = own
     const id = modelId === undefined || modelId === 'default' ? undefined : modelId
-    return new CodexLanguageModel(shared, id, { ...defaults, ...defined(rest) }, version)
+    return new CodexLanguageModel(shared, id, merged(defaults, defined(rest)), version)
   }
   /** @param {string} kind */
   const none = (kind) => (/** @type {string} */ modelId) => {

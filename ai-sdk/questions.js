@@ -51,7 +51,7 @@ class Questions {
   /** An MCP server asks, or codex asks for one. @param {any} request @param {Context} context */
   async elicitation(request, context) {
     if (request.kind !== 'mcpToolCall')
-      return (await this.turn.session.settings.onElicitation?.(request, context)) ?? 'decline'
+      return (await this.turn.settings.onElicitation?.(request, context)) ?? 'decline'
     if (this.isClosed) return 'decline'
     const { asked, answer } = ask({ kind: 'approval', itemId: '', request, unref: context.unref })
     return this.#wait(asked, answer, context.signal)
@@ -72,7 +72,7 @@ class Questions {
   /** @param {Asked} asked @param {any} answer @param {string} why it is over */
   settle(asked, answer, why) {
     if (!this.#asked.delete(asked.id)) return
-    this.turn.session.asked.remove(asked.id, why)
+    this.turn.session.asked.remove(asked.id, this.turn, why)
     asked.settle(answer)
   }
 
@@ -133,13 +133,18 @@ class Questions {
   #again = new WeakMap()
 
   /**
-   * What was told and is open, for another reader that has the calls: each once.
+   * What was told and is open, for another reader that has the calls: each once. Calls that the turn does not tell of, or
+   * told of before that reader began, are made for it.
    *
    * @param {import('./calls.js').Calls} calls of that reader
    */
   tellAgain(calls) {
     const known = this.#again.get(calls) ?? new Set()
     this.#again.set(calls, known)
+    for (const { itemId, isTold } of this.#asked.values()) {
+      const own = this.turn.parts.calls.get(itemId)
+      if (isTold && own?.isElsewhere && calls.get(itemId) === undefined) calls.made(own.item)
+    }
     return [...this.#asked.values()].flatMap(({ kind, id, itemId, isTold }) => {
       if (kind !== 'approval' || !isTold || known.has(id) || calls.get(itemId) === undefined) return []
       known.add(id)

@@ -3,7 +3,9 @@
 const { onAbort, untilAborted } = require('../glue/signals.js')
 const { asCalled } = require('../glue/caller.js')
 const { abortReason } = require('./errors.js')
-const { Parts } = require('./parts.js')
+const { isOfAgent } = require('./data.js')
+const { isOfWords, Parts } = require('./parts.js')
+const { Whole } = require('./whole.js')
 
 /** What a page of the AI SDK, 6 and 7, knows a stream by. */
 const HEADERS = {
@@ -99,35 +101,54 @@ async function* chunksOf({ reader, skip, open, turn, threadId, turnId }) {
     onData: (part) => data.push(part),
   })
   parts.turnId = turnId
+  const whole = new Whole((itemId) => parts.metadata({ itemId }))
+  const taken = () => [...whole.taken(parts.taken()).flatMap(chunkOf), ...data.splice(0)]
+  let wake = () => {}
+  /** @type {import('../index.js').Reader<any> | undefined} */
+  let agents
   yield [{ type: 'start' }, { type: 'start-step' }]
   /** @type {string | undefined} */
   let failure
   try {
     /** @type {Promise<IteratorResult<any, undefined>> | undefined} */
     let next
+    let seen = 0
     for (;;) {
-      const asked = open?.questions.tellAgain(parts.calls) ?? []
-      if (asked.length > 0) yield asked
+      const woken = new Promise((/** @type {(value: undefined) => void} */ resolve) => {
+        wake = () => resolve(undefined)
+      })
+      // What it asks comes after all that it has said before.
+      const isThere = open === undefined || seen >= open.seq
+      if (isThere && agents === undefined) {
+        agents = turn.subAgents()
+        void told(agents, (event) => {
+          parts.ofAgent(event)
+          wake()
+        })
+      }
+      const asked = (isThere && open?.questions.tellAgain(parts.calls)) || []
+      // The calls that were made for them stand before them.
+      const chunks = [...taken(), ...asked]
+      if (chunks.length > 0) yield chunks
       // It waits for an answer, and the call that reads it has ended with that.
-      if (open?.isWaiting && open.questions.areKnown(parts.calls)) break
+      if (isThere && open?.isWaiting && open.questions.areKnown(parts.calls)) break
       next ??= reader.next()
-      const result = open === undefined ? await next : await Promise.race([next, open.paused()])
+      const result = await Promise.race([next, woken, ...(open === undefined ? [] : [open.paused()])])
       if (result === undefined) continue
       next = undefined
       if (result.done) break
+      seen = result.value.seq
       const event = skip === undefined ? result.value : skip(result.value)
-      if (event === undefined) continue
-      parts.take(event)
-      const chunks = [...parts.taken().flatMap(chunkOf), ...data.splice(0)]
-      if (chunks.length > 0) yield chunks
+      if (event !== result.value) pass(parts, data, result.value, event)
+      if (event !== undefined) parts.take(event)
     }
   } catch (error) {
     failure = messageOf(error)
   }
-  await reader.return()
+  await Promise.all([reader.return(), agents?.return()])
   parts.words.close()
   parts.calls.close('the turn was interrupted')
-  const rest = parts.end === undefined ? [] : parts.taken().flatMap(chunkOf)
+  const rest = parts.end === undefined ? whole.close().flatMap(chunkOf) : taken()
   // The error of its result shows no secrets.
   if (parts.end?.error != null) failure ??= await failureOf(turn)
   yield [
@@ -137,6 +158,39 @@ async function* chunksOf({ reader, skip, open, turn, threadId, turnId }) {
     { type: 'finish' },
     DONE,
   ]
+}
+
+/**
+ * Tells what agents do, until the reader is left.
+ *
+ * @param {import('../index.js').Reader<any>} agents
+ * @param {(event: any) => void} tell
+ */
+async function told(agents, tell) {
+  try {
+    for await (const event of agents) if (isOfAgent(event)) tell(event)
+  } catch {
+    // The turn says how it ended.
+  }
+}
+
+/**
+ * Words that an earlier call has told: of those that go on it is to be known how far they are.
+ *
+ * @param {Parts} parts
+ * @param {any[]} data
+ * @param {any} event
+ * @param {any} rest what of it was not told, if anything
+ */
+function pass(parts, data, event, rest) {
+  if (!isOfWords(event)) return
+  const { params } = event
+  const length = (params.delta?.length ?? 0) - (rest?.params.delta.length ?? 0)
+  const known = { ...event, params: { ...params, delta: params.delta?.slice(0, length) } }
+  const before = [parts.taken(), data.splice(0)]
+  parts.take(known)
+  parts.out = before[0] ?? []
+  data.splice(0, data.length, ...(before[1] ?? []))
 }
 
 /** @param {import('../index.js').Turn<any>} turn that has failed */

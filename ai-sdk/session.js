@@ -4,6 +4,7 @@ const { clearTimeout, setTimeout } = require('node:timers')
 const { untilAborted } = require('../glue/signals.js')
 const { METERS, meterOfThread } = require('../glue/budget.js')
 const { classes } = require('../glue/errors.js')
+const { Lasting } = require('./lasting.js')
 const { threadOptions } = require('./options.js')
 
 /**
@@ -44,6 +45,7 @@ class Session {
     this.known = known
     this.threadId = thread.id
     this.asked = sessions.asked
+    this.lasting = new Lasting(threadOptions(settings, 'start'), thread.defaults)
   }
 
   /** The turn that waits for an answer, or was left, if there is one. */

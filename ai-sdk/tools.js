@@ -1,5 +1,8 @@
 'use strict'
 
+const { isDeepStrictEqual } = require('node:util')
+const { threadOnly } = require('./options.js')
+
 /**
  * What a call of the AI SDK asks for beside its prompt, in the terms of codex.
  *
@@ -58,6 +61,18 @@ function warnOfNewTools(known, tools, warn) {
 }
 
 /**
+ * @param {Record<string, any>} settings that the thread was opened with
+ * @param {Record<string, any>} call
+ * @param {Warn} warn
+ */
+function warnOfKept(settings, call, warn) {
+  for (const [name, value] of threadOnly(call)) {
+    if (!isDeepStrictEqual(settings[name], value))
+      warn(`providerOptions.codex.${name}`, 'a thread that is open keeps what it was opened with')
+  }
+}
+
+/**
  * @param {any} format `responseFormat` of the call
  * @param {Warn} warn
  */
@@ -100,4 +115,4 @@ function effortOf({ reasoning }) {
   return reasoning === 'provider-default' ? undefined : reasoning
 }
 
-module.exports = { toolsOf, warnOfSettings, warnOfNewTools, formatOf, effortOf }
+module.exports = { toolsOf, warnOfKept, warnOfSettings, warnOfNewTools, formatOf, effortOf }

@@ -101,6 +101,12 @@ class Words {
     for (const [id, block] of this.#open) this.#end(id, block)
   }
 
+  /** The call ends before the turn. What is JSON is the whole of an answer: it is told by the call that gets its end. */
+  leave() {
+    if (!this.#isJson) return
+    for (const [id, { kind }] of this.#open) if (kind === 'text') this.#open.delete(id)
+  }
+
   /**
    * The answer that was held, which is the last message; those before it were none.
    * @returns {{ id: string, text: string } | undefined}

@@ -61,8 +61,11 @@ for (const [major, ai] of majors) {
       assert.equal(await result.text, 'Both.')
       const results = parts.filter(({ type }) => type === 'tool-result').map(({ output }) => output.town)
       assert.deepEqual(results.sort(), ['Oslo', 'Rome'])
-      assert.equal((await result.steps).length, 2)
-      const { threadId } = codexMetadata((await result.steps)[0]) ?? {}
+      // One more where the second call comes after the first has been told.
+      const steps = await result.steps
+      assert.ok(steps.length === 2 || steps.length === 3)
+      const { threadId } = codexMetadata(steps[0]) ?? {}
+      assert.equal(requests(threadId).length, 2)
       assert.equal(requests(threadId).at(-1)?.toolOutputs.length, 2)
     })
 

@@ -1,6 +1,7 @@
 // Tools: JavaScript functions that the agent calls, against the real codex.
 
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { describe, test } from 'node:test'
 import { toStandardJsonSchema } from '@valibot/to-json-schema'
 import { type } from 'arktype'
@@ -406,6 +407,37 @@ describe('tools', { concurrency: 4, timeout: 90_000 }, () => {
       ),
     )
     assert.deepEqual(said, { [one.id]: 'first', [two.id]: 'second' })
+  })
+
+  test('calls of two threads may have one id, and each has its own end', async (t) => {
+    const { codex, provider, home } = await real(t)
+    const begin = async (/** @type {string} */ name) => {
+      const [called, answer] = [new EventEmitter(), new EventEmitter()]
+      const isCalled = once(called, 'call')
+      const run = async (
+        /** @type {unknown} */ _,
+        /** @type {import('../../index.js').ToolContext} */ context,
+      ) => {
+        called.emit('call')
+        await once(answer, 'answer', { signal: context.signal })
+        return `for ${name}`
+      }
+      const tools = [{ name: 'held', description: 'Waits', inputSchema: noInput, run }]
+      const thread = await codex.startThread({ cwd: home.workspace, tools })
+      provider.when(name, functionCall('held', {}, { callId: 'call_0' }), say('ok'))
+      const running = thread.run(name)
+      await isCalled
+      return { running, give: () => answer.emit('answer') }
+    }
+    const [one, two] = [await begin('one'), await begin('two')]
+    one.give()
+    assert.equal((await one.running).finalResponse, 'ok')
+    two.give()
+    assert.equal((await two.running).finalResponse, 'ok')
+    assert.deepEqual(
+      provider.requests.flatMap(({ toolOutputs }) => toolOutputs.map(({ output }) => output)),
+      ['for one', 'for two'],
+    )
   })
 
   test('tools go before onToolCall, which gets the calls of other names', async (t) => {

@@ -81,9 +81,12 @@ impl OpenRequests {
             "thread/closed" | "thread/deleted" => {
                 self.over(|asked| asked.thread.is_some() && asked.thread.as_deref() == ids.thread.as_deref());
             }
-            // Of a tool that another client has run is told nothing else.
+            // Of a tool that another client has run is told nothing else. Its id is the model's: other threads may have it, too.
             "item/completed" => self.over(|asked| {
-                asked.is_tool_call() && asked.item.is_some() && asked.item.as_deref() == ids.item.as_deref()
+                asked.is_tool_call()
+                    && asked.item.is_some()
+                    && asked.item.as_deref() == ids.item.as_deref()
+                    && asked.thread.as_deref() == ids.thread.as_deref()
             }),
             _ => {}
         }
