@@ -8,4 +8,34 @@ const { FleetRequest } = require('./requests.js')
 const { FolderStore, RedisStore } = require('./store.js')
 const { FleetWorker } = require('./worker.js')
 
-module.exports = { ...classes, Fleet, FleetRequest, FleetWorker, FolderStore, Job, RedisStore }
+const {
+  FleetError,
+  FleetUnavailableError,
+  PayloadTooLargeError,
+  IdempotencyConflictError,
+  JobNotFoundError,
+  JobCancelledError,
+  JobLostError,
+  JobEndedError,
+  JobUnsupportedError,
+  StaleTokenError,
+} = classes
+
+module.exports = {
+  FleetError,
+  FleetUnavailableError,
+  PayloadTooLargeError,
+  IdempotencyConflictError,
+  JobNotFoundError,
+  JobCancelledError,
+  JobLostError,
+  JobEndedError,
+  JobUnsupportedError,
+  StaleTokenError,
+  Fleet,
+  FleetRequest,
+  FleetWorker,
+  FolderStore,
+  Job,
+  RedisStore,
+}

@@ -1,82 +1,124 @@
 // Puts what index.js loads into one file, as the package is published: a file of its own for each costs a reader of 40 files
-// more than what they do.
+// more than what they do. What that loads late is in a second one, and what a bundle loads the addon by has what it needs in
+// itself: neither requires any of ours, as bundlers warn of files that require each other in a circle.
 //
 //   node scripts/one-file.mjs FOLDER    a copy of the package, or the checkout that is published
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { join, posix, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** The file that has them, among those of glue/: what they are required from stays right. */
-const ALL = 'all.js'
-/** What a module requires beside it. In its first column, or it is loaded late, and stays a file of its own. */
-const EARLY = /^const [^=]+ = require\('\.\/(?:glue\/)?([\w-]+)\.js'\)/gm
-const OURS = /\brequire\('\.\/(?:glue\/)?([\w-]+)\.js'\)/g
+/** The files that have them. What is required beside ours is found from there as well: `../package.json`. */
+const ALL = 'glue/all.js'
+const LATE = 'glue/late.js'
+const BUNDLED = 'glue/bundled.js'
+const OURS = /\brequire\('(\.\.?\/[\w/-]+\.js)'\)/g
+/** In its first column, or it is loaded late. */
+const EARLY = /^const [^=]+ = require\('(\.\.?\/[\w/-]+\.js)'\)/gm
 
 /**
  * @param {string} folder of the package
- * @returns {string[]} the names of the modules that are in the one file
+ * @returns {{ early: string[], late: string[] }} the modules that are in the two files
  */
 export function oneFile(folder) {
-  const index = join(folder, 'index.js')
-  const glue = (/** @type {string} */ name) => join(folder, 'glue', `${name}.js`)
-  /** @type {Map<string, string>} */
-  const texts = new Map()
-  /** @param {string} text */
-  const follow = (text) => {
-    for (const [, name = ''] of text.matchAll(EARLY)) {
-      if (texts.has(name)) continue
-      const needed = readFileSync(glue(name), 'utf8')
-      if (!needed.includes('module.exports')) throw new Error(`${glue(name)} exports nothing`)
-      texts.set(name, needed)
-      follow(needed)
-    }
+  const read = (/** @type {string} */ name) => readFileSync(join(folder, name), 'utf8')
+  const index = read('index.js')
+  const early = needed('index.js', index, EARLY, read)
+  if (early.has(ALL)) throw new Error(`${folder} has its one file already`)
+  const all = needed('index.js', index, OURS, read)
+  const bundled = read(BUNDLED)
+  const ofBundled = needed(BUNDLED, bundled, OURS, read)
+  const late = new Map([...all].filter(([name]) => !early.has(name)))
+  /** @param {string} within @param {string} code @param {(name: string) => string} by */
+  const replaced = (within, code, by) =>
+    code.replace(OURS, (call, file) => (all.has(from(within, file)) ? by(from(within, file)) : call))
+  const inside = (/** @type {string} */ within, /** @type {string} */ code) =>
+    replaced(within, code, (name) => `$module('${name}')`).trim()
+  const entries = (/** @type {Map<string, string>} */ modules) =>
+    [...modules]
+      .map(([name, code]) => `  '${name}': (module, $module) => {\n${inside(name, code)}\n},\n`)
+      .join('')
+  const load = `files[name] ?? require('./${posix.basename(LATE)}')[name]`
+  const exported = 'module.exports = $module'
+  writeFileSync(join(folder, ALL), `${HEAD}const files = {\n${entries(early)}}\n${made(load)}${exported}\n`)
+  writeFileSync(join(folder, LATE), `${HEAD}module.exports = {\n${entries(late)}}\n`)
+  const loads = (/** @type {string} */ within, /** @type {string} */ name) =>
+    `require('${relative(within, ALL)}')('${name}')`
+  for (const name of all.keys()) {
+    writeFileSync(join(folder, name), `'use strict'\n\nmodule.exports = ${loads(name, name)}\n`)
   }
-  const text = readFileSync(index, 'utf8')
-  follow(text)
-  if (texts.has(basename(ALL, '.js'))) throw new Error(`${folder} has its one file already`)
-  const own = (/** @type {string} */ code) =>
-    code.replace(OURS, (call, name) => (texts.has(name) ? `$module('${name}')` : call))
-  const modules = [...texts].map(([name, code]) => `  '${name}': (module) => {\n${own(code).trim()}\n},\n`)
-  writeFileSync(join(folder, 'glue', ALL), `${HEAD}${modules.join('')}${TAIL}`)
-  for (const name of texts.keys()) {
-    writeFileSync(glue(name), `'use strict'\n\nmodule.exports = require('./${ALL}')('${name}')\n`)
+  const addon = inside(BUNDLED, bundled)
+  const files = `const files = {\n${entries(ofBundled)}}\n`
+  writeFileSync(join(folder, BUNDLED), `${HEAD}${files}${made('files[name]')}${addon}\n`)
+  const rest = replaced('index.js', index, (name) => loads('index.js', name))
+  writeFileSync(join(folder, 'index.js'), rest)
+  return { early: [...early.keys()], late: [...late.keys()] }
+}
+
+/**
+ * The modules that one requires, and those require.
+ *
+ * @param {string} within
+ * @param {string} text
+ * @param {RegExp} which
+ * @param {(name: string) => string} read
+ * @param {Map<string, string>} found
+ */
+function needed(within, text, which, read, found = new Map()) {
+  for (const [, file = ''] of text.matchAll(which)) {
+    const name = from(within, file)
+    if (found.has(name)) continue
+    const code = read(name)
+    // The addon's own, which finds files beside it.
+    if (name === 'binding.js') continue
+    if (name !== ALL && !code.includes('module.exports')) throw new Error(`${name} exports nothing`)
+    found.set(name, code)
+    needed(name, code, which, read, found)
   }
-  writeFileSync(
-    index,
-    text.replace(OURS, (call, name) => (texts.has(name) ? `require('./glue/${ALL}')('${name}')` : call)),
-  )
-  return [...texts.keys()]
+  return found
+}
+
+/** The name of a file that another requires. @param {string} within @param {string} file */
+function from(within, file) {
+  return posix.join(posix.dirname(within), file)
+}
+
+/** How a file is required. @param {string} within @param {string} name */
+function relative(within, name) {
+  const path = posix.relative(posix.dirname(within), name)
+  return path.startsWith('.') ? path : `./${path}`
 }
 
 const HEAD = `'use strict'
 
 // Generated by scripts/one-file.mjs from the files that it is published in place of.
 
-const files = {
 `
-const TAIL = `}
-
-const made = new Map()
+/** @param {string} load what a module is made by */
+function made(load) {
+  return `
+const $made = new Map()
 /** What bundles do not have. */
-const load = Reflect.get(module, 'require')
+const $require = Reflect.get(module, 'require')
 
 /** @param {string} name */
 function $module(name) {
-  let it = made.get(name)
+  let it = $made.get(name)
   if (it === undefined) {
-    it = { exports: {}, require: typeof load === 'function' ? load.bind(module) : undefined }
-    made.set(name, it)
-    files[name](it)
+    it = { exports: {}, require: typeof $require === 'function' ? $require.bind(module) : undefined }
+    $made.set(name, it)
+    const make = ${load}
+    make(it, $module)
   }
   return it.exports
 }
 
-module.exports = $module
 `
+}
 
 if (pathToFileURL(process.argv[1] ?? '').href === import.meta.url) {
   const [folder] = process.argv.slice(2)
   if (folder === undefined) throw new Error('which folder? node scripts/one-file.mjs FOLDER')
-  console.log(`${oneFile(resolve(folder)).length} modules are in glue/${ALL}`)
+  const { early, late } = oneFile(resolve(folder))
+  console.log(`${early.length} modules are in ${ALL}, ${late.length} in ${LATE}`)
 }

@@ -75,9 +75,10 @@ async function installServer() {
     if (status !== 0) throw new SetupError(`this is needed to compile code-server, and failed: ${wanted}`)
   }
   console.log('Installing code-server, which takes minutes ...')
+  // What an installation left that failed makes the next one fail.
+  rmSync(server, { recursive: true, force: true })
   mkdirSync(server, { recursive: true })
-  if (!existsSync(join(server, 'package.json')))
-    writeFileSync(join(server, 'package.json'), '{"private":true}')
+  writeFileSync(join(server, 'package.json'), '{"private":true}')
   const quietly = ['--no-audit', '--no-fund', '--loglevel=error']
   const { npm } = await import('./test/package.mjs')
   npm(server, 'install', ...quietly, `node24@npm:node-linux-${process.arch}@24`)

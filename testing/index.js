@@ -1,7 +1,31 @@
 // @ts-check
 'use strict'
 
-const builders = require('./builders.js')
+const {
+  addFile,
+  command,
+  customCall,
+  cut,
+  deltas,
+  endEarly,
+  failed,
+  functionCall,
+  hang,
+  httpError,
+  incomplete,
+  mcpCall,
+  patch,
+  rawEvent,
+  rawItem,
+  rawSse,
+  reasoning,
+  reply,
+  say,
+  sleep,
+  spawnAgent,
+  waitFor,
+  webSearch,
+} = require('./builders.js')
 const { codexConfig, codexConfigToml } = require('./config.js')
 const { Gate, createGate } = require('./gate.js')
 const { CodexHome, createCodexHome } = require('./home.js')
@@ -10,7 +34,29 @@ const { RecordedRequest } = require('./recorded-request.js')
 const { threadStoreChecks } = require('./thread-store.js')
 
 module.exports = {
-  ...builders,
+  addFile,
+  command,
+  customCall,
+  cut,
+  deltas,
+  endEarly,
+  failed,
+  functionCall,
+  hang,
+  httpError,
+  incomplete,
+  mcpCall,
+  patch,
+  rawEvent,
+  rawItem,
+  rawSse,
+  reasoning,
+  reply,
+  say,
+  sleep,
+  spawnAgent,
+  waitFor,
+  webSearch,
   CodexHome,
   Gate,
   RecordedRequest,

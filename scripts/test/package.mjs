@@ -85,7 +85,9 @@ export function npm(cwd, ...args) {
   const given = shell ? args.map((argument) => `"${argument}"`) : args
   const done = spawnSync('npm', given, { cwd, shell, encoding: 'utf8', maxBuffer: 64 << 20 })
   if (done.error !== undefined || done.status !== 0) {
-    throw new Error(`npm ${args.join(' ')}: ${done.error?.message ?? done.stderr}`)
+    // What its scripts said is in the one or the other.
+    const said = [done.stdout, done.stderr].map((text) => text?.trimEnd().slice(-4000)).filter(Boolean)
+    throw new Error(`npm ${args.join(' ')}: ${done.error?.message ?? said.join('\n')}`)
   }
   return done
 }
