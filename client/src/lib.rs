@@ -40,6 +40,7 @@ pub mod session;
 mod source;
 mod surroundings;
 mod sync;
+mod text;
 mod token;
 pub mod trace;
 pub mod transport;

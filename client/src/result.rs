@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::secrets::Secrets;
+use crate::text::range_of;
 use crate::turn_status::TurnStatus;
 
 /// Part of a message that is kept whole.
@@ -24,9 +25,7 @@ impl Slice {
 
     /// `part`, which was borrowed from `line`.
     pub(crate) fn new(line: &Arc<str>, part: &str) -> Option<Self> {
-        let start = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
-        let range = start..start + part.len();
-        line.get(range.clone()).map(|_| Self { line: Arc::clone(line), range })
+        Some(Self { range: range_of(line, part)?, line: Arc::clone(line) })
     }
 
     /// The JSON text.

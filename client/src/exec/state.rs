@@ -14,6 +14,7 @@ use super::thread_state::ThreadState;
 use super::usage::Usage;
 use crate::memory::Share;
 use crate::source::{Next, Waker, Wakers};
+use crate::text::range_of;
 use crate::{Error, Memory, Secrets, lock};
 
 /// A field that codex of old leaves out, and that programs count on.
@@ -308,8 +309,8 @@ fn join(lines: Vec<String>) -> Vec<String> {
 
 /// A text with another in the place of a part of it.
 fn replaced(text: &str, part: &str, by: &str) -> Option<String> {
-    let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
-    Some([text.get(..start)?, by, text.get(start + part.len()..)?].concat())
+    let range = range_of(text, part)?;
+    Some([&text[..range.start], by, &text[range.end..]].concat())
 }
 
 /// The text of a usage with the field that older codex does not have.

@@ -14,6 +14,7 @@ pub const TARGETS: &[Target] = &[
     ("framing", transport::fuzzing::framing),
     ("websocket", transport::fuzzing::websocket),
     ("envelope", rpc::fuzzing::envelope),
+    ("alike", rpc::fuzzing::alike),
     ("deltas", turn::fuzzing::deltas),
     ("strings", turn::fuzzing::strings),
     ("collector", turn::fuzzing::collector),

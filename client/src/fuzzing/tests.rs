@@ -138,6 +138,7 @@ targets!(
     framing,
     websocket,
     envelope,
+    alike,
     deltas,
     strings,
     collector,

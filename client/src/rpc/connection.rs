@@ -1,7 +1,7 @@
 //! A connection: requests and their answers, over one line or several, until its end. The rules are in `pending.rs`.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::envelope::{Envelope, Notification};
 use super::error::{RawAnswer, rpc_error};
 use super::methods::is_repeatable;
 use super::pending::{Forgotten, Pending, PendingRequest};
-use crate::transport::{Answered, Inbound};
+use crate::transport::Answered;
 use crate::{Error, Secrets, lock, trace};
 
 /// How often a request is sent again, each time over another line.
@@ -71,28 +71,28 @@ impl CallOptions {
 pub struct Connection {
     pending: Mutex<Pending>,
     /// Where messages go. Locked after `pending`.
-    outgoing: Mutex<Outgoing>,
+    pub(super) outgoing: Mutex<Outgoing>,
     /// What the line is told when the server has answered over it. Changes with it.
     answered: Mutex<Answered>,
     /// Whether a line that is lost is followed by another.
     reconnects: bool,
-    inbox: Arc<dyn Inbox>,
+    pub(super) inbox: Arc<dyn Inbox>,
     settled: Notify,
     /// Held while all are told of the end. Locked before `pending`.
     telling: Mutex<()>,
     codex_version: OnceLock<String>,
     /// What no error may show: the server quotes values that it does not like.
-    secrets: Secrets,
-    met_garbage: AtomicBool,
+    pub(super) secrets: Secrets,
+    pub(super) met_garbage: AtomicBool,
 }
 
 /// The line that there is.
 #[derive(Default)]
-struct Outgoing {
+pub(super) struct Outgoing {
     /// None while there is no line.
     lines: Option<mpsc::UnboundedSender<String>>,
     /// Counts the lines, from 1.
-    leg: u64,
+    pub(super) leg: u64,
     /// Whether the server has answered `initialize` over this line. It takes nothing else before.
     shaken: bool,
     /// Answers to requests from the server that wait for that.
@@ -347,7 +347,7 @@ impl Connection {
         }
     }
 
-    fn settle(&self, envelope: &Envelope<'_>) {
+    pub(super) fn settle(&self, envelope: &Envelope<'_>) {
         let Some(id) = envelope.id.and_then(|id| id.get().parse::<i64>().ok()) else {
             tracing::warn!("an answer without a usable id was dropped");
             return;
@@ -371,69 +371,6 @@ impl Connection {
             _ => Ok(RawValue::NULL.to_owned()),
         };
         let _ = answer.send(outcome);
-    }
-}
-
-/// The beginning of what is no message, without secrets and without a part of one at the end.
-fn shown(bytes: &[u8], secrets: &Secrets) -> String {
-    const MOST_CHARS: usize = 200;
-    let longest = secrets.longest();
-    let cut = &bytes[..bytes.len().min(8 * MOST_CHARS + longest)];
-    let mut start = secrets.redact(String::from_utf8_lossy(cut).into_owned());
-    if cut.len() < bytes.len() {
-        // A secret may have begun whose end is not looked at.
-        let end = start.floor_char_boundary(start.len().saturating_sub(longest));
-        start.truncate(end);
-    }
-    start.chars().take(MOST_CHARS).collect()
-}
-
-impl Inbound for Arc<Connection> {
-    fn message(&mut self, line: &str) {
-        let envelope = match Envelope::parse(line) {
-            Ok(envelope) => envelope,
-            Err(_) => return self.garbage(line.as_bytes()),
-        };
-        match (&envelope.method, envelope.id) {
-            (Some(method), Some(id)) => {
-                // Not locked while it is taken in: it may be answered at once.
-                let leg = lock(&self.outgoing).leg;
-                let (method, line) = (method.to_string(), line.into());
-                self.inbox.request(ServerRequest { id: id.to_owned(), method, line, leg });
-            }
-            (Some(method), None) => self.inbox.notification(&Notification {
-                method,
-                ids: &envelope.ids,
-                emitted_at_ms: envelope.emitted_at_ms,
-                line,
-            }),
-            (None, Some(_)) => self.settle(&envelope),
-            (None, None) => self.garbage(line.as_bytes()),
-        }
-    }
-
-    fn garbage(&mut self, bytes: &[u8]) {
-        // Who prints without end costs no more than that.
-        if self.met_garbage.load(Ordering::Relaxed)
-            && !bytes.starts_with(b"{")
-            && !tracing::enabled!(tracing::Level::DEBUG)
-        {
-            return;
-        }
-        let start = shown(bytes, &self.secrets);
-        let bytes = bytes.len();
-        if start.starts_with('{') {
-            tracing::warn!(bytes, %start, "codex wrote a message that can't be read; skipped");
-        } else if self.met_garbage.swap(true, Ordering::Relaxed) {
-            tracing::debug!(bytes, %start, "codex wrote something that is no message; skipped");
-        } else {
-            // Once: who prints a banner may print much.
-            tracing::warn!(bytes, %start, "codex wrote something that is no message; skipped, as is all of its kind");
-        }
-    }
-
-    fn idle(&mut self) {
-        self.inbox.idle();
     }
 }
 
@@ -513,23 +450,5 @@ fn message(id: Option<i64>, method: &str, params: Option<&str>) -> String {
             format!(r#"{{"id":{id},"method":{method}{params}{}}}"#, trace.unwrap_or_default())
         }
         None => format!(r#"{{"method":{method}{params}}}"#),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_shown_of_a_long_line_holds_no_part_of_a_secret() {
-        let long = "k33p-this-to-yourself".repeat(400);
-        let secrets = Secrets::new([long.clone()]);
-        for line in [long.clone(), format!("x{long}"), long.repeat(10), long.repeat(100)] {
-            let shown = shown(line.as_bytes(), &secrets);
-            assert!(!shown.contains("k33p") && !shown.contains("self"), "{shown}");
-        }
-        let plain = "plain ".repeat(10_000);
-        assert_eq!(shown(plain.as_bytes(), &Secrets::default()), plain[..200]);
-        assert!(shown(plain.as_bytes(), &Secrets::new(["a-secret".to_owned()])).starts_with("plain plain"));
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Envelope<'a> {
     pub(super) ids: Ids<'a>,
     pub(super) result: Option<&'a RawValue>,
     pub(super) error: Option<&'a RawValue>,
-    pub(super) emitted_at_ms: Option<&'a RawValue>,
+    pub(super) emitted_at_ms: Option<&'a str>,
 }
 
 /// The ids inside `params`, and the text of a delta.
@@ -30,7 +30,7 @@ pub struct Ids<'a> {
     /// `itemId`, or `item.id`.
     pub item: Option<Cow<'a, str>>,
     /// `delta` as it stands on the line.
-    pub delta: Option<&'a RawValue>,
+    pub delta: Option<&'a str>,
 }
 
 /// A notification and the line it came on.
@@ -41,7 +41,7 @@ pub struct Notification<'a> {
     /// The ids in its parameters.
     pub ids: &'a Ids<'a>,
     /// `emittedAtMs` as it stands on the line.
-    pub emitted_at_ms: Option<&'a RawValue>,
+    pub emitted_at_ms: Option<&'a str>,
     /// The whole message.
     pub line: &'a str,
 }
@@ -78,11 +78,11 @@ fn salvage(line: &str) -> Option<Envelope<'_>> {
             thread: id("threadId", "thread"),
             turn: id("turnId", "turn"),
             item: id("itemId", "item"),
-            delta: get(&params, "delta"),
+            delta: get(&params, "delta").map(RawValue::get),
         },
         result: get(&message, "result"),
         error: get(&message, "error"),
-        emitted_at_ms: get(&message, "emittedAtMs"),
+        emitted_at_ms: get(&message, "emittedAtMs").map(RawValue::get),
     })
 }
 
@@ -104,7 +104,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
                         "params" => envelope.ids = map.next_value()?,
                         "result" => envelope.result = Some(map.next_value()?),
                         "error" => envelope.error = Some(map.next_value()?),
-                        "emittedAtMs" => envelope.emitted_at_ms = Some(map.next_value()?),
+                        "emittedAtMs" => envelope.emitted_at_ms = Some(map.next_value::<&RawValue>()?.get()),
                         _ => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
@@ -134,7 +134,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ids<'a> {
                         "thread" => thread = map.next_value::<Nested<'de>>()?.0,
                         "turn" => turn = map.next_value::<Nested<'de>>()?.0,
                         "item" => item = map.next_value::<Nested<'de>>()?.0,
-                        "delta" => ids.delta = Some(map.next_value()?),
+                        "delta" => ids.delta = Some(map.next_value::<&RawValue>()?.get()),
                         _ => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }

@@ -1,4 +1,4 @@
-//! A target of fuzzing: an envelope is what a plain parser of JSON says of the message.
+//! Targets of fuzzing: an envelope is what a plain parser of JSON says of the message, whatever came before it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::alike::Alike;
 use super::envelope::Envelope;
 
 /// The envelope of a message.
@@ -26,10 +27,10 @@ pub(crate) fn envelope(data: &[u8]) {
         thread: text(&ids.thread),
         turn: text(&ids.turn),
         item: text(&ids.item),
-        delta: raw(ids.delta),
+        delta: ids.delta.map(str::to_owned),
         result: raw(envelope.result),
         error: raw(envelope.error),
-        emitted_at_ms: raw(envelope.emitted_at_ms),
+        emitted_at_ms: envelope.emitted_at_ms.map(str::to_owned),
     };
     assert_eq!(found, plain);
     // What keeps no text as it came says the same.
@@ -41,6 +42,16 @@ pub(crate) fn envelope(data: &[u8]) {
     let method = value["method"].as_str().map(str::to_owned);
     let ids = [id("threadId", "thread"), id("turnId", "turn"), id("itemId", "item")];
     assert_eq!((found.method, [found.thread, found.turn, found.item]), (method, ids));
+}
+
+/// Lines after each other say what each says alone, however much they are alike.
+pub(crate) fn alike(data: &[u8]) {
+    let mut alike = Alike::default();
+    for line in data.split(|byte| *byte == b'\n') {
+        let Ok(line) = std::str::from_utf8(line) else { continue };
+        let alone = Envelope::parse(line).map_err(drop);
+        assert_eq!(format!("{:?}", alike.read(line).map_err(drop)), format!("{alone:?}"));
+    }
 }
 
 #[derive(Debug, PartialEq)]

@@ -1,5 +1,6 @@
 //! JSON-RPC without its `jsonrpc` field: ids, deadlines, the in-flight cap, requests from the server.
 
+mod alike;
 mod connection;
 mod empty_params;
 mod envelope;
@@ -7,6 +8,7 @@ mod error;
 mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod incoming;
 mod methods;
 mod pending;
 
@@ -17,5 +19,6 @@ pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;
 pub(crate) use error::{read_answer, unreadable};
 pub(crate) use fields::{field, texts};
+pub use incoming::Incoming;
 pub(crate) use methods::is_delta;
 pub use methods::only_reads;

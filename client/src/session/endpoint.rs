@@ -18,7 +18,7 @@ use super::launch::{arguments, exited, locate, with_stderr};
 use super::metadata::Metadata;
 use crate::options::{ClientInfo, ClientSettings};
 use crate::process::{ExitWatch, Lifeline, Process, SpawnOptions, Spawned, Surroundings};
-use crate::rpc::{CallOptions, Connection};
+use crate::rpc::{CallOptions, Connection, Incoming};
 use crate::transport::{
     Answered, Bounds, Dial, TokenSource, TooMuch, run_carried_lines, run_lines, run_websocket,
 };
@@ -190,7 +190,7 @@ impl Plan {
         let answered = Answered::default();
         let most_message_bytes = self.settings.most_message_bytes();
         let bounds = Bounds { most_message_bytes, answered: answered.clone() };
-        let (inbound, closing) = (Arc::clone(&link.connection), link.closing.clone());
+        let (inbound, closing) = (Incoming::new(&link.connection), link.closing.clone());
         let mut name = self.name();
         let line = match way {
             Way::Process => {

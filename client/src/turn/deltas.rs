@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::spoken::Voice;
 use crate::rpc::{Notification, is_delta};
+use crate::text::range_of;
 
 /// The method of the assistant's words.
 pub(super) const AGENT_MESSAGE_DELTA: &str = "item/agentMessage/delta";
@@ -239,24 +240,22 @@ impl<'a> DeltaParts<'a> {
     /// None for what stays on its line.
     pub(super) fn of(notification: &Notification<'a>) -> Option<Self> {
         let line = notification.line;
-        let delta = notification.ids.delta?.get();
+        let delta = notification.ids.delta?;
         if !is_delta(notification.method) || !delta.starts_with('"') {
             return None;
         }
-        let start = offset(line, delta)?;
-        let after = start + delta.len();
+        let Range { start, end: after } = range_of(line, delta)?;
         let plain = &delta[1..delta.len() - 1];
         let text = match memchr::memchr(b'\\', plain.as_bytes()) {
             None => Cow::Borrowed(plain),
             // An escape that no string can hold, half a surrogate pair, is left to the reader of the line.
             Some(_) => Cow::Owned(unescape(plain)?),
         };
-        let time = notification.emitted_at_ms.map(serde_json::value::RawValue::get);
-        let time = time.and_then(|time| Some((offset(line, time)?, time)));
+        let time = notification.emitted_at_ms.and_then(|time| range_of(line, time));
         let (middle, tail, emitted_at_ms) = match time {
-            Some((at, time)) if at >= after => {
-                let emitted_at_ms = time.parse::<f64>().ok().filter(|time| time.is_finite())?;
-                (&line[after..at], &line[at + time.len()..], emitted_at_ms)
+            Some(at) if at.start >= after => {
+                let emitted_at_ms = number(&line[at.clone()])?;
+                (&line[after..at.start], &line[at.end..], emitted_at_ms)
             }
             _ => (&line[after..], "", 0.0),
         };
@@ -283,6 +282,16 @@ impl<'a> DeltaParts<'a> {
             has_time: self.has_time,
         }
     }
+}
+
+/// A number of JSON that JavaScript has as it is. Most are whole, and those need no parser of fractions.
+fn number(json: &str) -> Option<f64> {
+    const DIGITS_OF_ANY: usize = 15;
+    if json.len() <= DIGITS_OF_ANY && json.bytes().all(|byte| byte.is_ascii_digit()) {
+        #[expect(clippy::cast_precision_loss, reason = "so many digits are no more than f64 holds")]
+        return json.parse::<u64>().ok().map(|whole| whole as f64);
+    }
+    json.parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
 /// The text of a JSON string with escapes that was found valid before; none where it holds half a surrogate pair.
@@ -353,12 +362,6 @@ fn unicode(digits: &str) -> Option<(char, &str)> {
     let second = unit(after.strip_prefix("\\u")?)?;
     let character = char::decode_utf16([first, second]).next()?.ok()?;
     Some((character, after.get(6..)?))
-}
-
-/// Where a part begins in the line it was borrowed from.
-fn offset(line: &str, part: &str) -> Option<usize> {
-    let start = (part.as_ptr() as usize).checked_sub(line.as_ptr() as usize)?;
-    (start + part.len() <= line.len()).then_some(start)
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) fn deltas(data: &[u8]) {
                 let delta = DeltaParts::of(notification);
                 let is_delta = delta.is_some();
                 if let Some(parts) = &delta {
-                    let plain: String = serde_json::from_str(notification.ids.delta.unwrap().get()).unwrap();
+                    let plain: String = serde_json::from_str(notification.ids.delta.unwrap()).unwrap();
                     assert_eq!(*parts.text, *plain);
                 }
                 log.push(Entered { notification, delta, line: meaning.line, message: meaning.message });
