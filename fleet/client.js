@@ -7,7 +7,7 @@ const { Job } = require('./job.js')
 const { Queues } = require('./queues.js')
 const { Channels, bullmq, connect, disconnect, run, within } = require('./redis.js')
 const { readRequests } = require('./requests.js')
-const { encode } = require('./options.js')
+const { LONGEST_MS, checkSize, encode, inOneOrder } = require('./options.js')
 const { digest, idOf } = require('./schedule.js')
 const { readStats } = require('./stats.js')
 const { callsAsCalled } = require('../glue/caller.js')
@@ -22,9 +22,9 @@ const { takeOutput } = require('../glue/output.js')
  * @property {import('ioredis').Redis} redis
  * @property {import('./redis.js').Channels} channels
  * @property {import('./names.js').Names} names
- * @property {string} instance
  * @property {number} keepMs
  * @property {() => void} check throws where the fleet was closed
+ * @property {(text: string, what: string) => void} checkSize throws where a text is too large to be queued
  * @property {<T>(promise: Promise<T>, what: string) => Promise<T>} within what Redis answers in time
  * @property {(script: string, ...args: (string | number)[]) => Promise<any>} call
  * @property {(options?: { jobId?: string, signal?: AbortSignal }) => AsyncGenerator<any, void, void>} requests
@@ -34,7 +34,8 @@ const KNOWN = 'connection fleet timeoutMs maxPayloadBytes maxPending keepMs tele
 
 /** A fleet seen from where jobs are submitted. */
 class Fleet {
-  #closed = false
+  /** @type {Promise<void> | undefined} */
+  #closed
   /** @type {Inside} */
   #inside
 
@@ -48,9 +49,10 @@ class Fleet {
     }
     const { connection, fleet, telemetry, store } = options
     if (connection === undefined) throw argumentError('options.connection is missing: where Redis is')
-    this.timeoutMs = positive(options.timeoutMs ?? 30_000, 'timeoutMs')
+    this.timeoutMs = positive(options.timeoutMs ?? 30_000, 'timeoutMs', LONGEST_MS)
     this.maxPayloadBytes = positive(options.maxPayloadBytes ?? 4 * 1024 * 1024, 'maxPayloadBytes')
     this.maxPending = options.maxPending === undefined ? 0 : positive(options.maxPending, 'maxPending')
+    const keepMs = positive(options.keepMs ?? 24 * 60 * 60_000, 'keepMs')
     this.store = store
     const names = new Names(fleet)
     const redis = connect(connection)
@@ -62,11 +64,11 @@ class Fleet {
       redis,
       channels,
       names,
-      instance: randomUUID(),
       check: () => {
-        if (this.#closed) throw closed()
+        if (this.#closed !== undefined) throw closed()
       },
-      keepMs: positive(options.keepMs ?? 24 * 60 * 60_000, 'keepMs'),
+      checkSize: (text, what) => checkSize(text, this.maxPayloadBytes, what),
+      keepMs,
       within: (promise, what) => this.#within(promise, what),
       call: (script, ...args) => this.#within(run(redis, names.root, script, ...args), script),
       requests: (options) => this.requests(options),
@@ -78,12 +80,15 @@ class Fleet {
    * @param {Promise<T>} promise
    * @param {string} what
    */
-  #within(promise, what) {
-    if (this.#closed) {
+  async #within(promise, what) {
+    const { check } = this.#inside
+    try {
+      check()
+    } catch (error) {
       promise.catch(() => {})
-      return Promise.reject(closed())
+      throw error
     }
-    return within(promise, this.timeoutMs, what)
+    return within(promise, this.timeoutMs, what, check)
   }
 
   /** The queue of BullMQ for jobs whose key nobody has: its limits, its schedules, its counts. */
@@ -114,7 +119,7 @@ class Fleet {
     const args = [
       id,
       key,
-      digest(`${key}\n${payload}`),
+      digest(`${key}\n${idempotencyKey === undefined ? payload : inOneOrder(payload)}`),
       payload,
       JSON.stringify({ ...job, ...this.queues.trace() }),
       deferred,
@@ -213,9 +218,13 @@ class Fleet {
     return true
   }
 
-  async close() {
-    if (this.#closed) return
-    this.#closed = true
+  /** @returns {Promise<void>} */
+  close() {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close() {
     await this.queues.close()
     await Promise.all([disconnect(this.#inside.redis), this.#inside.channels.close()])
   }
@@ -239,10 +248,10 @@ function tie(job, signal) {
 
 const closed = () => new FleetError('the fleet was closed', { code: 'FLEET_CLOSED' })
 
-/** @param {unknown} value @param {string} name @returns {number} */
-function positive(value, name) {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
-  throw argumentError(`options.${name} must be a number above 0`)
+/** @param {any} value @param {string} name @param {number} [most] @returns {number} */
+function positive(value, name, most = 2 ** 40) {
+  if (Number.isInteger(value) && value > 0 && value <= most) return value
+  throw argumentError(`options.${name} must be an integer from 1 to ${most}`)
 }
 
 callsAsCalled(Fleet, 'submit schedule unschedule stats forget close', 'requests')

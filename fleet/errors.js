@@ -86,11 +86,13 @@ function toPlain(error) {
   return { name: error.name, message: error.message, fields }
 }
 
-/** @param {PlainError} plain */
-function fromPlain({ name, message, fields }) {
+/** @param {PlainError} plain @param {unknown} [result] what a turn that failed had come to */
+function fromPlain({ name, message, fields }, result) {
   const known = /** @type {Record<string, unknown>} */ ({ ...codexNode, ...classes })[name]
   if (typeof known === 'function' && (known === CodexError || known.prototype instanceof CodexError)) {
-    return new /** @type {typeof CodexError} */ (known)(message, fields)
+    const own = result === undefined ? fields : { ...fields, result }
+    // @ts-expect-error: how errors of the package are made is not for its users
+    return new known(message, own)
   }
   const builtin = /** @type {Record<string, ErrorConstructor>} */ ({ TypeError, RangeError })[name]
   return Object.assign(builtin ? new builtin(message) : new FleetError(message), fields)

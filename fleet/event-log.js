@@ -61,11 +61,13 @@ class EventLog {
   push({ method, params }) {
     if (this.refused) return
     let text = JSON.stringify({ method, params })
-    if (text.length > this.limits.maxBytes) {
+    let bytes = Buffer.byteLength(text)
+    if (bytes > this.limits.maxBytes) {
       text = JSON.stringify({ method: 'fleet/omitted', params: { method, characters: text.length } })
+      bytes = text.length
     }
     this.#waiting.push(text)
-    this.#bytes += text.length
+    this.#bytes += bytes
     if (this.#ending) return
     this.#writing ??= this.#write()
     if (this.#bytes > MOST_WAITING) {

@@ -13,7 +13,6 @@ import type {
   Schema,
   StartThreadOptions,
   Tool,
-  Turn,
   TurnEvent,
   TurnResult,
   UserInputRequest,
@@ -37,7 +36,7 @@ export interface FleetOptions {
   fleet?: string | undefined
   /** How long Redis may take to answer, in milliseconds; then `FleetUnavailableError`. @default 30000 */
   timeoutMs?: number | undefined
-  /** The largest job, as bytes of JSON. A larger one is refused with `PayloadTooLargeError`. @default 4194304 */
+  /** The largest job, steer or answer, as bytes of JSON. A larger one is refused with `PayloadTooLargeError`. @default 4194304 */
   maxPayloadBytes?: number | undefined
   /** How many jobs may wait or run; `submit` refuses more with the code `FLEET_FULL`. @default no limit */
   maxPending?: number | undefined
@@ -85,7 +84,7 @@ export interface SubmitOptions<S extends Schema | undefined = undefined>
 
 /** What BullMQ is told of a job. */
 export interface JobOptions {
-  /** 1 (first) to 2097152; between keys, as the order within one stays. @default none, before all that have one */
+  /** 1 (first) to 2097151; between keys, as the order within one stays. @default none, before all that have one */
   priority?: number | undefined
   /** Milliseconds from now. */
   delay?: number | undefined
@@ -182,7 +181,11 @@ export declare class Job<P = unknown> {
   /** The same as `events()`, under the name that a `Turn` has. */
   stream(options?: JobEventOptions): AsyncGenerator<JobEvent, void, void>
   [Symbol.asyncIterator](): AsyncGenerator<JobEvent, void, void>
-  /** The assistant's text as it comes. */
+  /**
+   * The assistant's text as it comes, with a blank line between two messages.
+   *
+   * @throws what `result()` rejects with; what was said came before
+   */
   text(options?: JobEventOptions): AsyncGenerator<string, void, void>
   /**
    * The result of its turn.
@@ -196,9 +199,12 @@ export declare class Job<P = unknown> {
   /**
    * Adds to its running turn; one that has not begun takes it when it does.
    *
+   * Aborting ends the waiting; what was said may still be taken.
+   *
    * @throws {JobEndedError} where it has ended
+   * @throws {PayloadTooLargeError} where it has more than `maxPayloadBytes`
    */
-  steer(input: Input): Promise<void>
+  steer(input: Input, options?: { signal?: AbortSignal | undefined }): Promise<void>
   /**
    * A job that has not begun ends at once, a running one is interrupted with its commands. `result()` rejects with
    * `JobCancelledError` where it did not end by itself before.
@@ -209,10 +215,23 @@ export declare class Job<P = unknown> {
   /**
    * The job as a turn, for what works with one: `turnResponse` of `codex-node/web`. It is there once the job has begun.
    */
-  turn(): Promise<Turn<P>>
+  turn(options?: { signal?: AbortSignal | undefined }): Promise<JobTurn<P>>
   /** What this job asks, until it ends. */
   requests(options?: { signal?: AbortSignal | undefined }): AsyncGenerator<FleetRequest, void, void>
   status(): Promise<JobStatus>
+}
+
+/** A job as a turn. Its `id` is that of the job. Leaving a loop over it leaves the job running. */
+export interface JobTurn<P = unknown> extends AsyncIterable<JobEvent> {
+  readonly id: string
+  readonly threadId: string
+  stream(options?: JobEventOptions): AsyncGenerator<JobEvent, void, void>
+  text(options?: JobEventOptions): AsyncGenerator<string, void, void>
+  run(options?: { signal?: AbortSignal | undefined }): Promise<TurnResult<P>>
+  result(options?: { signal?: AbortSignal | undefined }): Promise<TurnResult<P>>
+  steer(input: Input, options?: { signal?: AbortSignal | undefined }): Promise<void>
+  /** Cancels the job. */
+  interrupt(): Promise<void>
 }
 
 /** A question of an agent. */
@@ -232,6 +251,7 @@ export declare class FleetRequest {
   /**
    * Answers with what that handler would return.
    *
+   * @throws {PayloadTooLargeError} where it has more than `maxPayloadBytes`
    * @returns whether this was the first answer, and so the one
    */
   answer(answer: unknown): Promise<boolean>
@@ -276,7 +296,8 @@ export declare class Fleet implements AsyncDisposable {
   /** @throws {TypeError} naming the option that is wrong */
   constructor(options: FleetOptions)
   /**
-   * Submits a turn.
+   * Submits a turn. One that rejects with `FleetUnavailableError` may be submitted all the same, once Redis is back: under
+   * an `idempotencyKey` it can be tried again.
    *
    * @throws {TypeError} for what can't be a job: functions, secrets, unknown options
    * @throws {PayloadTooLargeError} {IdempotencyConflictError} {FleetUnavailableError}
@@ -389,7 +410,7 @@ export declare class FleetWorker extends EventEmitter<FleetWorkerEvents> impleme
   /** @throws {TypeError} naming the option that is wrong */
   constructor(options: FleetWorkerOptions)
   readonly name: string
-  /** Resolves once it takes jobs; rejects where its codex can't be started. */
+  /** Resolves once it takes jobs; rejects where its codex can't be started, or it was closed (`FLEET_CLOSED`). */
   ready(): Promise<void>
   /** The worker of BullMQ below it, once it is ready. */
   readonly bullmq: Worker | undefined

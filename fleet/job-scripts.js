@@ -27,6 +27,7 @@ local queue, d
 if deferred == '1' then
   queue, d = 'entry', redis.call('HINCRBY', J, 'd', 1)
   redis.call('HSET', J, 'q', queue, 'qat', now, 'deferred', 1)
+  redis.call('HINCRBY', P .. 'k:' .. key, 'w', 1)
 else
   line(id, key)
   queue, d = enqueue(id, key)
@@ -39,7 +40,7 @@ local id, s, can = ARGV[1], ARGV[2], ARGV[3]
 local J = P .. 'j:' .. id
 local key = redis.call('HGET', J, 'key')
 if not key or redis.call('HGET', J, 'state') == 'ended' then return {'gone'} end
-redis.call('HDEL', J, 'deferred')
+due(id, key)
 line(id, key)
 local K = P .. 'k:' .. key
 local o = redis.call('HGET', K, 'o')
@@ -97,10 +98,12 @@ return redis.call('EXISTS', P .. 'st:' .. id, P .. 'ja:' .. id) > 0 and 2 or 1`,
   // A job that is to be run again, and it is known how far it came: 'open', the agent was asked and its turn has ended;
   // 'queued', it was not asked. -1: it was cancelled.
   again: `
-local id, key, s, token, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, key, s, token, state, failed = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 if not owns(key, s, token) then return 0 end
 if redis.call('HEXISTS', P .. 'j:' .. id, 'cancel') == 1 then return -1 end
 redis.call('HSET', P .. 'j:' .. id, 'state', state)
+-- How often it was tried.
+if failed ~= '0' then redis.call('HSET', P .. 'j:' .. id, 'failed', failed) end
 return 1`,
 
   // The stored thread holds what the job asked.

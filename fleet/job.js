@@ -2,12 +2,12 @@
 
 const { clearInterval, setInterval } = require('node:timers')
 const { randomUUID } = require('node:crypto')
-const { LOOK_MS, Waiter, notFound, readEvents } = require('./event-log.js')
+const { LOOK_MS, Waiter, leavable, notFound, readEvents } = require('./event-log.js')
 const { cancelled, fromPlain, toPlain } = require('./errors.js')
 const { JobEndedError } = require('./errors.js').classes
 const { encodeInput } = require('./options.js')
 const { asked, run } = require('./redis.js')
-const { onAbort } = require('../glue/signals.js')
+const { onAbort, untilAborted } = require('../glue/signals.js')
 const { callsAsCalled } = require('../glue/caller.js')
 const { argumentError } = require('../glue/json.js')
 const { readOutput } = require('../glue/output.js')
@@ -56,11 +56,18 @@ class Job {
     return this.events(options)
   }
 
-  /** @param {{ signal?: AbortSignal }} [options] @returns {AsyncGenerator<string, void, void>} */
-  async *text(options) {
-    for await (const { method, params } of this.events(options)) {
-      if (method === 'item/agentMessage/delta') yield params.delta
-    }
+  /**
+   * The assistant's text as it comes: of several messages with a blank line between them.
+   *
+   * @param {{ after?: number | string, signal?: AbortSignal }} [options]
+   * @returns {AsyncGenerator<string, void, void>}
+   */
+  text(options) {
+    const events = this.events(options)
+    return leavable((leaving) => {
+      onAbort(leaving, () => void events.return())
+      return textOf(events)
+    })
   }
 
   /**
@@ -70,7 +77,7 @@ class Job {
    */
   async result({ signal } = {}) {
     const { state, result, error } = await this.#end(signal)
-    if (state !== 'completed') throw fromPlain(error)
+    if (state !== 'completed') throw fromPlain(error, result)
     if (this.#output !== undefined && result.status === 'completed' && result.finalResponse !== null) {
       result.parsed = await readOutput(result, this.#output, signal)
     }
@@ -126,11 +133,14 @@ class Job {
    * Adds to what the job is told: to its running turn, or when that has begun.
    *
    * @param {unknown} input
+   * @param {{ signal?: AbortSignal }} [options]
    */
-  async steer(input) {
-    const { call } = this.#fleet
+  async steer(input, { signal } = {}) {
+    const { call, checkSize } = this.#fleet
+    signal?.throwIfAborted()
     const id = randomUUID()
     const text = JSON.stringify({ id, input: encodeInput(input) })
+    checkSize(text, 'the input')
     const controller = new AbortController()
     const events = this.events({ signal: controller.signal })
     // From here on, so that the answer is not missed.
@@ -146,7 +156,7 @@ class Job {
       const how = await call('steer', this.id, text, STEER_MS)
       if (how === 'gone') throw notFound(this.id)
       if (how === 'ended') throw this.#ended()
-      const { error } = await answer
+      const { error } = await untilAborted(answer, signal, () => signal?.reason)
       if (error !== undefined) throw fromPlain(error)
     } finally {
       controller.abort()
@@ -165,7 +175,8 @@ class Job {
    */
   async cancel(reason = '') {
     if (typeof reason !== 'string') throw argumentError('reason must be a text')
-    const { call, keepMs } = this.#fleet
+    const { call, checkSize, keepMs } = this.#fleet
+    checkSize(reason, 'the reason')
     const error = toPlain(cancelled(this.id, reason))
     const text = JSON.stringify({ method: 'fleet/ended', params: { state: 'failed', error } })
     const how = await call('cancel', this.id, reason, text, keepMs)
@@ -175,11 +186,14 @@ class Job {
 
   /**
    * The job as a turn. Its id is that of the job, by which a page on another machine finds it again.
+   *
+   * @param {{ signal?: AbortSignal }} [options]
    */
-  async turn() {
+  async turn({ signal } = {}) {
+    signal?.throwIfAborted()
     let { state, threadId } = await this.status()
     if (state === 'waiting') {
-      for await (const { method, params } of this.events()) {
+      for await (const { method, params } of this.events({ signal })) {
         if (method === 'fleet/begun') threadId = params.threadId
         break
       }
@@ -190,10 +204,11 @@ class Job {
       threadId: threadId ?? '',
       stream: (/** @type {{ after?: number, signal?: AbortSignal }} */ options = {}) =>
         this.events({ after: options.after ?? 0, signal: options.signal }),
-      text: () => this.text(),
-      run: () => this.result(),
-      result: () => this.result(),
-      steer: (/** @type {unknown} */ input) => this.steer(input),
+      text: (/** @type {{ after?: number, signal?: AbortSignal }} */ options) => this.text(options),
+      run: (/** @type {{ signal?: AbortSignal }} */ options) => this.result(options),
+      result: (/** @type {{ signal?: AbortSignal }} */ options) => this.result(options),
+      steer: (/** @type {unknown} */ input, /** @type {{ signal?: AbortSignal }} */ options) =>
+        this.steer(input, options),
       interrupt: () => this.cancel('interrupted').then(() => {}),
       [Symbol.asyncIterator]: () => this.events(),
     }
@@ -218,6 +233,30 @@ class Job {
       submittedAt: new Date(Number(at)),
       endedAt: end ? new Date(Number(end)) : null,
     }
+  }
+}
+
+/**
+ * @param {AsyncGenerator<JobEvent, void, void>} events
+ * @returns {AsyncGenerator<string, void, void>}
+ */
+async function* textOf(events) {
+  /** The message that spoke last. @type {string | undefined} */
+  let last
+  /** @type {Set<string>} */
+  const told = new Set()
+  for await (const { method, params } of events) {
+    const isDelta = method === 'item/agentMessage/delta'
+    // One that was not told in parts comes whole.
+    const isWhole =
+      method === 'item/completed' && params.item?.type === 'agentMessage' && !told.has(params.item.id)
+    if (method === 'fleet/ended' && params.state !== 'completed') throw fromPlain(params.error, params.result)
+    if (!isDelta && !isWhole) continue
+    const [id, text] = isDelta ? [params.itemId, params.delta] : [params.item.id, params.item.text]
+    if (!text) continue
+    told.add(id)
+    yield last === undefined || last === id ? text : `\n\n${text}`
+    last = id
   }
 }
 

@@ -14,7 +14,7 @@ class Names {
   constructor(name = DEFAULT_NAME) {
     if (typeof name !== 'string' || !/^[\w.-]{1,64}$/.test(name)) {
       throw argumentError(
-        `name must be 1 to 64 letters, digits, ".", "_" or "-", not ${JSON.stringify(name)}`,
+        `options.fleet must be 1 to 64 letters, digits, ".", "_" or "-", not ${JSON.stringify(name)}`,
       )
     }
     this.name = name

@@ -34,6 +34,12 @@ const TURN = new Set(
   personality serviceTier serviceTierForTurn outputSchema source collaborationMode additionalContext budget
   environments runtimeWorkspaceRoots extra`.split(/\s+/),
 )
+/** More is too long for a timer. */
+const LONGEST_MS = 2 ** 31 - 1
+/** The most that BullMQ takes. */
+const LAST_PRIORITY = 2 ** 21 - 1
+/** Where codex is told the environment of commands. */
+const ENVIRONMENT = /\.shell_environment_policy\.set($|\.)/
 const OURS = new Set('key idempotencyKey profile tools onLost answerWithinMs job signal'.split(' '))
 /** What may be said to BullMQ of a job; its id and what becomes of it afterwards are the fleet's. */
 const BULLMQ = new Set('priority delay attempts backoff lifo keepLogs stackTraceLimit'.split(' '))
@@ -69,17 +75,10 @@ function encode(input, options, maxBytes) {
   if (onLost !== undefined && !ON_LOST.includes(onLost)) {
     throw argumentError(`options.onLost must be one of ${ON_LOST.join(', ')}, not ${JSON.stringify(onLost)}`)
   }
-  if (answerWithinMs !== undefined && !(Number.isFinite(answerWithinMs) && answerWithinMs > 0)) {
-    throw argumentError('options.answerWithinMs must be a number of milliseconds above 0')
+  if (answerWithinMs !== undefined && !(answerWithinMs > 0 && answerWithinMs <= LONGEST_MS)) {
+    throw argumentError(`options.answerWithinMs must be a number of milliseconds from 1 to ${LONGEST_MS}`)
   }
-  checkObject(job, 'options.job')
-  for (const name of Object.keys(job)) {
-    if (!BULLMQ.has(name))
-      throw argumentError(`options.job.${name} is unknown; known are ${[...BULLMQ].join(', ')}`)
-  }
-  if (job.delay !== undefined && !(Number.isFinite(job.delay) && job.delay >= 0)) {
-    throw argumentError('options.job.delay must be a number of milliseconds from 0')
-  }
+  checkJob(job)
   /** @type {Payload} */
   const value = {
     v: FORMAT,
@@ -91,14 +90,66 @@ function encode(input, options, maxBytes) {
     answerWithinMs,
   }
   const payload = JSON.stringify(value)
-  const size = Buffer.byteLength(payload)
-  if (size > maxBytes) {
-    throw new PayloadTooLargeError(
-      `the job has ${size} bytes, more than maxPayloadBytes, ${maxBytes}; nothing was queued`,
-      { code: 'PAYLOAD_TOO_LARGE', bytes: size, maxBytes },
+  checkSize(payload, maxBytes, 'the job')
+  return { payload, job }
+}
+
+/** @param {string} text @param {number} maxBytes @param {string} what it is */
+function checkSize(text, maxBytes, what) {
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= maxBytes) return
+  throw new PayloadTooLargeError(
+    `${what} has ${bytes} bytes, more than maxPayloadBytes, ${maxBytes}; nothing was queued`,
+    { code: 'PAYLOAD_TOO_LARGE', bytes, maxBytes },
+  )
+}
+
+/**
+ * What BullMQ would refuse only when the job is put into a queue, where it is one already.
+ *
+ * @param {any} job
+ */
+function checkJob(job) {
+  checkObject(job, 'options.job')
+  for (const [name, value] of Object.entries(job)) {
+    if (!BULLMQ.has(name))
+      throw argumentError(`options.job.${name} is unknown; known are ${[...BULLMQ].join(', ')}`)
+    if (value === undefined || name === 'backoff') continue
+    if (name === 'lifo') {
+      if (typeof value !== 'boolean') throw argumentError('options.job.lifo must be true or false')
+      continue
+    }
+    const [least, most] = name === 'attempts' ? [1, 1e6] : [0, name === 'priority' ? LAST_PRIORITY : 2 ** 40]
+    if (!isBetween(value, least, most) || (name !== 'delay' && !Number.isInteger(value))) {
+      throw argumentError(`options.job.${name} must be a number from ${least} to ${most}, not ${value}`)
+    }
+  }
+  const { backoff } = job
+  if (backoff === undefined || isBetween(backoff, 0, 2 ** 40)) return
+  const { type, delay = 0, jitter = 0 } = Object(backoff)
+  if (typeof type !== 'string' || !isBetween(delay, 0, 2 ** 40) || !isBetween(jitter, 0, 1)) {
+    throw argumentError(
+      'options.job.backoff must be milliseconds, or { type, delay, jitter } with a jitter of 0 to 1',
     )
   }
-  return { payload, job }
+}
+
+/** @param {unknown} value @param {number} least @param {number} most */
+function isBetween(value, least, most) {
+  return typeof value === 'number' && value >= least && value <= most
+}
+
+/**
+ * What a job asks, the same for options in another order.
+ *
+ * @param {string} payload
+ */
+function inOneOrder(payload) {
+  return JSON.stringify(JSON.parse(payload), (_, value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  )
 }
 
 /** @param {string} name */
@@ -119,6 +170,8 @@ function text(value, name, most) {
   if (typeof value !== 'string' || value === '' || value.length > most) {
     throw argumentError(`${name} must be a text of 1 to ${most} characters`)
   }
+  // Redis would keep another text, the same for several.
+  if (/\p{Surrogate}/u.test(value)) throw argumentError(`${name} has half of a surrogate pair`)
 }
 
 /** @param {unknown} value @param {string} place */
@@ -130,7 +183,10 @@ function refuseSecrets(value, place) {
   for (const [name, inner] of Object.entries(value)) {
     const [, ...path] = place.split('.')
     // A schema may well describe a password.
-    if (path[0] === 'config' && SECRET.test(name.split('.').at(-1) ?? '') && inner !== undefined) {
+    const isConfig = path[0] === 'config' || path[0] === 'extra'
+    // A name with dots is a path.
+    const isSecret = name.split('.').some((part) => SECRET.test(part)) || ENVIRONMENT.test(`${place}.${name}`)
+    if (isConfig && inner !== undefined && isSecret) {
       throw argumentError(
         `${place}.${name} may be a secret; put it into a profile of the workers, and name that`,
       )
@@ -195,4 +251,15 @@ function turnOptions(options) {
   return Object.fromEntries(Object.entries(options).filter(([name]) => TURN.has(name)))
 }
 
-module.exports = { ON_LOST, decode, encode, encodeInput, resumeOptions, threadOptions, turnOptions }
+module.exports = {
+  LONGEST_MS,
+  ON_LOST,
+  checkSize,
+  decode,
+  encode,
+  encodeInput,
+  inOneOrder,
+  resumeOptions,
+  threadOptions,
+  turnOptions,
+}

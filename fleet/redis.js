@@ -65,7 +65,7 @@ function connect(connection, over = {}) {
   if (client.options.keyPrefix) {
     client.disconnect()
     throw argumentError(
-      'connection.keyPrefix is not possible, BullMQ has none; use `name` for a fleet of its own',
+      'connection.keyPrefix is not possible, BullMQ has none; use `fleet` for names of its own',
     )
   }
   client.on('error', () => hush(client))
@@ -106,9 +106,10 @@ async function run(redis, root, name, ...args) {
  * @param {Promise<T>} promise
  * @param {number} timeoutMs
  * @param {string} what
+ * @param {() => void} [check] throws where the fleet was closed
  * @returns {Promise<T>}
  */
-async function within(promise, timeoutMs, what) {
+async function within(promise, timeoutMs, what, check) {
   /** @type {NodeJS.Timeout | undefined} */
   let timer
   const late = new Promise((_, reject) => {
@@ -117,6 +118,7 @@ async function within(promise, timeoutMs, what) {
   try {
     return await /** @type {Promise<T>} */ (Promise.race([promise, late]))
   } catch (error) {
+    check?.()
     throw unavailable(what, error)
   } finally {
     clearTimeout(timer)

@@ -1,5 +1,6 @@
 'use strict'
 
+const { randomUUID } = require('node:crypto')
 const { clearInterval, setInterval } = require('node:timers')
 const { onAbort } = require('../glue/signals.js')
 const { callsAsCalled } = require('../glue/caller.js')
@@ -44,8 +45,10 @@ class FleetRequest {
    * @returns {Promise<boolean>} whether this answer is the one
    */
   async answer(answer) {
-    if (answer === undefined) throw argumentError('answer is missing')
-    const text = JSON.stringify({ by: this.#fleet.instance, answer })
+    if (JSON.stringify(answer) === undefined) throw argumentError('answer is missing, or no data')
+    // What was sent again is known by it.
+    const text = JSON.stringify({ by: randomUUID(), answer })
+    this.#fleet.checkSize(text, 'the answer')
     return (await this.#fleet.call('answer', this.jobId, this.id, text, ANSWER_MS)) === 1
   }
 

@@ -18,6 +18,9 @@ const { diedUnder, keptAnswer, limitOf } = require('./endings.js')
  * @typedef {{ kind: 'over', next?: string[] } | { kind: 'retry', error: Error } | { kind: 'later', until: number } | { kind: 'elsewhere' } |
  *   { kind: 'passed', moved: string[][] }} Outcome
  *
+ * Which attempt it is, of how many; `strategy`: how one follows the other, where nobody here knows that.
+ * @typedef {{ attempt: number, attempts: number, strategy?: string | undefined }} Tries
+ *
  * What a worker has for its turns.
  * @typedef {object} Means
  * @property {import('./threads.js').Threads} threads
@@ -56,7 +59,7 @@ class Run {
    * @param {Means} means
    * @param {string} id
    * @param {any[]} begun what `begin` gave
-   * @param {{ attempt: number, attempts: number }} tries
+   * @param {Tries} tries
    */
   constructor(session, means, id, begun, tries) {
     this.session = session
@@ -66,6 +69,8 @@ class Run {
     // BullMQ counts those of one of its jobs; where the sweep made another of it the count goes on.
     this.tries = { ...tries, attempt: Math.max(tries.attempt, Number(failed) + 1) }
     this.key = key
+    /** Whether it has a thread of its own. */
+    this.isAlone = key === `~${id}`
     this.token = token
     this.state = state
     this.cancelled = cancel
@@ -101,10 +106,14 @@ class Run {
     const payload = decode(this.data ?? '')
     if (typeof payload === 'string') return this.#unreadable(payload)
     const { profile: name, tools: names = [] } = payload
-    const profile = name === undefined ? {} : this.means.profiles[name]
+    const { profiles } = this.means
+    const profile = name === undefined ? {} : Object.hasOwn(profiles, name) ? profiles[name] : undefined
     if (profile === undefined) return this.#end({ error: unsupported(this.id, `no profile "${name}" here`) })
     const missing = names.filter((tool) => !this.means.tools.has(tool))
     if (missing.length > 0) return this.#end({ error: unsupported(this.id, `no tool "${missing[0]}" here`) })
+    const { strategy } = this.tries
+    if (strategy !== undefined)
+      return this.#end({ error: unsupported(this.id, `no backoffStrategy for "${strategy}" here`) })
     const onLost = payload.onLost ?? this.means.onLost
     let mode = this.state
     for (let deaths = 0; ; ) {
@@ -256,7 +265,7 @@ class Run {
    * @param {string} turnId
    */
   async #keep(thread, turnId) {
-    if (this.key.startsWith('~') && this.stopped !== 'drain') return
+    if (this.isAlone && this.stopped !== 'drain') return
     await keptAnswer(() => this.means.threads.keep(thread, this.token, turnId), this.session)
   }
 
@@ -282,8 +291,7 @@ class Run {
     const again = error instanceof TurnFailedError || /** @type {any} */ (error)?.retryable === true
     if (again && attempt < attempts) {
       this.#tell('fleet/failedAttempt', { attempt, attempts, error: toPlain(error) })
-      await this.session.redis.hset(this.session.names.job(this.id), 'failed', attempt)
-      return this.#again(state, { kind: 'retry', error: /** @type {Error} */ (error) })
+      return this.#again(state, { kind: 'retry', error: /** @type {Error} */ (error) }, attempt)
     }
     return this.#end({ error })
   }
@@ -291,11 +299,12 @@ class Run {
   /**
    * @param {string} state how far it came
    * @param {Outcome} outcome
+   * @param {number} [failed] how many attempts have failed
    * @returns {Promise<Outcome>} that, unless it was cancelled
    */
-  async #again(state, outcome) {
+  async #again(state, outcome, failed = 0) {
     await this.log.flush()
-    const how = await this.#call('again', state)
+    const how = await this.#call('again', state, failed)
     if (how === 0) throw this.#fence()
     return how === 1 ? outcome : this.#end({ error: cancelled(this.id, (await this.#control()) ?? '') })
   }
@@ -304,7 +313,7 @@ class Run {
    * @param {{ result?: unknown, error?: unknown }} how
    * @returns {Promise<Outcome>}
    */
-  async #end({ result, error }) {
+  async #end({ error, result = /** @type {any} */ (error)?.result }) {
     const params = {
       state: error === undefined ? 'completed' : 'failed',
       ...(error === undefined ? {} : { error: toPlain(error) }),
@@ -317,7 +326,7 @@ class Run {
     const [finished, next] = await this.#call('finish', text, this.means.limits.keepMs, ...rest)
     if (finished !== 1) throw this.#fence()
     // A thread for this job alone is forgotten with it.
-    if (this.key.startsWith('~')) await this.means.threads.forget(this.key, this.threadId, this.token)
+    if (this.isAlone) await this.means.threads.forget(this.key, this.threadId, this.token)
     return { kind: 'over', next }
   }
 

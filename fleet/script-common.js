@@ -58,6 +58,11 @@ local function line(id, key)
   end
   redis.call('ZADD', P .. 'l:' .. key, seq, id)
 end
+-- A job that is due later is in no line yet; its key counts it.
+local function due(id, key)
+  if redis.call('HDEL', P .. 'j:' .. id, 'deferred') == 0 then return end
+  if redis.call('HINCRBY', P .. 'k:' .. key, 'w', -1) <= 0 then redis.call('HDEL', P .. 'k:' .. key, 'w') end
+end
 local function withdraw(id)
   for _, r in ipairs(redis.call('SMEMBERS', P .. 'jq:' .. id)) do redis.call('HDEL', P .. 'q', r) end
   if redis.call('DEL', P .. 'jq:' .. id) == 1 then redis.call('PUBLISH', P .. 'q', id) end
@@ -82,6 +87,8 @@ local function append(id, first, count, text, most)
   local n = tonumber(f[1] or '1')
   if n == first + count then return n end
   if n ~= first or f[2] == 'ended' then return false end
+  -- Of a turn that said nothing for so long that what it had said is not kept any more.
+  if redis.call('EXISTS', E) == 0 then redis.call('HSET', J, 'held', 0) end
   redis.call('XADD', E, first .. '-0', 'n', count, 'd', text)
   redis.call('HSET', J, 'next', n + count)
   local held = redis.call('HINCRBY', J, 'held', #text)
@@ -106,6 +113,7 @@ local function finish(id, key, text, keep, by)
   local n = tonumber(redis.call('HGET', J, 'next') or '1')
   redis.call('XADD', E, n .. '-0', 'n', 1, 'd', text, 'end', 1)
   redis.call('HSET', J, 'state', 'ended', 'end', now, 'next', n + 1)
+  due(id, key)
   redis.call('HDEL', J, 'cancel', 'ask', 'control')
   redis.call('DEL', P .. 'jd:' .. id, P .. 'st:' .. id, P .. 'st:' .. id .. ':taken', P .. 'ja:' .. id, P .. 'ja:' .. id .. ':taken')
   redis.call('ZREM', P .. 'pend', id)
@@ -121,7 +129,7 @@ local function finish(id, key, text, keep, by)
   redis.call('PUBLISH', E, 'end' .. (#text <= TOLD and text or ''))
   local o = redis.call('HGET', P .. 'k:' .. key, 'o')
   -- The thread of one job alone goes with it.
-  if string.sub(key, 1, 1) == '~' and redis.call('DEL', P .. 'k:' .. key) == 1 then
+  if key == '~' .. id and redis.call('DEL', P .. 'k:' .. key) == 1 then
     if o then redis.call('SREM', P .. 'sk:' .. o, key) end
     if redis.call('DECR', P .. 'keys') <= 0 then redis.call('DEL', P .. 'keys') end
   end

@@ -12,6 +12,8 @@ const WAITING = 256
 const WAITING_OF_KEY = 8
 /** When they come again, where nobody calls them earlier. */
 const PARKED_MS = 10_000
+/** Those of BullMQ itself for what is between two attempts. */
+const STRATEGIES = ['fixed', 'exponential']
 
 /**
  * @typedef {import('./runner.js').Outcome} Outcome
@@ -101,7 +103,11 @@ class TurnQueue {
     const { DelayedError, UnrecoverableError } = bullmq()
     const { id, key } = job.data ?? {}
     if (typeof id !== 'string') throw new UnrecoverableError('no job of this package')
-    const tries = { attempt: job.attemptsMade + 1, attempts: job.opts.attempts ?? 1 }
+    const tries = {
+      attempt: job.attemptsMade + 1,
+      attempts: job.opts.attempts ?? 1,
+      strategy: this.#unknownStrategy(job),
+    }
     const outcome = await this.#once(id, key, tries)
     const later = async (/** @type {number} */ at) => {
       await job.moveToDelayed(at, lock)
@@ -119,12 +125,24 @@ class TurnQueue {
   }
 
   /**
+   * With one that BullMQ does not know a job would stay where it is for ever, and its key with it.
+   *
+   * @param {import('bullmq').Job} job
+   * @returns {string | undefined} how its attempts follow each other, where nobody here knows that
+   */
+  #unknownStrategy({ opts }) {
+    const { type } = Object(opts.backoff)
+    const isKnown = this.worker.opts.settings?.backoffStrategy !== undefined || STRATEGIES.includes(type)
+    return type === undefined || isKnown ? undefined : type
+  }
+
+  /**
    * Runs a job that may be here already: BullMQ gives it a second time when this process was too busy to say that it
    * is alive.
    *
    * @param {string} id
    * @param {string | undefined} key unknown of a job that an older version put there
-   * @param {{ attempt: number, attempts: number }} tries
+   * @param {import('./runner.js').Tries} tries
    * @returns {Promise<Outcome>}
    */
   #once(id, key, tries) {
@@ -140,7 +158,7 @@ class TurnQueue {
   /**
    * @param {string} id
    * @param {Here} here
-   * @param {{ attempt: number, attempts: number }} tries
+   * @param {import('./runner.js').Tries} tries
    * @returns {Promise<Outcome>}
    */
   async #run(id, here, tries) {

@@ -2,7 +2,7 @@
 
 const { hostname } = require('node:os')
 const { argumentError, checkObject } = require('../glue/json.js')
-const { ON_LOST } = require('./options.js')
+const { LONGEST_MS, ON_LOST } = require('./options.js')
 
 const DEFAULTS = {
   fleet: undefined,
@@ -25,8 +25,8 @@ const KNOWN = [
 const NUMBERS = /** @type {Record<string, [number, number]>} */ ({
   concurrency: [1, 10_000],
   leaseMs: [500, 600_000],
-  drainMs: [0, 2 ** 31 - 1],
-  answerWithinMs: [1, 2 ** 31 - 1],
+  drainMs: [0, LONGEST_MS],
+  answerWithinMs: [1, LONGEST_MS],
   keepMs: [1_000, 2 ** 40],
   maxEventBytes: [64 * 1024, 512 * 1024 * 1024],
   maxThreadBytes: [64 * 1024, 512 * 1024 * 1024],
@@ -44,8 +44,8 @@ function checkWorker(options) {
   const all = { ...DEFAULTS, ...without(options) }
   if (all.connection === undefined) throw argumentError('options.connection is missing: where Redis is')
   for (const [name, [least, most]] of Object.entries(NUMBERS)) {
-    if (!(Number.isFinite(all[name]) && all[name] >= least && all[name] <= most)) {
-      throw argumentError(`options.${name} must be a number from ${least} to ${most}, not ${all[name]}`)
+    if (!(Number.isInteger(all[name]) && all[name] >= least && all[name] <= most)) {
+      throw argumentError(`options.${name} must be an integer from ${least} to ${most}, not ${all[name]}`)
     }
   }
   if (!ON_LOST.includes(all.onLost)) {

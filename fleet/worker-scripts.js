@@ -116,12 +116,12 @@ return 1`,
 local key = ARGV[1]
 local K = P .. 'k:' .. key
 if redis.call('EXISTS', K) == 0 then return {'gone'} end
-if redis.call('ZCARD', P .. 'l:' .. key) > 0 then return {'busy'} end
+if redis.call('ZCARD', P .. 'l:' .. key) > 0 or redis.call('HEXISTS', K, 'w') == 1 then return {'busy'} end
 local o, th = unpack(redis.call('HMGET', K, 'o', 'th'))
 if o then redis.call('SREM', P .. 'sk:' .. o, key) end
 redis.call('DEL', K)
 if redis.call('DECR', P .. 'keys') <= 0 then redis.call('DEL', P .. 'keys') end
-if o then redis.call('PUBLISH', P .. 'c:' .. o, 'forget ' .. key) end
+if o and th then redis.call('PUBLISH', P .. 'c:' .. o, 'forget ' .. th .. ' ' .. key) end
 return {'done', th or ''}`,
 
   stats: `

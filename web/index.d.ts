@@ -40,6 +40,17 @@ export interface TurnResponseOptions {
   interruptOnClose?: boolean | { graceMs: number } | undefined
 }
 
+/** What is needed of a turn to follow it: a `Turn`, or a job of `codex-node/fleet` as one. */
+export interface FollowedTurn {
+  readonly id: string
+  readonly threadId: string
+  stream(options?: {
+    after?: number
+    leaveRunning?: boolean
+  }): AsyncIterator<{ readonly seq: number }, void, void>
+  interrupt(): Promise<void>
+}
+
 /**
  * The events of a turn as server-sent events: each as JSON, with its number `seq` as its id. A request with a
  * `Last-Event-ID`, or with `?after=` in its address, gets those behind that number, also after the turn has ended.
@@ -56,7 +67,7 @@ export interface TurnResponseOptions {
  * @throws {TypeError} wrong options
  */
 export declare function turnResponse(
-  turn: Turn<unknown> | null | undefined,
+  turn: FollowedTurn | null | undefined,
   request: Request,
   options?: TurnResponseOptions,
 ): Response

@@ -28,6 +28,9 @@ async function doorsOf(t) {
   const { value: request } = /** @type {any} */ (await loop.next())
   await loop.return()
   const closed = new Fleet({ connection: redis.url })
+  const ended = await closed.submit('x')
+  await ended.cancel()
+  const turn = await ended.turn()
   await closed.close()
   const worker = new FleetWorker({
     connection: redis.url,
@@ -63,6 +66,12 @@ async function doorsOf(t) {
     'Job.stream': () => job.stream(),
     'Job.text': () => job.text(),
     'Job.turn': () => job.turn(),
+    'JobTurn.interrupt': () => turn.interrupt(),
+    'JobTurn.result': () => turn.result(),
+    'JobTurn.run': () => turn.run(),
+    'JobTurn.steer': () => turn.steer('x'),
+    'JobTurn.stream': () => turn.stream(),
+    'JobTurn.text': () => turn.text(),
     'RedisStore.delete': () => store.delete('t', token),
     'RedisStore.get': () => store.get('t'),
     'RedisStore.put': () => store.put('t', bytes, token),

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Fleet, FleetWorker, FolderStore, type Job, type ThreadStore } from '../../fleet/index.js'
 import type { TurnResult } from '../../index.js'
 import { threadStoreChecks } from '../../testing/index.js'
+import { turnResponse } from '../../web/index.js'
 
 export async function jobs(fleet: Fleet) {
   const job: Job<unknown> = await fleet.submit('go', {
@@ -25,6 +26,14 @@ export async function jobs(fleet: Fleet) {
     if (event.method === 'fleet/begun') void (event.params.worker satisfies string)
     if (event.method === 'item/agentMessage/delta') void (event.params.delta satisfies string)
   }
+  const turn = await typed.turn({ signal: AbortSignal.timeout(1) })
+  turnResponse(turn, new Request('http://a'))
+  const parsed: number | undefined = (await turn.result()).parsed?.n
+  void parsed
+  for await (const piece of turn.text({ after: 3 })) void (piece satisfies string)
+  // @ts-expect-error: its steps are with the worker
+  void turn.steps
+  await job.steer('more', { signal: AbortSignal.timeout(1) })
   // @ts-expect-error: a handler is no data
   await fleet.submit('go', { onApproval: () => 'accept' })
   // @ts-expect-error: a thread of a fleet outlives its machine
