@@ -1,5 +1,6 @@
 'use strict'
 
+const { setTimeout: sleep } = require('node:timers/promises')
 const { clock } = require('../glue/clock.js')
 const { ENTRY } = require('./names.js')
 const { bullmq } = require('./redis.js')
@@ -84,7 +85,8 @@ class EntryQueue {
   /** Takes no more. @param {boolean} force */
   async close(force) {
     this.#closed = true
-    await this.worker.close(force).catch(() => {})
+    const ended = this.worker.close(force).catch(() => {})
+    await (force ? Promise.race([ended, sleep(5_000, undefined, { ref: false })]) : ended)
   }
 }
 

@@ -47,6 +47,9 @@ class Session extends EventEmitter {
     const { leaseMs, info } = this.options
     const asked = clock()
     await this.run('register', this.id, leaseMs, JSON.stringify(info), /** @type {number} */ (info.format))
+    // It may have been given up meanwhile.
+    if (this.signal.aborted) return
+    clearInterval(this.#timer)
     this.#lastBeat = asked
     this.#timer = setInterval(() => this.beat(), leaseMs / 4)
   }

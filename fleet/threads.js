@@ -29,7 +29,7 @@ class Threads {
   /**
    * @param {import('../index.js').Codex} codex
    * @param {ThreadStore | undefined} store
-   * @param {{ most: number, maxBytes: number }} limits
+   * @param {{ most: number, maxBytes: number, busy: () => Set<string> }} limits `busy`: keys whose turns run
    */
   constructor(codex, store, limits) {
     this.codex = codex
@@ -138,11 +138,12 @@ class Threads {
     }
   }
 
-  /** @param {string} key */
-  drop(key) {
+  /** @param {string} key @param {string} [threadId] that one alone */
+  drop(key, threadId) {
     const held = this.#open.get(key)
+    if (held === undefined || (threadId ?? held.thread.id) !== held.thread.id) return
     this.#open.delete(key)
-    if (held !== undefined) void this.#close(held.thread)
+    void this.#close(held.thread)
   }
 
   /**
@@ -163,8 +164,12 @@ class Threads {
 
   /** Codex keeps about a megabyte of memory for each thread that somebody follows. */
   #trim() {
+    if (this.#open.size <= this.limits.most) return
+    const busy = this.limits.busy()
     for (const [key, { thread }] of this.#open) {
       if (this.#open.size <= this.limits.most) return
+      // Nobody would hear of its turn any more.
+      if (busy.has(key)) continue
       this.#open.delete(key)
       void this.#close(thread)
     }

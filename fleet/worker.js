@@ -2,14 +2,17 @@
 
 const { clock } = require('../glue/clock.js')
 const { callsAsCalled } = require('../glue/caller.js')
+const { untilAborted } = require('../glue/signals.js')
 const { clearTimeout, setTimeout } = require('node:timers')
 const { EventEmitter } = require('node:events')
 const { hostname } = require('node:os')
 const { setTimeout: sleep } = require('node:timers/promises')
 const { Codex, TimeoutError } = require('../index.js')
 const { version } = require('../package.json')
+const { messageOf } = require('./errors.js')
 const { EntryQueue } = require('./entry-queue.js')
 const { Keeper } = require('./keeper.js')
+const { FleetError, StaleTokenError } = require('./errors.js').classes
 const { FORMAT, Names } = require('./names.js')
 const { Queues } = require('./queues.js')
 const { Channels, bullmq, connect, disconnect } = require('./redis.js')
@@ -29,11 +32,17 @@ const { submitScheduled } = require('./schedule.js')
  * @property {() => void} unlisten
  */
 
+/** How many workers of this process drain because of a signal. */
+let draining = 0
+
 /** Runs jobs on this machine, with a codex of its own. */
 class FleetWorker extends EventEmitter {
   /** @type {Active | undefined} */
   #active
-  #closing = false
+  /** Aborted when it is closed: what has not begun is given up. */
+  #closing = new AbortController()
+  /** Whether somebody waits for it to begin, and is told where it can't. */
+  #awaited = false
   /** @type {Promise<void> | undefined} */
   #closed
   /** @type {Promise<void>} */
@@ -61,7 +70,7 @@ class FleetWorker extends EventEmitter {
     /** @type {import('./store.js').ThreadStore | undefined} */
     this.store = this.#ownStore ?? store ?? undefined
     this.#starting = this.#begin()
-    this.#starting.catch(() => {})
+    this.#starting.catch((error) => this.#failed(error))
     if (this.options.signals.length > 0) this.#handleSignals()
   }
 
@@ -71,7 +80,16 @@ class FleetWorker extends EventEmitter {
 
   /** Resolves once it takes jobs. */
   ready() {
+    this.#awaited = true
     return this.#starting
+  }
+
+  /** @param {unknown} error why it takes no jobs, now and later */
+  #failed(error) {
+    if (this.#closing.signal.aborted) return
+    this.#trouble(error)
+    if (this.#awaited || this.listenerCount('error') > 0) return
+    process.emitWarning(`worker ${this.name} of the fleet can't begin: ${messageOf(error)}`)
   }
 
   /** The worker of BullMQ that runs its jobs. */
@@ -80,10 +98,56 @@ class FleetWorker extends EventEmitter {
   }
 
   async #start() {
-    const { options, redis, names } = this
+    const { options } = this
     const codex = typeof options.codex === 'function' ? options.codex() : new Codex(options.codex)
     /** @type {import('./turn-queue.js').TurnQueue | undefined} */
     let turns
+    const session = this.#session(() => turns)
+    /** @type {import('./entry-queue.js').EntryQueue | undefined} */
+    let entry
+    /** @template T @param {Promise<T>} promise */
+    const untilClosed = (promise) => untilAborted(promise, this.#closing.signal, closed)
+    try {
+      // A machine without a codex takes no jobs.
+      await untilClosed(codex.connect())
+      await untilClosed(session.persist(() => session.register()))
+      const threads = new Threads(codex, this.store, {
+        most: options.maxOpenThreads,
+        maxBytes: options.maxThreadBytes,
+        busy: () => new Set(turns?.runs.map(({ key }) => key)),
+      })
+      codex.on('connection', (/** @type {{ type: string }} */ { type }) => {
+        if (type === 'closed' || type === 'lost') threads.clear()
+      })
+      turns = this.#turnQueue(session, threads, () => entry?.look())
+      turns.pause(this.#limitedUntil > Date.now())
+      entry = new EntryQueue(session, this.queues, turns, {
+        concurrency: options.concurrency,
+        leaseMs: options.leaseMs,
+        submitScheduled: (job) => submitScheduled(this, job),
+      })
+      new Keeper(session, this.queues, options)
+      const told = (/** @type {string} */ message) =>
+        this.#told(/** @type {import('./turn-queue.js').TurnQueue} */ (turns), threads, message)
+      const unlisten = await untilClosed(this.channels.listen(this.names.control(session.id), told))
+      const active = { session, codex, turns, entry, unlisten }
+      session.on('limit', (until) => this.#limit(until))
+      session.on('beat', () => entry?.look())
+      session.on('lost', (why) => this.#lost(active, why))
+      session.signal.throwIfAborted()
+      this.#active = active
+    } catch (error) {
+      session.end()
+      await Promise.all([entry?.close(true), turns?.close(true)])
+      await codex.close().catch((/** @type {unknown} */ trouble) => this.#trouble(trouble))
+      throw error
+    }
+    this.emit('ready', { session: session.id })
+  }
+
+  /** @param {() => import('./turn-queue.js').TurnQueue | undefined} turns */
+  #session(turns) {
+    const { options, redis, names } = this
     const session = new Session(redis, names, {
       name: options.name,
       leaseMs: options.leaseMs,
@@ -98,26 +162,23 @@ class FleetWorker extends EventEmitter {
         account: options.account,
       },
       load: () => ({
-        running: turns?.running ?? 0,
-        waiting: turns?.waiting ?? 0,
+        running: turns()?.running ?? 0,
+        waiting: turns()?.waiting ?? 0,
         limitedUntil: this.#limitedUntil,
       }),
     })
     session.on('trouble', (error) => this.#trouble(error))
-    // A machine without a codex takes no jobs.
-    await codex.connect().catch(async (/** @type {unknown} */ error) => {
-      await codex.close()
-      throw error
-    })
-    await session.register()
-    const threads = new Threads(codex, this.store, {
-      most: options.maxOpenThreads,
-      maxBytes: options.maxThreadBytes,
-    })
-    codex.on('connection', (/** @type {{ type: string }} */ { type }) => {
-      if (type === 'closed' || type === 'lost') threads.clear()
-    })
-    turns = new TurnQueue(
+    return session
+  }
+
+  /**
+   * @param {import('./session.js').Session} session
+   * @param {import('./threads.js').Threads} threads
+   * @param {() => void} freed
+   */
+  #turnQueue(session, threads, freed) {
+    const { options } = this
+    return new TurnQueue(
       session,
       this.queues,
       {
@@ -137,23 +198,9 @@ class FleetWorker extends EventEmitter {
         concurrency: options.concurrency,
         leaseMs: options.leaseMs,
         bullmq: options.bullmq,
-        freed: () => entry.look(),
+        freed,
       },
     )
-    const entry = new EntryQueue(session, this.queues, turns, {
-      concurrency: options.concurrency,
-      leaseMs: options.leaseMs,
-      submitScheduled: (job) => submitScheduled(this, job),
-    })
-    new Keeper(session, this.queues, options)
-    session.on('limit', (until) => this.#limit(until))
-    session.on('beat', () => entry.look())
-    session.on('lost', (why) => void this.#lost(why))
-    const unlisten = await this.channels.listen(names.control(session.id), (message) =>
-      this.#told(/** @type {import('./turn-queue.js').TurnQueue} */ (turns), threads, message),
-    )
-    this.#active = { session, codex, turns, entry, unlisten }
-    this.emit('ready', { session: session.id })
   }
 
   /**
@@ -165,26 +212,26 @@ class FleetWorker extends EventEmitter {
     const [what = '', ...rest] = message.split(' ')
     const name = rest.join(' ')
     if (what === 'line') turns.wake(name)
-    else if (what === 'forget') threads.drop(name)
+    else if (what === 'forget') threads.drop(rest.slice(1).join(' '), rest[0])
     else if (what === 'job') turns.nudge(name)
     if (what !== '') return
     turns.wakeAll()
     turns.nudge()
   }
 
-  /** The lease is gone: nothing that runs here counts any more. It ends, and a new session begins. @param {string} why */
-  async #lost(why) {
-    const active = this.#active
+  /**
+   * The lease is gone: nothing that runs here counts any more. It ends, and a new session begins.
+   *
+   * @param {Active} active
+   * @param {string} why
+   */
+  #lost(active, why) {
+    // One that was still beginning says so itself, and one that is closed is ended by that.
+    if (this.#active !== active) return
     this.#active = undefined
-    this.emit('lost', why)
-    if (active !== undefined) {
-      await this.#stop(active, true)
-      // Commands of turns that are interrupted must not go on beside those of whoever has the key now.
-      await active.codex.close().catch((/** @type {unknown} */ error) => this.#trouble(error))
-    }
-    if (this.#closing) return
-    this.#starting = this.#restart()
+    this.#starting = this.#restart(active)
     this.#starting.catch(() => {})
+    this.emit('lost', why)
   }
 
   /** A machine that is busy may need longer for its codex; one that has none says so at once. */
@@ -193,19 +240,27 @@ class FleetWorker extends EventEmitter {
       try {
         return await this.#start()
       } catch (error) {
-        if (!(error instanceof TimeoutError) || attempt === 3 || this.#closing) throw error
+        // A lease may run out while the rest of it begins.
+        const isBusy = error instanceof TimeoutError || error instanceof StaleTokenError
+        if (!isBusy || attempt === 3 || this.#closing.signal.aborted) throw error
         this.#trouble(error)
       }
     }
   }
 
-  async #restart() {
-    for (let pause = 100; !this.#closing; pause = Math.min(2 * pause, 5_000)) {
+  /** @param {Active} lost */
+  async #restart(lost) {
+    await this.#stop(lost, true)
+    // Commands of turns that are interrupted must not go on beside those of whoever has the key now.
+    await lost.codex.close().catch((/** @type {unknown} */ error) => this.#trouble(error))
+    const { signal } = this.#closing
+    for (let pause = 100; !signal.aborted; pause = Math.min(2 * pause, 5_000)) {
       try {
         return await this.#start()
       } catch (error) {
+        if (signal.aborted) return
         this.#trouble(error)
-        await sleep(pause, undefined, { ref: false })
+        await sleep(pause, undefined, { ref: false, signal }).catch(() => {})
       }
     }
   }
@@ -258,7 +313,7 @@ class FleetWorker extends EventEmitter {
 
   /** @param {number} drainMs */
   async #close(drainMs) {
-    this.#closing = true
+    this.#closing.abort()
     this.#unhandle?.()
     clearTimeout(this.#limitTimer)
     await this.#starting.catch(() => {})
@@ -270,6 +325,8 @@ class FleetWorker extends EventEmitter {
       await active.codex.close().catch((/** @type {unknown} */ error) => this.#trouble(error))
     }
     this.#active = undefined
+    // The lease may have run out while it left.
+    await this.#starting.catch(() => {})
     await this.queues.close()
     await this.#ownStore?.close()
     await Promise.all([disconnect(this.redis), disconnect(this.subscriber)])
@@ -311,10 +368,13 @@ class FleetWorker extends EventEmitter {
 
   #handleSignals() {
     const handle = (/** @type {NodeJS.Signals} */ signal) => {
-      this.close().finally(() => {
+      draining++
+      const over = () => {
+        draining--
         // What the signal would have done, had it not been waited for; others may have their own plans.
-        if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
-      })
+        if (draining === 0 && process.listenerCount(signal) === 0) process.kill(process.pid, signal)
+      }
+      this.close().then(over, over)
     }
     const { signals } = this.options
     for (const signal of signals) process.once(signal, handle)
@@ -327,6 +387,8 @@ class FleetWorker extends EventEmitter {
     return this.close()
   }
 }
+
+const closed = () => new FleetError('the worker was closed', { code: 'FLEET_CLOSED' })
 
 callsAsCalled(FleetWorker, 'ready close', '')
 

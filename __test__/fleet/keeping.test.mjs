@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Fleet, JobNotFoundError } from '../../fleet/index.mjs'
-import { deltas, say } from '../../testing/index.mjs'
+import { createGate, deltas, reply, say, waitFor } from '../../testing/index.mjs'
 import { startFleet } from './support/fleet.mjs'
 
 const KEEP_MS = 600_000
@@ -16,7 +16,7 @@ describe('keeping', () => {
   const cleanups = /** @type {(() => Promise<void>)[]} */ ([])
   before(async () => {
     it = await startFleet({ after: (f) => void cleanups.push(f) }, { store: 'redis' })
-    machine = await it.machine('a', { maxEventBytes: 65_536, keepMs: KEEP_MS })
+    machine = await it.machine('a', { maxEventBytes: 65_536, keepMs: KEEP_MS, maxOpenThreads: 1 })
     await machine.heard('ready')
   })
   after(async () => {
@@ -80,6 +80,20 @@ describe('keeping', () => {
     await assert.rejects(async () => {
       for await (const _ of job.events());
     }, JobNotFoundError)
+  })
+
+  test('a thread stays open while its turn runs, whatever the most that may be', async () => {
+    const gate = createGate()
+    it.provider.when(/^slow$/, reply([say('Half. '), waitFor(gate), say('Whole.')]))
+    const job = await it.fleet.submit('slow', { key: 'slow' })
+    await gate.reached
+    for (const key of ['other', 'another']) await (await it.fleet.submit('quick', { key })).result()
+    gate.open()
+    assert.equal((await job.result()).finalResponse, 'Whole.')
+    // And it goes on with its thread, which was closed since.
+    await (await it.fleet.submit('quick', { key: 'other' })).result()
+    const { threadId } = await job.result()
+    assert.equal((await (await it.fleet.submit('quick', { key: 'slow' })).result()).threadId, threadId)
   })
 
   test('a worker of an older version passes on what it can not read; alone, it says so', async () => {

@@ -1,0 +1,151 @@
+// Workers that begin, lose their lease and leave while something else is wrong.
+
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Fleet, FleetWorker } from '../../fleet/index.mjs'
+import { rejection } from '../support/outcomes.mjs'
+import { gone, isAlive } from '../support/processes.mjs'
+import { rigEnvironment, rigPath, temporaryFolder } from '../support/rig.mjs'
+import { startRedis } from './support/redis.mjs'
+
+const pair = fileURLToPath(new URL('./support/pair.mjs', import.meta.url))
+
+describe('workers', { timeout: 120_000 }, () => {
+  const cleanups = /** @type {(() => unknown)[]} */ ([])
+  /** @type {Awaited<ReturnType<typeof startRedis>>} */
+  let redis
+  before(async () => {
+    redis = await startRedis({ after: (f) => void cleanups.push(f) })
+  })
+  after(async () => {
+    for (const clean of cleanups.reverse()) await clean()
+  })
+
+  /** What an event comes with; unlike `once()`, also where there is trouble meanwhile. @param {FleetWorker} worker @param {any} event */
+  const told = (worker, event) => new Promise((resolve) => worker.once(event, resolve))
+
+  /**
+   * @param {import('node:test').TestContext} t
+   * @param {string} fleet
+   * @param {object} [script]
+   */
+  const optionsOf = (t, fleet, script) => {
+    const { env, log } = rigEnvironment(t, script)
+    const codex = { codexPath: rigPath, env, connectTimeoutMs: 60_000 }
+    const options = { connection: redis.url, fleet, codex, store: null, leaseMs: 60_000, signals: [] }
+    return { options, log, runs: () => log.entries().filter(({ run }) => run !== undefined) }
+  }
+
+  test('one that does not reach Redis can be closed, and leaves no codex', async (t) => {
+    const { options, log } = optionsOf(t, 'away')
+    const worker = new FleetWorker({ ...options, connection: 'redis://127.0.0.1:1' })
+    const ready = rejection(worker.ready(), Error)
+    const { pid } = await log
+      .find(({ in: message }) => message?.method === 'initialized')
+      .then(() => log.entries()[0])
+    await worker.close()
+    assert.equal(/** @type {any} */ (await ready).code, 'FLEET_CLOSED')
+    await gone(pid)
+  })
+
+  test('one whose codex does not answer can be closed', async (t) => {
+    const { options, log } = optionsOf(t, 'mute', { on: { initialize: [['never']] } })
+    const worker = new FleetWorker(options)
+    const { pid } = await log.find(({ run }) => run !== undefined)
+    await Promise.all([worker.close(), worker.close()])
+    await gone(pid)
+  })
+
+  test('one that Redis refuses begins when it has room, with one codex at a time', async (t) => {
+    const { options, runs } = optionsOf(t, 'full')
+    await redis.redis.config('SET', 'maxmemory', '1')
+    const worker = new FleetWorker({ ...options, leaseMs: 1_000 })
+    t.after(() => worker.close())
+    const refused = async () => {
+      for (let count = 0; count < 4; count++) assert.match(String(await told(worker, 'error')), /OOM/)
+    }
+    worker.on('error', () => {})
+    await refused()
+    await redis.redis.config('SET', 'maxmemory', '0')
+    await worker.ready()
+    // The same where it had begun, and has lost its lease.
+    const lost = told(worker, 'lost')
+    const [session = ''] = await redis.redis.zrange('{full}.alive', 0, 0)
+    await redis.redis.config('SET', 'maxmemory', '1')
+    await redis.redis.zrem('{full}.alive', session)
+    await lost
+    const before = runs().length
+    await told(worker, 'error')
+    await refused()
+    await redis.redis.config('SET', 'maxmemory', '0')
+    await worker.ready()
+    assert.ok(runs().length > before)
+    assert.equal(runs().filter(({ pid }) => isAlive(pid)).length, 1)
+  })
+
+  test('one that lost its lease is still paused by the limit of its account', async (t) => {
+    const { options } = optionsOf(t, 'limit')
+    const worker = new FleetWorker({ ...options, leaseMs: 1_000, account: 'all' })
+    t.after(() => worker.close())
+    const fleet = new Fleet({ connection: redis.url, fleet: 'limit' })
+    t.after(() => fleet.close())
+    await worker.ready()
+    const until = Date.now() + 2_500
+    const limited = told(worker, 'limited')
+    await redis.redis.set('{limit}.limit:all', until, 'PXAT', until)
+    await limited
+    const lost = told(worker, 'lost')
+    const [{ session }] = /** @type {any} */ ((await fleet.stats()).workers)
+    await redis.redis.zrem('{limit}.alive', session)
+    await lost
+    await worker.ready()
+    const job = await fleet.submit('Hi', { key: 'k' })
+    await job.result()
+    assert.ok(Number((await job.status()).endedAt) >= until)
+  })
+
+  test('a signal ends the process when all of its workers have left', async (t) => {
+    const folder = temporaryFolder(t)
+    const [idle, busy] = [
+      optionsOf(t, 'idle'),
+      optionsOf(t, 'busy', {
+        on: { 'turn/start': [['turnBegin', { waitForFile: join(folder, 'go') }, 'agentMessage', 'turnEnd']] },
+      }),
+    ]
+    const both = [idle, busy].map(({ options }) => ({ ...options, signals: ['SIGTERM'], drainMs: 100_000 }))
+    const child = fork(pair, [JSON.stringify(both)])
+    t.after(() => child.kill('SIGKILL'))
+    const exited = once(child, 'exit')
+    await once(child, 'message')
+    const fleet = new Fleet({ connection: redis.url, fleet: 'busy' })
+    t.after(() => fleet.close())
+    const job = await fleet.submit('Hi', { key: 'k' })
+    for await (const { method } of job.events()) if (method === 'turn/started') break
+    const closed = once(child, 'message')
+    child.kill('SIGTERM')
+    assert.deepEqual(await Promise.race([closed, exited]), ['closed', undefined])
+    writeFileSync(join(folder, 'go'), '')
+    const result = await Promise.race([job.result(), exited])
+    assert.equal(/** @type {any} */ (result).status, 'completed')
+    assert.deepEqual(await exited, [null, 'SIGTERM'])
+  })
+
+  test('one that can not begin says so, whether somebody listens or not', async (t) => {
+    const make = () => {
+      const worker = new FleetWorker({
+        ...optionsOf(t, 'none').options,
+        codex: { codexPath: '/no/such/codex' },
+      })
+      t.after(() => worker.close())
+      return worker
+    }
+    const [warning] = await Promise.all([new Promise((resolve) => process.once('warning', resolve)), make()])
+    assert.match(String(warning), /worker \S+ of the fleet can't begin: .*\/no\/such\/codex/)
+    assert.match(String(await told(make(), 'error')), /no\/such\/codex/)
+  })
+})
