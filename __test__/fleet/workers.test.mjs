@@ -20,7 +20,7 @@ describe('workers', { timeout: 120_000 }, () => {
   /** @type {Awaited<ReturnType<typeof startRedis>>} */
   let redis
   before(async () => {
-    redis = await startRedis({ after: (f) => void cleanups.push(f) })
+    redis = await startRedis({ after: (/** @type {() => unknown} */ f) => void cleanups.push(f) })
   })
   after(async () => {
     for (const clean of cleanups.reverse()) await clean()
@@ -75,7 +75,7 @@ describe('workers', { timeout: 120_000 }, () => {
     await worker.ready()
     // The same where it had begun, and has lost its lease.
     const lost = told(worker, 'lost')
-    const [session = ''] = await redis.redis.zrange('{full}.alive', 0, 0)
+    const [session = ''] = await redis.redis.zrange('{full}.alive', '0', '0')
     await redis.redis.config('SET', 'maxmemory', '1')
     await redis.redis.zrem('{full}.alive', session)
     await lost
