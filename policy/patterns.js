@@ -20,6 +20,9 @@ const { argumentError, checkObject } = require('../glue/json.js')
 /** What a shell would take for more than itself: a pattern is words, and no script. */
 const SPECIAL = new Set('\'"\\$`;&|<>(){}[]?!#~\n\r\t')
 
+/** Where `@` begins a name. Others, as compilers do, take it for a file with more arguments. */
+const NAMED_BY_AT = new Set(['git', 'npm', 'npx', 'pnpm', 'yarn', 'bun', 'bunx'])
+
 const FIELDS = ['command', 'options', 'within']
 
 /** Where a command may always write to, and read from. */
@@ -113,7 +116,7 @@ function isTexts(value) {
 async function isMeant({ words, options, within }, command, cwd) {
   const folder = startedIn(cwd, command.moves)
   if (!(await isProgram(words[0] ?? '', command.words[0] ?? '', folder))) return false
-  const args = argumentsOf(words.slice(1), options, command.words.slice(1))
+  const args = argumentsOf(words, options, command.words)
   if (args === undefined) return false
   const files = [...command.reads, ...command.writes].filter((file) => file !== NOWHERE)
   if (within === undefined) return files.length === 0
@@ -142,12 +145,14 @@ async function isProgram(wanted, given, folder) {
 /**
  * What of the arguments is not in the pattern itself; undefined where they don't fit it.
  *
- * @param {readonly string[]} wanted
+ * @param {readonly string[]} pattern
  * @param {ReadonlySet<string>} options
- * @param {readonly string[]} given
+ * @param {readonly string[]} command
  * @returns {string[] | undefined}
  */
-function argumentsOf(wanted, options, given) {
+function argumentsOf([program = '', ...wanted], options, [, ...given]) {
+  const isPlainHere = (/** @type {string} */ argument) =>
+    isPlain(argument) && (!argument.startsWith('@') || NAMED_BY_AT.has(program))
   /** @type {string[]} */
   const free = []
   let at = 0
@@ -157,7 +162,7 @@ function argumentsOf(wanted, options, given) {
       at++
       continue
     }
-    if (!isPlain(argument)) {
+    if (!isPlainHere(argument)) {
       const [name = '', ...value] = argument.split('=')
       if (!options.has(argument) && !(value.length > 0 && options.has(name))) return undefined
       if (value.length > 0 && !options.has(argument)) free.push(value.join('='))

@@ -74,8 +74,13 @@ async function readScript(script) {
   }
 }
 
+/** What ends a word, or begins another one, where it stands without quotes. */
+const OPERATORS = new Set('<>()|&;`')
+
 /** @param {string} script */
 function checkCharacters(script) {
+  // The shell joins such lines before it reads them: `$`, and `(` in the next one.
+  if (/[^ \t\n]\\\n/.test(script)) throw new NotPlain('a word of it goes on in the next line')
   for (const character of script) {
     const code = /** @type {number} */ (character.codePointAt(0))
     const isControl = (code < 0x20 && character !== '\n' && character !== '\t') || code === 0x7f
@@ -151,7 +156,8 @@ function simple(node) {
  * @param {string[]} writes
  */
 function redirection({ operator, descriptor, target }, reads, writes) {
-  if (target === undefined || descriptor?.type === 'FileDescriptorVariable') {
+  // Not every shell has descriptors of two digits: there the number is an argument.
+  if (target === undefined || (descriptor && !('value' in descriptor && descriptor.value <= 9))) {
     throw new NotPlain('it has a redirection that is not plain')
   }
   const to = literal(target)
@@ -184,7 +190,35 @@ function literal(word) {
     const isText = part.type === 'DoubleQuoted' && part.parts.every(({ type }) => type === 'Literal')
     if (!isText) throw new NotPlain(`it has a ${part.type} in it`)
   }
+  const strange = strangeIn(word.text)
+  if (strange !== undefined) throw new NotPlain(`it has ${strange} in it`)
   return word.value
+}
+
+/**
+ * What in a word some shell takes for more than itself, where the parser does not: `2<(a)` is a file that another command
+ * writes, `$=a` a variable of zsh.
+ *
+ * @param {string} text
+ * @returns {string | undefined}
+ */
+function strangeIn(text) {
+  if (/^\{\w+\}$/.test(text)) return 'a word that may name a descriptor'
+  /** @type {string | undefined} */
+  let quote
+  let isEscaped = false
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at)
+    const next = text.charAt(at + 1)
+    if (isEscaped) isEscaped = false
+    else if (character === '\\' && quote !== "'") isEscaped = true
+    else if (character === quote) quote = undefined
+    else if (quote === undefined && (character === "'" || character === '"')) quote = character
+    else if (quote === undefined && OPERATORS.has(character)) return 'an operator within a word'
+    else if (character === '$' && quote !== "'" && !(quote === '"' ? /["\s]/ : /^$/).test(next))
+      return 'an expansion'
+  }
+  return isEscaped ? 'a backslash at its end' : undefined
 }
 
 /**

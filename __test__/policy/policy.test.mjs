@@ -7,7 +7,7 @@ import { allowCommands, allowFolders, allowHosts, ask, policy } from '../../poli
 import { asked, decided } from '../support/approvals.mjs'
 
 describe('commands', () => {
-  const rule = allowCommands('git status', 'npm test', 'git add *', {
+  const rule = allowCommands('git status', 'npm test', 'git add *', 'cc *', {
     command: 'git log *',
     options: ['--oneline', '-n', '--max-count'],
   })
@@ -26,6 +26,9 @@ describe('commands', () => {
     'git add',
     'git log --oneline -n 5 HEAD',
     'git log --max-count=5',
+    'git add a \\\n  b',
+    'git add "a$" b$ \'$x\' "a b$"',
+    'git add @scope/name',
   ]) {
     test(`allowed: ${JSON.stringify(script)}`, async () => {
       assert.equal(await decided(rule, asked(script)), 'accept')
@@ -53,6 +56,14 @@ describe('commands', () => {
     'git add $x',
     'git add $((x[$(rm x)]))',
     'git status <<EOF\n$(rm x)\nEOF',
+    'git add 2<(rm x)',
+    'git add {a}<(rm x)',
+    'git add a>(rm x)',
+    'git add $\\\n(rm x)',
+    'git add "$\\\n(rm x)"',
+    'git add <\\\n(rm x)',
+    'git add $=x',
+    'git add "$=x"',
     'git status <<< "$(rm x)"',
     // Programs that run others.
     'env -S "git status"',
@@ -88,6 +99,7 @@ describe('commands', () => {
     'git add -- x',
     'git add +x',
     'git add A=b',
+    'cc @x',
     'git log --output=/etc/passwd',
     'git log --oneline --ext-diff',
     'git log --oneline=x --output=y',
@@ -108,6 +120,8 @@ describe('commands', () => {
     'git status <> x',
     'git status < /etc/shadow',
     'git status {fd}> x',
+    'git add {fd} >&2',
+    'git add 12>&1',
     // Not a plain list of commands.
     '(git status)',
     '{ git status; }',
