@@ -56,11 +56,14 @@ function begin(otel, tracer, name, options, message) {
  * @param {Api} otel
  * @param {import('@opentelemetry/api').Span} span
  * @param {any} error
+ * @param {boolean} [captures] whether content is asked for
  * @returns {string} what kind of error it is
  */
-function fail(otel, span, error) {
+function fail(otel, span, error, captures = false) {
   const type = typeOf(error)
-  const text = typeof error?.message === 'string' ? error.message : String(error)
+  const message = typeof error?.message === 'string' ? error.message : String(error)
+  // What does not fit is quoted there: it is the answer of the model.
+  const text = type === 'OUTPUT_VALIDATION' && !captures ? message.replace(/:.*/s, '') : message
   span.setAttribute('error.type', type)
   span.setStatus({ code: otel.SpanStatusCode.ERROR, message: text })
   return type

@@ -78,7 +78,8 @@ class TurnSpans {
     if (this.#captures && typeof answer === 'string') {
       span.setAttribute('gen_ai.output.messages', messages('assistant', answer, { finish_reason: 'stop' }))
     }
-    const failed = message.error === undefined ? undefined : fail(this.#otel, span, message.error)
+    const failed =
+      message.error === undefined ? undefined : fail(this.#otel, span, message.error, this.#captures)
     span.end()
     this.#metrics.turn(message, (clock() - begun) / 1000, {
       ...attributes,

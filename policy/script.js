@@ -65,8 +65,11 @@ async function readScript(script) {
     checkCharacters(script)
     const error = tree.errors?.[0]
     if (error !== undefined) throw new NotPlain(`it does not parse: ${error.message}`)
-    const commands = [...commandsOf(tree)]
+    /** @type {{ pos: number, end: number }[]} */
+    const read = []
+    const commands = [...commandsOf(tree, read)]
     if (commands.length === 0) throw new NotPlain('it is empty')
+    checkRest(script, read)
     return { commands, named }
   } catch (error) {
     if (error instanceof NotPlain) return { why: error.message, named }
@@ -91,10 +94,28 @@ function checkCharacters(script) {
 }
 
 /**
+ * Refuses what the parser has passed over in silence: between words there is nothing but what parts commands, and comments.
+ *
+ * @param {string} script
+ * @param {readonly { pos: number, end: number }[]} read
+ */
+function checkRest(script, read) {
+  let rest = ''
+  let at = 0
+  for (const { pos, end } of [...read].sort((one, other) => one.pos - other.pos)) {
+    rest += `${script.slice(at, pos)} `
+    at = end
+  }
+  rest += script.slice(at)
+  if (!/^(?:[\s;&|]|#[^\n]*)*$/.test(rest.replaceAll('\\\n', ''))) throw new NotPlain('some of it is no word')
+}
+
+/**
  * @param {import('unbash', { with: { 'resolution-mode': 'import' } }).Script} script
+ * @param {{ pos: number, end: number }[]} read gets the places of all that is read
  * @returns {Generator<Command>}
  */
-function* commandsOf(script) {
+function* commandsOf(script, read) {
   /** @type {string[] | null} */
   let moves = []
   for (const { command, background } of script.commands) {
@@ -104,9 +125,9 @@ function* commandsOf(script) {
     let moved = false
     for (const [index, part] of parts.entries()) {
       for (const node of pipeline(part)) {
-        const read = simple(node)
-        yield { ...read, moves }
-        const to = moveOf(read.words)
+        const command = simple(node, read)
+        yield { ...command, moves }
+        const to = moveOf(command.words)
         if (to === undefined) continue
         moved = true
         // Whether it went there is known by what comes after `&&` alone, and within a pipe it goes nowhere else.
@@ -131,9 +152,10 @@ function pipeline(node) {
 
 /**
  * @param {Node} node
+ * @param {{ pos: number, end: number }[]} read
  * @returns {{ words: string[], reads: string[], writes: string[] }}
  */
-function simple(node) {
+function simple(node, read) {
   if (node.type !== 'Command') throw new NotPlain(`it has a ${node.type} in it`)
   if (node.name === undefined) throw new NotPlain('it sets variables')
   const words = [literal(node.name)]
@@ -141,6 +163,7 @@ function simple(node) {
   const reads = []
   /** @type {string[]} */
   const writes = []
+  read.push(node.name, ...node.prefix, ...node.suffix)
   for (const part of [...node.prefix, ...node.suffix]) {
     if (part.type === 'Word') words.push(literal(part))
     else if (part.type === 'Assignment') throw new NotPlain('it sets variables')

@@ -63,7 +63,17 @@ const PIECES = [
   ...['/dev/null', '<<<', '{', '}', '^', '+', '$=', '$~', '"a$"'],
 ]
 /** What was misread once. */
-const FOUND = ['p 2<(q)', 'p {a}<(q)', 'p $\\\n(q)', 'p "$\\\n(q)"', 'p $=x', 'p {a} >&2', 'p 12>&1', 'p a\\']
+const FOUND = [
+  'p 2<(q)',
+  'p {a}<(q)',
+  'p $\\\n(q)',
+  'p "$\\\n(q)"',
+  'p $=x',
+  'p {a} >&2',
+  'p 12>&1',
+  'p a\\',
+  'p( # `q`',
+]
 const SCRIPTS = 500
 
 /** Numbers below 1, the same in each run. @param {number} at where they begin */
