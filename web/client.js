@@ -6,6 +6,9 @@
 // Taken here: pages under test put clocks of their own in their place.
 const { clearTimeout, setTimeout } = globalThis
 
+/** The longest that a timer waits. */
+const MOST_MS = 2 ** 31 - 1
+
 /** What goes wrong with the events of a turn. */
 class TurnStreamError extends Error {
   name = 'TurnStreamError'
@@ -68,7 +71,7 @@ const wait = (/** @type {number} */ ms, /** @type {AbortSignal} */ signal) =>
       off()
       resolve()
     }
-    const timer = setTimeout(done, ms)
+    const timer = setTimeout(done, Math.min(ms, MOST_MS))
     off = onAbort(signal, done)
   })
 
@@ -99,7 +102,7 @@ function unlessSilent(promise, silenceMs) {
   /** @type {Promise<never>} */
   const silent = new Promise((_, reject) => {
     const fail = () => reject(new Error(`Nothing came for ${silenceMs} ms.`))
-    timer = silenceMs > 0 && silenceMs < Infinity ? setTimeout(fail, silenceMs) : undefined
+    timer = silenceMs > 0 && silenceMs <= MOST_MS ? setTimeout(fail, silenceMs) : undefined
   })
   return Promise.race([promise, silent]).finally(() => clearTimeout(timer))
 }
@@ -133,10 +136,11 @@ async function* framesOf(reader, setDelay, silenceMs) {
       if (field === 'retry' && /^\d+$/.test(value)) setDelay(Number(value))
       else if (field === 'data') frame.data += (frame.data && '\n') + value
       else if (field === 'id' || field === 'event') frame[field] = value
+      else if (field === '') frame.event ||= ':'
     }
     text = text.slice(cut + 2)
     from = 0
-    if (frame.data !== '' || frame.id !== '') yield frame
+    if (frame.data || frame.id || frame.event) yield frame
   }
 }
 
@@ -229,6 +233,8 @@ class TurnEvents {
           for await (const { id, event, data } of framesOf(body, setDelay, silenceMs)) {
             if (event === 'end') return
             if (event === 'failed') throw turnFailed(JSON.parse(data))
+            // A line with a heartbeat was a good one, however long the turn is silent.
+            if (event === ':') attempt = 0
             const seq = Number(id)
             if (!(seq > this.#position)) continue
             const parsed = data === '' ? undefined : JSON.parse(data)
@@ -335,9 +341,7 @@ function refused(status, body, retryAfter) {
     said = JSON.parse(body)
   } catch {}
   const gone = status === 404 || status === 410
-  const message =
-    said?.message ??
-    `The server answered ${status}${status === 200 ? ' with something else than events' : ''}.`
+  const message = said?.message ?? `The server answered ${status}${status === 200 ? ' without events' : ''}.`
   const seconds = Number(retryAfter ?? Number.NaN)
   return new TurnStreamError(gone ? 'TURN_NOT_FOUND' : 'HTTP_STATUS', message, {
     status,
