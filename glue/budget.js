@@ -94,7 +94,9 @@ function making(object, args, at) {
       const client = clientOf(object)
       const ofClient = budgets.get(client) ?? new Map()
       budgets.set(client, ofClient)
-      const meter = handed?.hasLimits(limits) ? handed : new Meter(limits)
+      // One more handle of a thread with the same budget does not begin it anew.
+      const known = [handed, ofClient.get(thread.id)].find((one) => one?.hasLimits(limits))
+      const meter = known ?? new Meter(limits)
       ofClient.set(thread.id, meter)
       ofHandles.set(thread, meter)
       return thread

@@ -71,6 +71,26 @@ test('stays while another handle of the thread is open', { timeout: 60_000 }, as
   await other.close()
 })
 
+test('goes on where one more handle is opened with it, and begins anew behind the last', {
+  timeout: 60_000,
+}, async (t) => {
+  const { codex, provider, home } = await real(t)
+  const budget = { tokens: 200 }
+  provider.when('go', say('Gone.'))
+  const thread = await codex.startThread({ cwd: home.workspace, budget })
+  await thread.run('go')
+  const other = await codex.resumeThread(thread.id, { budget })
+  await assert.rejects(other.run('go'), BudgetExceededError)
+  await assert.rejects(thread.run('go'), BudgetExceededError)
+  // Another limit is another budget.
+  const more = await codex.resumeThread(thread.id, { budget: { tokens: 10_000 } })
+  await more.run('go')
+  for (const handle of [thread, other, more]) await handle.close()
+  const late = await codex.resumeThread(thread.id, { budget })
+  await late.run('go')
+  await late.close()
+})
+
 test('stays with a thread that codex has lost, and that begins under another id', {
   timeout: 60_000,
 }, async (t) => {
