@@ -121,12 +121,24 @@ async function folderOf(folders, path, { special = false } = {}) {
  * @param {readonly string[]} segments
  */
 async function isSpecial(root, segments) {
-  if (segments.some((segment) => SPECIAL.has(segment.toLowerCase()))) return true
-  if (segments.at(-1)?.toLowerCase() === 'head') return true
+  const names = segments.map(nameOf)
+  if (names.some((name) => SPECIAL.has(name) || name === 'git~1')) return true
+  if (names.at(-1) === 'head') return true
   for (let depth = 1; depth < segments.length; depth++) {
     if ((await realOf(join(root, ...segments.slice(0, depth), 'HEAD'))) !== null) return true
   }
   return false
+}
+
+/**
+ * What some file system takes a name for: without regard to case, to blanks and dots at its end, to what follows a colon
+ * (Windows), or to characters that nobody sees (macOS).
+ *
+ * @param {string} segment
+ */
+function nameOf(segment) {
+  const seen = segment.replace(/\p{Cf}/gu, '').toLowerCase()
+  return seen.replace(/(?!^):.*$/s, '').replace(/[. ]+$/, '')
 }
 
 module.exports = { folderOf, named, placeOf, startedIn }
