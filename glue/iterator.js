@@ -315,25 +315,16 @@ function iterate(given, options) {
 
 /** Deltas of one item: events that differ in their text and time alone, made when they are asked for. */
 class Deltas {
-  /** @type {any} */
-  #template
-  #params
   #text
   #ends
-  #at
-  #seq
   #start = 0
+  #make
 
   /** @param {Exclude<Piece, string>} piece */
   constructor({ template, text, ends, at, seq }) {
-    // With all that an event has: one that grows when it is made costs ten times as much, as V8 makes a shape for each.
-    this.#template = { ...JSON.parse(template), seq }
-    if (at.length > 0) this.#template.emittedAtMs = at[0]
-    this.#params = this.#template.params
     this.#text = text
     this.#ends = ends
-    this.#at = at
-    this.#seq = seq
+    this.#make = maker(JSON.parse(template), at, seq)
     this.length = ends.length
   }
 
@@ -342,10 +333,41 @@ class Deltas {
     const end = /** @type {number} */ (this.#ends[index])
     const delta = this.#text.slice(this.#start, end)
     this.#start = end
-    const event = { ...this.#template }
-    event.params = { ...this.#params, delta }
-    if (this.#at.length > 0) event.emittedAtMs = this.#at[index]
-    event.seq = this.#seq + index
+    return this.#make(index, delta)
+  }
+}
+
+/** What most deltas have, in this order. */
+const FIELDS = 'method,params,emittedAtMs'
+const PARAMS = 'threadId,turnId,itemId,delta'
+
+/**
+ * Makes the events of a template. One that is written out costs a fifth of a copy.
+ *
+ * @param {any} template an event, with an empty text
+ * @param {ArrayLike<number>} at when each was emitted; empty where that is not told
+ * @param {number} seq the number of the first
+ * @returns {(index: number, delta: string) => object}
+ */
+function maker(template, at, seq) {
+  const { method, params } = template
+  if (`${Object.keys(template)}` === FIELDS && `${Object.keys(params)}` === PARAMS && at.length > 0) {
+    const { threadId, turnId, itemId } = params
+    return (index, delta) => ({
+      method,
+      params: { threadId, turnId, itemId, delta },
+      emittedAtMs: at[index],
+      seq: seq + index,
+    })
+  }
+  // With all that an event has: one that grows when it is made costs ten times as much, as V8 makes a shape for each.
+  const whole = { ...template, seq }
+  if (at.length > 0) whole.emittedAtMs = at[0]
+  return (index, delta) => {
+    const event = { ...whole }
+    event.params = { ...params, delta }
+    if (at.length > 0) event.emittedAtMs = at[index]
+    event.seq = seq + index
     return event
   }
 }

@@ -142,8 +142,7 @@ fn string_length(bytes: &[u8]) -> Option<usize> {
     loop {
         let rest = bytes.get(at..)?;
         let plain = memchr::memchr2(b'"', b'\\', rest)?;
-        // The least of them, without a branch for each.
-        if rest[..plain].iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' ' {
+        if has_control(&rest[..plain]) {
             return None;
         }
         at += plain + 1;
@@ -156,6 +155,18 @@ fn string_length(bytes: &[u8]) -> Option<usize> {
             _ => return None,
         };
     }
+}
+
+/// Whether any byte is a control character, which no string of JSON holds as it is. Eight at once.
+fn has_control(bytes: &[u8]) -> bool {
+    const EACH: u64 = u64::MAX / 0xff;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let found = words.iter().fold(0, |found, word| {
+        let word = u64::from_ne_bytes(*word);
+        // The highest bit of a byte says so: what is below a space borrows it, and what has it itself does not count.
+        found | (word.wrapping_sub(EACH * 0x20) & !word & (EACH * 0x80))
+    });
+    found != 0 || rest.iter().any(|byte| *byte < b' ')
 }
 
 #[cfg(test)]
@@ -204,6 +215,23 @@ mod tests {
         }
         for cut in 0..delta("a", "5").len() {
             assert!(read(&mut alike, &delta("a", "5")[..cut]), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_control_character_is_seen_wherever_it_stands() {
+        for length in 0..40 {
+            for plain in [b' ', b'a', 0x7f, 0x80, 0x9f, 0xff] {
+                let mut bytes = vec![plain; length];
+                assert!(!has_control(&bytes), "{length} {plain}");
+                for at in 0..length {
+                    for control in [0, 9, 0x1f] {
+                        bytes[at] = control;
+                        assert!(has_control(&bytes), "{length} {at} {control}");
+                    }
+                    bytes[at] = plain;
+                }
+            }
         }
     }
 
