@@ -55,11 +55,6 @@ super::hands_on!(DefaultSettings, &[THREAD_SETTINGS_UPDATE], &["threadId"]);
 impl DefaultSettings {
     /// The parameters of `thread/settings/update` beside the thread.
     pub(crate) fn wire(&self, thread: &ThreadSettings) -> Result<Map<String, Value>, Error> {
-        exclusive(
-            "options",
-            ("approvalMode", self.approval_mode.is_some()),
-            ("approvalsReviewer", self.approvals_reviewer.is_some()),
-        )?;
         for (name, given) in
             [("sandbox", self.sandbox.is_some()), ("sandboxPolicy", self.sandbox_policy.is_some())]
         {
@@ -68,24 +63,40 @@ impl DefaultSettings {
         let turn = self.as_turn();
         turn.check()?;
         let mut wire = turn.wire(thread);
-        super::thread::put(&mut wire, "approvalsReviewer", &self.approvals_reviewer);
         self.handed_on.put(&mut wire, THREAD_SETTINGS_UPDATE);
         Ok(wire)
     }
 
+    /// The same in the words of a turn. Each field is named, so that none can be forgotten.
     fn as_turn(&self) -> TurnSettings {
+        let Self {
+            model,
+            effort,
+            summary,
+            cwd,
+            sandbox,
+            sandbox_policy,
+            approval_mode,
+            approval_policy,
+            approvals_reviewer,
+            personality,
+            service_tier,
+            collaboration_mode,
+            handed_on: _,
+        } = self.clone();
         TurnSettings {
-            model: self.model.clone(),
-            effort: self.effort.clone(),
-            summary: self.summary,
-            cwd: self.cwd.clone(),
-            sandbox: self.sandbox,
-            sandbox_policy: self.sandbox_policy.clone(),
-            approval_mode: self.approval_mode,
-            approval_policy: self.approval_policy.clone(),
-            personality: self.personality,
-            service_tier: self.service_tier.clone(),
-            collaboration_mode: self.collaboration_mode.clone(),
+            model,
+            effort,
+            summary,
+            cwd,
+            sandbox,
+            sandbox_policy,
+            approval_mode,
+            approval_policy,
+            approvals_reviewer,
+            personality,
+            service_tier,
+            collaboration_mode,
             ..TurnSettings::default()
         }
     }

@@ -61,15 +61,27 @@ impl ServeSettings {
         Ok(client)
     }
 
+    /// The same in the words of a client. Each field is named, so that none can be forgotten.
     fn as_client(&self) -> ClientSettings {
+        let Self {
+            port: _,
+            socket_path: _,
+            codex_path,
+            cwd,
+            env,
+            inherit_env,
+            config,
+            config_overrides,
+            connect_timeout_ms,
+        } = self.clone();
         ClientSettings {
-            codex_path: self.codex_path.clone(),
-            cwd: self.cwd.clone(),
-            env: self.env.clone(),
-            inherit_env: self.inherit_env,
-            config: self.config.clone(),
-            config_overrides: self.config_overrides.clone(),
-            connect_timeout_ms: self.connect_timeout_ms,
+            codex_path,
+            cwd,
+            env,
+            inherit_env,
+            config,
+            config_overrides,
+            connect_timeout_ms,
             ..ClientSettings::default()
         }
     }
