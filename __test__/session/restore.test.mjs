@@ -1,6 +1,7 @@
 // Row S7 of the failure cases: one thread that does not come back among many that do.
 
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { describe, test } from 'node:test'
 import { TransportError, TurnLostError } from '../../index.mjs'
 import { connect } from '../support/connection.mjs'
@@ -20,7 +21,11 @@ async function server(t, resume, options) {
   /** @type {{ method: string, thread: string, line: number }[]} */
   const asked = []
   /** @param {string} method @param {string} thread @param {import('../support/peer.mjs').Peer} peer */
-  const note = (method, thread, peer) => asked.push({ method, thread, line: lines.indexOf(peer) })
+  const note = (method, thread, peer) => {
+    asked.push({ method, thread, line: lines.indexOf(peer) })
+    notes.emit(method)
+  }
+  const notes = new EventEmitter()
   const peer = await startPeer(t, {
     connected: (peer) => lines.push(peer),
     methods: {
@@ -28,6 +33,10 @@ async function server(t, resume, options) {
       'thread/resume': ({ threadId }, peer) => {
         note('thread/resume', threadId, peer)
         return resume(threadId, peer)
+      },
+      'thread/compact/start': ({ threadId }, peer) => {
+        note('thread/compact/start', threadId, peer)
+        return {}
       },
       'thread/read': ({ threadId }) => ({ thread: { id: threadId, status: { type: 'active' }, turns: [] } }),
       'thread/loaded/list': (_, peer) => {
@@ -46,6 +55,8 @@ async function server(t, resume, options) {
     codex,
     events,
     asked,
+    /** Waits until something is asked. @param {string} method */
+    next: (method) => once(notes, method),
     /** The line that is open. */
     line: () => /** @type {import('../support/peer.mjs').Peer} */ (lines.at(-1)),
     cut: () => first?.socket.destroy(),
@@ -65,6 +76,78 @@ const back = (threadId) => ({
 const completed = (threadId) => ({
   method: 'turn/completed',
   params: { threadId, turn: { id: `turn-${threadId}`, status: 'completed', items: [], error: null } },
+})
+
+describe('a compaction that began and ended while nobody heard', { concurrency: 4 }, () => {
+  /** @param {string} id @param {string} type */
+  const stored = (id, type) => ({
+    id,
+    status: 'completed',
+    items: [{ type, id: `item-of-${id}` }],
+    error: null,
+  })
+  const earlier = stored('turn-earlier', 'contextCompaction')
+  const compaction = stored('turn-compaction', 'contextCompaction')
+
+  /**
+   * A thread whose compaction was accepted; then the line drops, and the server has these turns.
+   *
+   * @param {import('node:test').TestContext} t
+   * @param {object[]} turns
+   * @param {boolean} [known] whether an earlier compaction was heard of
+   */
+  async function lost(t, turns, known = false) {
+    const { codex, events, next, line, cut } = await server(
+      t,
+      (id) => ({ thread: { id, status: { type: 'idle' }, turns } }),
+      { requestTimeoutMs: 3_000 },
+    )
+    const thread = await codex.startThread({ model: 'thread' })
+    const compact = async () => {
+      const accepted = next('thread/compact/start')
+      const result = thread.compact()
+      await accepted
+      return { result }
+    }
+    if (known) {
+      const { result } = await compact()
+      line().send({
+        method: 'turn/started',
+        params: { threadId: 'thread', turn: { ...earlier, status: 'inProgress' } },
+      })
+      line().send({ method: 'turn/completed', params: { threadId: 'thread', turn: earlier } })
+      await result
+    }
+    const { result: compacting } = await compact()
+    // Its answer is here as well once that of another call is.
+    await codex.request('thread/loaded/list', {})
+    cut()
+    await events.next('resumed')
+    return { compacting, line }
+  }
+
+  test('is known by what the server has stored', async (t) => {
+    const { compacting } = await lost(t, [earlier, compaction])
+    const result = await compacting
+    assert.equal(result.turnId, 'turn-compaction')
+    assert.deepEqual(
+      result.items.map(({ id }) => id),
+      ['item-of-turn-compaction'],
+    )
+  })
+
+  test('is known also where another turn came after it', async (t) => {
+    const { compacting } = await lost(t, [compaction, stored('turn-after', 'agentMessage')])
+    assert.equal((await compacting).turnId, 'turn-compaction')
+  })
+
+  test('is not taken for one that was heard of before', async (t) => {
+    const { compacting, line } = await lost(t, [earlier], true)
+    const turn = { ...compaction, status: 'inProgress' }
+    line().send({ method: 'turn/started', params: { threadId: 'thread', turn } })
+    line().send({ method: 'turn/completed', params: { threadId: 'thread', turn: compaction } })
+    assert.equal((await compacting).turnId, 'turn-compaction')
+  })
 })
 
 describe('threads come back one by one', { concurrency: 4 }, () => {

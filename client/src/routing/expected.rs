@@ -27,7 +27,8 @@ impl Router {
         if owner.begun_here() {
             inner.begun.forget_doubtful(thread);
         }
-        let starting = Starting { owner, early: Backlog::default(), idle: false, missed: false };
+        let starting =
+            Starting { owner, early: Backlog::default(), idle: false, missed: false, unnamed: None };
         inner.threads.entry(thread.to_owned()).or_default().starting = Some(starting);
         drop(inner);
         Expected::new(self, thread)
@@ -37,6 +38,17 @@ impl Router {
 impl Expected {
     fn new(router: &Arc<Router>, thread: &str) -> Self {
         Self { router: Arc::downgrade(router), thread: thread.to_owned(), settled: false }
+    }
+
+    /// No answer will tell its id.
+    pub fn is_unnamed(&self) {
+        let Some(router) = self.router.upgrade() else { return };
+        if let Some(route) = lock(&router.inner).threads.get_mut(&self.thread) {
+            let before = route.started.borrow().clone();
+            if let Some(starting) = &mut route.starting {
+                starting.unnamed = Some(before);
+            }
+        }
     }
 
     /// What the server has stored is about to be asked for: it tells what was missed until now.

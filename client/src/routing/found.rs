@@ -183,10 +183,17 @@ impl Router {
         lock(&self.inner).threads.get(thread).is_some_and(|route| route.starting.is_some())
     }
 
-    /// What the server says of a thread whose events were missed: the turn that it has started.
-    pub fn found_started(&self, thread: &str, turn: &str) {
+    /// Whether a turn of a thread is being started whose id no answer tells: the one that was started before it, if any was.
+    pub fn expects_unnamed(&self, thread: &str) -> Option<Option<String>> {
+        lock(&self.inner).threads.get(thread)?.starting.as_ref()?.unnamed.clone()
+    }
+
+    /// What the server says of a thread whose events were missed: the turn that it has started, and whether that runs.
+    pub fn found_started(&self, thread: &str, turn: &str, runs: bool) {
         if let Some(route) = lock(&self.inner).threads.get_mut(thread) {
-            route.found_busy(Some(turn.to_owned()));
+            if runs {
+                route.found_busy(Some(turn.to_owned()));
+            }
             route.started.send_replace(Some(turn.to_owned()));
         }
     }

@@ -50,6 +50,8 @@ pub(super) struct Starting {
     pub(super) idle: bool,
     /// The line was lost meanwhile: events may be missing.
     pub(super) missed: bool,
+    /// Only an event tells its id; the turn that was started before it, if any was.
+    pub(super) unnamed: Option<Option<String>>,
 }
 
 /// A turn that waits for what it missed.

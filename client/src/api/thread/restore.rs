@@ -184,9 +184,13 @@ impl Thread {
         if resumed.is_idle() {
             router.found_idle_anew(self.id(), &active);
         }
-        // Not every answer names the turn that it begins, and the event that does may have been missed.
+        // Not every answer names the turn that it begins, and the event that does may have been missed, with all others of it.
         if expects && let Some((turn, _)) = resumed.running() {
-            router.found_started(self.id(), &turn);
+            router.found_started(self.id(), &turn, true);
+        } else if let Some(before) = router.expects_unnamed(self.id())
+            && let Some(turn) = resumed.compacted_since(before.as_deref())
+        {
+            router.found_started(self.id(), &turn, false);
         }
         // Another client's may have begun meanwhile: a turn of ours must wait for its end. Which one it is, is asked for when
         // somebody wants to know.

@@ -87,6 +87,18 @@ impl Resumed {
         (proof(last) == Proof::Running).then_some((id, last))
     }
 
+    /// The last turn that compacted the context, after another one.
+    pub(super) fn compacted_since(&self, before: Option<&str>) -> Option<String> {
+        let turns =
+            self.thread.turns.iter().rev().filter_map(|turn| identified(turn).map(|known| (known.id, turn)));
+        let mut since = turns.take_while(|(id, _)| Some(id.as_str()) != before);
+        let compacts = |turn: &RawValue| {
+            serde_json::from_str(turn.get())
+                .is_ok_and(|turn: Items| turn.items.iter().any(|item| item.kind == "contextCompaction"))
+        };
+        since.find(|(_, turn)| compacts(turn)).map(|(id, _)| id)
+    }
+
     /// Whether items have numbers in the place of their ids: codex before 0.166 gives them while a turn runs.
     pub(super) fn is_numbered(&self) -> bool {
         let numbered = |turn: &RawValue| {

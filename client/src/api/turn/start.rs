@@ -311,6 +311,9 @@ impl Thread {
         let method = request.method();
         let is_named = !matches!(request, TurnRequest::Compact(_));
         let expected = session.router.expect(self.id(), claim);
+        if !is_named {
+            expected.is_unnamed();
+        }
         let mut started = session.router.started(self.id());
         let options = CallOptions { indeterminate: true, of_line: true, ..self.call_options() };
         let params = request.params(self);
