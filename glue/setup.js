@@ -17,6 +17,8 @@ const { pages } = require('./pages.js')
 const { folder } = require('./place.js')
 const { searchFrom } = require('./program.js')
 const { recordSink } = require('./log.js')
+// Not late: a result must not hang on whether there is a file descriptor left.
+const { withReview } = require('./review.js')
 const { ofRollouts } = require('./rollout.js')
 const { added } = require('./running.js')
 const { surroundings } = require('./surroundings.js')
@@ -36,14 +38,14 @@ const hooks = {
   /** @type {(promise: Promise<any>, turn: object) => Promise<any>} */
   async ofTurn(promise, turn) {
     const result = await ofTurn(withOutputOf(promise, turn, ties.get(turn)?.signal), turn)
-    return isReview(result) ? require('./review.js').withReview(result) : result
+    return isReview(result) ? withReview(result) : result
   },
   recordSink,
   pages,
   continuationOf,
   listen,
   afterEvents,
-  // Loaded late, as what reads reviews is: few need them, and they keep nothing.
+  // Loaded late: few need it, and it keeps nothing.
   /** @type {typeof import('./transport.js').attachTransport} */
   attachTransport: (...given) => require('./transport.js').attachTransport(...given),
   iterate,

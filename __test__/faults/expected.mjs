@@ -104,7 +104,8 @@ export const expected = {
     streaming: cell({ run: DONE, text: 'read' }, UNREADABLE),
     tool: cell({ run: ABORTED }, UNREADABLE),
     approval: cell({ run: ABORTED, handler: 'answered' }, UNREADABLE),
-    steering: cell({ steer: 'taken', run: DONE, text: 'read' }, UNREADABLE),
+    // The model is asked again: whether over the connection that there is, it depends on the moment.
+    steering: cell({ steer: 'taken', run: [DONE, ABORTED], text: ['read', ABORTED] }, UNREADABLE),
     compaction: cell({ compact: DONE }, UNREADABLE),
     review: cell({ run: DONE }, UNREADABLE),
     exec: cell({ run: DONE }),

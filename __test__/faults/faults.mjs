@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive } from '../support/processes.mjs'
+import { isAlive, stop } from '../support/processes.mjs'
 
 /** @typedef {import('./stage.mjs').Stage} Stage */
 
@@ -133,7 +133,7 @@ export const faults = {
     by: 'pipe',
     silent: true,
     stays: true,
-    strike: (stage) => process.kill(codexOf(stage), 'SIGSTOP'),
+    strike: (stage) => stop(codexOf(stage)),
     mend: (stage) => stage.resume(),
   },
   killProgram: {

@@ -21,7 +21,7 @@ import { codexExecutable } from '../support/codex.mjs'
 import { appears } from '../support/files.mjs'
 import { startHost } from '../support/host.mjs'
 import { listening } from '../support/listening.mjs'
-import { isAlive, kill } from '../support/processes.mjs'
+import { isAlive, kill, stop } from '../support/processes.mjs'
 import { startProxy } from '../support/proxy.mjs'
 import { temporaryFolder } from '../support/rig.mjs'
 import { states } from './states.mjs'
@@ -67,7 +67,7 @@ export async function play(test, fault, name) {
 
   let told = await program.told()
   if (told === 'hold') {
-    if (proxy === undefined) process.kill(scene.codexPid(), 'SIGSTOP')
+    if (proxy === undefined) await stop(scene.codexPid())
     else proxy.mute('down')
     program.child.send('held')
     told = await program.told()

@@ -33,6 +33,25 @@ export async function gone(pid, withinMs = 5_000) {
   }
 }
 
+/**
+ * Stops a process with SIGSTOP, and waits until it stands (Linux): its threads run on until one of them has seen the signal.
+ *
+ * @param {number} pid
+ */
+export async function stop(pid) {
+  process.kill(pid, 'SIGSTOP')
+  const runs = (/** @type {string} */ task) => {
+    try {
+      return !/^State:\s+[TtZX]/m.test(readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8'))
+    } catch {
+      return false
+    }
+  }
+  while (isAlive(pid) && readdirSync(`/proc/${pid}/task`).some(runs)) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 /** @param {number} pid a process that the test has started and that may be gone */
 export function kill(pid) {
   try {
