@@ -241,6 +241,7 @@ class Call {
       ...defined({ effort, model, outputSchema: format.outputSchema }),
       ...handlersOf(rest),
       ...(this.own.approvals ? turn.handlers : {}),
+      ...(this.#hasLateTools(session) ? { onToolCall: turn.toolCalled } : {}),
       signal: turn.signal,
     }
   }
@@ -248,6 +249,11 @@ class Call {
   /** The thread that the conversation is in, or is to be. */
   get #threadId() {
     return this.plan.threadId ?? this.own.threadId
+  }
+
+  /** Whether the thread may have tools of this call that the call which opened it here did not have. @param {Session} session */
+  #hasLateTools({ known, run }) {
+    return this.tools.some(({ name }) => !run.has(name) && known?.has(name) !== false)
   }
 
   /** @param {Session} session */

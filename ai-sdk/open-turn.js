@@ -82,6 +82,10 @@ class OpenTurn {
     }
   }
 
+  /** A handler of calls of tools. */
+  toolCalled = (/** @type {any} */ { params }, /** @type {any} */ { signal, unref }) =>
+    this.questions.toolCalled(params.tool, { ...params, signal, unref })
+
   /** Ends with the turn, whichever call it was that began it. */
   get signal() {
     return this.#controller.signal

@@ -36,12 +36,14 @@ class Session {
    * @param {Sessions} sessions
    * @param {Thread} thread
    * @param {Options} settings handlers among them
+   * @param {Set<string>} run the tools for which there is a function
    * @param {Set<string> | undefined} known the tools that the thread was started with, where that is known
    */
-  constructor(sessions, thread, settings, known) {
+  constructor(sessions, thread, settings, run, known) {
     this.sessions = sessions
     this.thread = thread
     this.settings = settings
+    this.run = run
     this.known = known
     this.threadId = thread.id
     this.asked = sessions.asked
@@ -289,7 +291,8 @@ class Sessions {
       // That there is one has codex ask; the turns have their own.
       ...(approvals ? { onApproval: () => 'decline' } : {}),
     })
-    session = new Session(this, thread, rest, isNew ? new Set(tools.map(({ name }) => name)) : undefined)
+    const names = new Set(tools.map(({ name }) => name))
+    session = new Session(this, thread, rest, names, isNew ? names : undefined)
     if (this.#closing.signal.aborted) {
       void session.close()
       throw closedError()

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { codexMetadata, resumeTurnResponse } from '../../ai-sdk/index.mjs'
+import { codexMetadata, createCodex, resumeTurnResponse } from '../../ai-sdk/index.mjs'
 import {
   command,
   createGate,
@@ -138,6 +138,39 @@ for (const [major, ai] of majors) {
             ?.toolOutputs.map((told) => told.output),
           [output],
         )
+      }
+    })
+
+    test('tools of a call run where the thread was opened again by one that had none', async (t) => {
+      const { provider, prompt, codex, home, requests } = rig(t)
+      const go = ai.tool({
+        description: 'Go',
+        inputSchema: ai.jsonSchema({ type: 'object', properties: {} }),
+        execute: async () => 'went',
+      })
+      const stopWhen = (ai.isStepCount ?? ai.stepCountIs)(5)
+      const { say: tell, messages } = conversation(ai, { stopWhen, maxRetries: 0 })
+      await tell(prompt(functionCall('go', {}), say('One.')), { model: provider('gpt-5.5'), tools: { go } })
+      const { length } = messages
+      const later = createCodex(codex, { cwd: home.workspace })
+      t.after(() => later.close())
+      for (const use of [provider, later]) {
+        messages.length = length
+        // The one forks, the other resumes: both without tools.
+        if (use === provider) await tell(prompt(say('Two.')), { model: use('gpt-5.5') })
+        messages.length = length
+        await tell(prompt(say('Another two.')), { model: use('gpt-5.5') })
+        const last = await tell(prompt(functionCall('go', {}), say('Three.')), {
+          model: use('gpt-5.5'),
+          tools: { go },
+        })
+        assert.equal(last.text, 'Three.')
+        const outputs = requests(threadOf(last)).at(-1)?.toolOutputs
+        assert.deepEqual(
+          outputs?.map(({ output }) => output),
+          ['went', 'went'],
+        )
+        await provider.close()
       }
     })
 
