@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { BackoffOptions, Queue, RepeatOptions, Telemetry, Worker, WorkerOptions } from 'bullmq'
-import type { Redis, RedisOptions } from 'ioredis'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import type {
   ApprovalRequest,
   Codex,
@@ -19,8 +19,11 @@ import type {
 } from '../index.js'
 import type { ThreadSettings, TurnSettings } from '../types/options.js'
 
-/** Where Redis (6.2 or later, or Valkey) is: a `redis://` or `rediss://` URL, options of ioredis, or a client to copy. */
-export type FleetConnection = string | RedisOptions | Redis
+/**
+ * Where Redis (6.2 or later, or Valkey) is: a `redis://` or `rediss://` URL, options of ioredis, or a client to copy, also one
+ * of a cluster.
+ */
+export type FleetConnection = string | RedisOptions | Redis | Cluster
 
 /** What a worker does with a job whose worker died while it ran. */
 export type OnLost = 'fail' | 'continue' | 'resend'

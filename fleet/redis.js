@@ -12,7 +12,7 @@ const { unavailable } = require('./errors.js')
 /**
  * @typedef {import('ioredis').Redis} Redis
  * @typedef {import('ioredis').RedisOptions} RedisOptions
- * @typedef {string | RedisOptions | Redis} Connection
+ * @typedef {string | RedisOptions | Redis | import('ioredis').Cluster} Connection
  */
 
 const bodies = { ...jobScripts, ...workerScripts, ...storeScripts }

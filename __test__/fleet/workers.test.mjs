@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { Cluster } from 'ioredis'
 import { Fleet, FleetWorker } from '../../fleet/index.mjs'
 import { rejection } from '../support/outcomes.mjs'
 import { gone, isAlive } from '../support/processes.mjs'
@@ -107,6 +108,30 @@ describe('workers', { timeout: 120_000 }, () => {
     const job = await fleet.submit('Hi', { key: 'k' })
     await job.result()
     assert.ok(Number((await job.status()).endedAt) >= until)
+  })
+
+  test('a cluster has a fleet in one slot', async (t) => {
+    // What is of Redis ends last.
+    const ends = /** @type {(() => unknown)[]} */ ([])
+    t.after(async () => {
+      for (const end of ends.reverse()) await end()
+    })
+    const later = { after: (/** @type {() => unknown} */ end) => void ends.push(end) }
+    const one = await startRedis(later, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'])
+    await one.redis.cluster('ADDSLOTSRANGE', 0, 16_383)
+    while (!/cluster_state:ok/.test(await one.redis.cluster('INFO')));
+    const connection = new Cluster([one.url])
+    later.after(() => connection.disconnect())
+    const worker = new FleetWorker({ ...optionsOf(t, 'cluster').options, connection })
+    later.after(() => worker.close())
+    const fleet = new Fleet({ connection, fleet: 'cluster' })
+    later.after(() => fleet.close())
+    const job = await fleet.submit('Hi', { key: 'k' })
+    assert.equal((await job.result()).status, 'completed')
+    let seen = 0
+    for await (const { seq } of job.events()) seen = seq
+    assert.ok(seen > 1)
+    assert.equal((await fleet.stats()).workers.length, 1)
   })
 
   test('a signal ends the process when all of its workers have left', async (t) => {
