@@ -15,7 +15,7 @@ const ARRIVES_MS = 3_000
  * the key; a job of somebody else's key is passed on to that one.
  */
 class EntryQueue {
-  /** Keys taken whose jobs have not begun, and when. @type {Map<string, number>} */
+  /** Keys taken of which no job has arrived, and when. @type {Map<string, number>} */
   #coming = new Map()
   #closed = false
 
@@ -46,8 +46,8 @@ class EntryQueue {
 
   /** Whether another key may come here. */
   get hasRoom() {
-    for (const [id, at] of this.#coming) {
-      if (clock() - at > ARRIVES_MS || this.turns.has(id)) this.#coming.delete(id)
+    for (const [key, at] of this.#coming) {
+      if (clock() - at > ARRIVES_MS || this.turns.hasOf(key)) this.#coming.delete(key)
     }
     return !this.turns.paused && this.turns.load + this.#coming.size < this.options.concurrency
   }
@@ -62,11 +62,12 @@ class EntryQueue {
     const id = job.data?.id
     if (typeof id !== 'string') throw new UnrecoverableError('no job of this package')
     const can = this.hasRoom && !this.#closed
-    // Before anybody else is asked whether there is room.
-    if (can) this.#coming.set(id, clock())
+    // Before anybody else is asked whether there is room. Further jobs of a key that is here take none.
+    const { key: ofKey = id } = job.data
+    if (can && !this.turns.hasOf(ofKey)) this.#coming.set(ofKey, clock())
     const [how, placed = []] = await this.session.run('route', id, this.session.id, can ? 1 : 0)
     const [, queue, place, key, options] = placed
-    if (how !== 'to' || queue !== this.turns.worker.name) this.#coming.delete(id)
+    if (how !== 'to' || queue !== this.turns.worker.name) this.#coming.delete(ofKey)
     if (how === 'to') await this.queues.put(queue, id, place, key, JSON.parse(options))
     this.look()
     if (how !== 'wait') return

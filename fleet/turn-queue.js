@@ -26,6 +26,8 @@ const STRATEGIES = ['fixed', 'exponential']
 class TurnQueue {
   /** @type {Map<string, Here>} */
   #jobs = new Map()
+  /** How many of each key. @type {Map<string, number>} */
+  #keys = new Map()
   /** Those that were given back to BullMQ until it is their turn. @type {Set<string>} */
   #parked = new Set()
   /** Those that wait for another of their key, first things first. @type {Map<string, { seq: number, waiter: import('./event-log.js').Waiter }[]>} */
@@ -41,7 +43,7 @@ class TurnQueue {
    * @param {import('./session.js').Session} session
    * @param {import('./queues.js').Queues} queues
    * @param {import('./runner.js').Means} means
-   * @param {{ concurrency: number, leaseMs: number, bullmq: object, freed: () => void }} options
+   * @param {{ concurrency: number, leaseMs: number, bullmq: object, changed: () => void }} options `changed`: who is here, or may come
    */
   constructor(session, queues, means, options) {
     this.session = session
@@ -82,9 +84,9 @@ class TurnQueue {
   get runs() {
     return [...this.#jobs.values()].flatMap(({ run }) => run ?? [])
   }
-  /** @param {string} id */
-  has(id) {
-    return this.#jobs.has(id)
+  /** @param {string} key whether a job of it is here */
+  hasOf(key) {
+    return this.#keys.has(key)
   }
 
   /** Somebody has said something for a job, or, without an id, may have for any. @param {string} [id] */
@@ -151,8 +153,20 @@ class TurnQueue {
     /** @type {Here} */
     const here = { key, nudged: false, over: Promise.resolve({ kind: 'over' }) }
     this.#jobs.set(id, here)
-    here.over = this.#run(id, here, tries).finally(() => this.#jobs.delete(id))
+    this.#count(key ?? id, 1)
+    here.over = this.#run(id, here, tries).finally(() => {
+      this.#jobs.delete(id)
+      this.#count(key ?? id, -1)
+    })
+    this.options.changed()
     return here.over
+  }
+
+  /** @param {string} key @param {number} by */
+  #count(key, by) {
+    const count = (this.#keys.get(key) ?? 0) + by
+    if (count === 0) this.#keys.delete(key)
+    else this.#keys.set(key, count)
   }
 
   /**
@@ -182,8 +196,7 @@ class TurnQueue {
       here.run = undefined
       this.#release()
       this.wake(key)
-      void this.#callNext(key, next)
-      this.options.freed()
+      if (next !== undefined) void this.#callNext(next)
     }
   }
 
@@ -213,12 +226,14 @@ class TurnQueue {
       this.#release()
       if (how === 'ended') return { kind: 'over' }
       if (how === 'elsewhere') return { kind: 'elsewhere' }
+      // The line has moved meanwhile: it may be the first by now.
+      if (asking.woken) continue
       const line = this.#lines.get(key) ?? []
       if (line.length >= WAITING_OF_KEY || this.#jobs.size > this.options.concurrency + WAITING / 2) {
         this.#parked.add(id)
         return { kind: 'later', until: Date.now() + PARKED_MS }
       }
-      if (!asking.woken) await this.#inLine(key, Number(seq))
+      await this.#inLine(key, Number(seq))
       if (session.signal.aborted) return { kind: 'over' }
     }
   }
@@ -260,6 +275,7 @@ class TurnQueue {
   #release() {
     this.#running--
     this.#fill()
+    this.options.changed()
   }
 
   #fill() {
@@ -302,17 +318,27 @@ class TurnQueue {
     if (this.session.signal.aborted) this.#let(this.#free.length)
   }
 
-  /**
-   * Calls the next of a key that was given back to BullMQ.
-   *
-   * @param {string} key
-   * @param {string[]} [next] the first in its line, and its place
-   */
-  async #callNext(key, next) {
-    if (this.session.signal.aborted || this.#lines.has(key)) return
+  /** The line of a key has moved by what somebody else did. @param {string} key */
+  async moved(key) {
+    this.wake(key)
     try {
-      const [id, place] = next ?? (await this.session.run('head', key))
-      if (id !== undefined && !this.has(id) && this.#parked.delete(id)) await this.queues.requeue([id, place])
+      await this.#callNext(await this.session.run('head', key))
+    } catch (error) {
+      this.session.emit('trouble', error)
+    }
+  }
+
+  /**
+   * Calls the next of a key where it was given back to BullMQ: those that wait here need not be the first, as one with a
+   * priority overtakes others in the queue.
+   *
+   * @param {string[]} next the first in the line of the key, and its place
+   */
+  async #callNext([id, place = '']) {
+    if (this.session.signal.aborted) return
+    try {
+      if (id !== undefined && !this.#jobs.has(id) && this.#parked.delete(id))
+        await this.queues.requeue([id, place])
     } catch (error) {
       this.session.emit('trouble', error)
     }

@@ -174,9 +174,9 @@ class FleetWorker extends EventEmitter {
   /**
    * @param {import('./session.js').Session} session
    * @param {import('./threads.js').Threads} threads
-   * @param {() => void} freed
+   * @param {() => void} changed
    */
-  #turnQueue(session, threads, freed) {
+  #turnQueue(session, threads, changed) {
     const { options } = this
     return new TurnQueue(
       session,
@@ -198,7 +198,7 @@ class FleetWorker extends EventEmitter {
         concurrency: options.concurrency,
         leaseMs: options.leaseMs,
         bullmq: options.bullmq,
-        freed,
+        changed,
       },
     )
   }
@@ -211,7 +211,7 @@ class FleetWorker extends EventEmitter {
   #told(turns, threads, message) {
     const [what = '', ...rest] = message.split(' ')
     const name = rest.join(' ')
-    if (what === 'line') turns.wake(name)
+    if (what === 'line') void turns.moved(name)
     else if (what === 'forget') threads.drop(rest.slice(1).join(' '), rest[0])
     else if (what === 'job') turns.nudge(name)
     if (what !== '') return

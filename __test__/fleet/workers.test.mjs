@@ -110,6 +110,26 @@ describe('workers', { timeout: 120_000 }, () => {
     assert.ok(Number((await job.status()).endedAt) >= until)
   })
 
+  test('jobs of a key whose priorities are against their order run in that, one after the other', async (t) => {
+    const { options } = optionsOf(t, 'against')
+    const fleet = new Fleet({ connection: redis.url, fleet: 'against' })
+    t.after(() => fleet.close())
+    const jobs = []
+    for (let n = 0; n < 30; n++) {
+      jobs.push(await fleet.submit(`${n}`, { key: 'k', job: { priority: 30 - n } }))
+    }
+    const worker = new FleetWorker({ ...options, concurrency: 2 })
+    t.after(() => worker.close())
+    /** @type {number[]} */
+    const ended = []
+    // Those that waited at the worker, and those that it gave back: none waits until it comes again by itself.
+    await Promise.all(jobs.map((job, n) => job.result().then(() => ended.push(n))))
+    assert.deepEqual(
+      ended,
+      jobs.map((_, n) => n),
+    )
+  })
+
   test('a cluster has a fleet in one slot', async (t) => {
     // What is of Redis ends last.
     const ends = /** @type {(() => unknown)[]} */ ([])
