@@ -56,6 +56,8 @@ class Agent {
   #approvals = new Map()
   /** @type {Map<string, { turnId: string, input: number, cached: number, output: number }[]>} tokens, by thread */
   #tokens = new Map()
+  /** Threads whose turn is being begun. @type {Set<string>} */
+  #starting = new Set()
   /** Threads that codex does not list yet. @type {Set<string>} */
   #fresh = new Set()
   /** Who is told of changes. @type {Set<() => void>} */
@@ -132,8 +134,21 @@ class Agent {
 
   /** @param {string} id @param {string} text @param {string[]} images as data URLs */
   async startTurn(id, text, images) {
-    const thread = await this.thread(id)
-    if (this.#running.has(id)) throw new Refusal(409, 'A turn is running: it can be steered.')
+    // Two tabs may send at the same time.
+    if (this.#running.has(id) || this.#starting.has(id)) {
+      throw new Refusal(409, 'A turn is running: it can be steered.')
+    }
+    this.#starting.add(id)
+    try {
+      return await this.#begin(await this.thread(id), text, images)
+    } finally {
+      this.#starting.delete(id)
+    }
+  }
+
+  /** @param {import('codex-node').Thread} thread @param {string} text @param {string[]} images */
+  async #begin(thread, text, images) {
+    const { id } = thread
     const before = thread.usage?.total
     /** @type {import('codex-node').InputItem[]} */
     const input = images.map((url) => ({ type: 'image', url }))
@@ -213,11 +228,14 @@ class Agent {
     if (decision !== 'accept' && decision !== 'acceptForSession' && decision !== 'decline') {
       throw new Refusal(400, 'The decision is accept, acceptForSession or decline.')
     }
-    asked.answer(decision)
-    // The protocol has no field for it, so the agent is told.
+    this.#approvals.delete(id)
+    // The protocol has no field for it, so the agent is told: before the answer, for it to get both at once. A turn that
+    // ends meanwhile has no use for it.
     if (decision === 'decline' && reason !== '') {
-      await this.turns.get(asked.approval.turnId)?.steer(`I declined that: ${reason}`)
+      const turn = this.turns.get(asked.approval.turnId)
+      await turn?.steer(`I declined that: ${reason}`).catch(() => {})
     }
+    asked.answer(decision)
   }
 }
 
