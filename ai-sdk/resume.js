@@ -64,6 +64,7 @@ async function responseOf(provider, threadId, { signal }) {
       async cancel() {
         off()
         await followed.reader.return()
+        await chunks.return()
       },
     },
     { highWaterMark: 0 },
@@ -144,8 +145,10 @@ async function* chunksOf({ reader, skip, open, turn, threadId, turnId }) {
     }
   } catch (error) {
     failure = messageOf(error)
+  } finally {
+    // Also where nobody reads on.
+    await Promise.all([reader.return(), agents?.return()])
   }
-  await Promise.all([reader.return(), agents?.return()])
   parts.words.close()
   parts.calls.close('the turn was interrupted')
   const rest = parts.end === undefined ? whole.close().flatMap(chunkOf) : taken()

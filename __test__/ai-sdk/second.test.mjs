@@ -228,6 +228,38 @@ for (const [major, ai] of majors) {
       assert.match(said, /\[DONE\]/)
       while (!(await parts.next()).done);
     })
+
+    test('a page that comes back and leaves again leaves the agents, too', async (t) => {
+      /** @type {import('../../index.js').Reader<any>[]} */
+      const readers = []
+      const onTurn = (/** @type {any} */ turn) => {
+        const { subAgents } = turn
+        turn.subAgents = () => {
+          const reader = subAgents.call(turn)
+          readers.push(reader)
+          return reader
+        }
+      }
+      const { provider, prompt } = rig(t, { onTurn })
+      const model = provider('gpt-5.5')
+      const running = ai.streamText({ model, prompt: prompt(halves(gated(t))) })
+      const parts = (running.stream ?? running.fullStream)[Symbol.asyncIterator]()
+      let threadId = ''
+      for (;;) {
+        const { value } = await parts.next()
+        threadId ||= value.providerMetadata?.codex?.threadId ?? ''
+        if (value.type === 'text-delta') break
+      }
+      const { body } = await resumeTurnResponse(provider, threadId)
+      const page = /** @type {ReadableStream<Uint8Array>} */ (body).getReader()
+      const before = readers.length
+      const decoder = new TextDecoder()
+      while (!decoder.decode((await page.read()).value).includes('first half'));
+      assert.equal(readers.length, before + 1)
+      await page.cancel()
+      assert.deepEqual(await readers.at(-1)?.next(), { value: undefined, done: true })
+      await parts.return?.()
+    })
   })
 }
 
