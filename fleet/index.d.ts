@@ -419,7 +419,7 @@ export declare class FleetWorker extends EventEmitter<FleetWorkerEvents> impleme
   readonly bullmq: Worker | undefined
   /**
    * Leaves: takes no new jobs, lets running turns finish for `drainMs`, then interrupts them and hands them over.
-   * SIGTERM does the same.
+   * SIGTERM does the same. Called again with less time it takes no more than that.
    */
   close(options?: { drainMs?: number | undefined }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

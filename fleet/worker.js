@@ -48,6 +48,8 @@ class FleetWorker extends EventEmitter {
   /** @type {Promise<void>} */
   #starting
   #limitedUntil = 0
+  /** When turns that run are interrupted. */
+  #deadline = Number.POSITIVE_INFINITY
   /** @type {NodeJS.Timeout | undefined} */
   #limitTimer
   /** @type {(() => void) | undefined} */
@@ -307,19 +309,19 @@ class FleetWorker extends EventEmitter {
    * @returns {Promise<void>}
    */
   close({ drainMs = this.options.drainMs } = {}) {
-    this.#closed ??= this.#close(drainMs)
+    // Who closes it again may have less time.
+    this.#deadline = Math.min(this.#deadline, clock() + Math.max(0, drainMs))
+    this.#closed ??= this.#close()
     return this.#closed
   }
 
-  /** @param {number} drainMs */
-  async #close(drainMs) {
+  async #close() {
     this.#closing.abort()
-    this.#unhandle?.()
     clearTimeout(this.#limitTimer)
     await this.#starting.catch(() => {})
     const active = this.#active
     if (active !== undefined) {
-      await this.#drain(active, drainMs).catch((error) => this.#trouble(error))
+      await this.#drain(active).catch((error) => this.#trouble(error))
       active.session.end()
       await this.#stop(active, true)
       await active.codex.close().catch((/** @type {unknown} */ error) => this.#trouble(error))
@@ -330,14 +332,13 @@ class FleetWorker extends EventEmitter {
     await this.queues.close()
     await this.#ownStore?.close()
     await Promise.all([disconnect(this.redis), disconnect(this.subscriber)])
+    // Until here a signal waits for it.
+    this.#unhandle?.()
     this.emit('closed')
   }
 
-  /**
-   * @param {Active} active
-   * @param {number} drainMs
-   */
-  async #drain({ session, turns, entry }, drainMs) {
+  /** @param {Active} active */
+  async #drain({ session, turns, entry }) {
     await session.persist(() => session.run('drain', session.id))
     await entry.close(false)
     await turns.worker.pause(true)
@@ -348,10 +349,9 @@ class FleetWorker extends EventEmitter {
     const keys = await session.persist(() => this.redis.smembers(this.names.keysOf(session.id)))
     const busy = new Set(turns.runs.map(({ key }) => key))
     for (const key of keys) if (!busy.has(key)) await release(key)
-    const deadline = clock() + drainMs
     // Those that wait here for others of their key find that it is somebody else's.
     while (turns.runs.length > 0 && !session.signal.aborted) {
-      if (clock() >= deadline) for (const run of turns.runs) run.stopped ?? run.stop('drain')
+      if (clock() >= this.#deadline) for (const run of turns.runs) run.stopped ?? run.stop('drain')
       turns.wakeAll()
       for (const key of busy) {
         if (turns.runs.some((run) => run.key === key)) continue

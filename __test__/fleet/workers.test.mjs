@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Cluster } from 'ioredis'
 import { Fleet, FleetWorker } from '../../fleet/index.mjs'
+import { TurnFailedError } from '../../index.mjs'
 import { rejection } from '../support/outcomes.mjs'
 import { gone, isAlive } from '../support/processes.mjs'
 import { rigEnvironment, rigPath, temporaryFolder } from '../support/rig.mjs'
@@ -172,12 +173,53 @@ describe('workers', { timeout: 120_000 }, () => {
     const job = await fleet.submit('Hi', { key: 'k' })
     for await (const { method } of job.events()) if (method === 'turn/started') break
     const closed = once(child, 'message')
+    // Also of one that leaves already.
+    child.send('close')
+    for (let state; state !== 'draining'; ) state = (await fleet.stats()).workers[0]?.state
     child.kill('SIGTERM')
     assert.deepEqual(await Promise.race([closed, exited]), ['closed', undefined])
     writeFileSync(join(folder, 'go'), '')
     const result = await Promise.race([job.result(), exited])
     assert.equal(/** @type {any} */ (result).status, 'completed')
     assert.deepEqual(await exited, [null, 'SIGTERM'])
+  })
+
+  test('one that is closed again with less time takes no more', async (t) => {
+    const { options } = optionsOf(t, 'hurry', { on: { 'turn/start': [['turnBegin']] } })
+    const fleet = new Fleet({ connection: redis.url, fleet: 'hurry' })
+    t.after(() => fleet.close())
+    const worker = new FleetWorker({ ...options, drainMs: 100_000 })
+    const job = await fleet.submit('Hi', { key: 'k' })
+    for await (const { method } of job.events()) if (method === 'turn/started') break
+    const first = worker.close()
+    for (let state; state !== 'draining'; ) state = (await fleet.stats()).workers[0]?.state
+    await worker.close({ drainMs: 0 })
+    await first
+    assert.equal((await job.status()).state, 'waiting')
+    assert.deepEqual((await fleet.stats()).workers, [])
+  })
+
+  test('attempts count on where another worker goes on with them', async (t) => {
+    const fails = { on: { 'turn/start': [['turnBegin', 'turnFailed']] } }
+    const fleet = new Fleet({ connection: redis.url, fleet: 'attempts' })
+    t.after(() => fleet.close())
+    const one = new FleetWorker(optionsOf(t, 'attempts', fails).options)
+    const job = await fleet.submit('Hi', { key: 'k', job: { attempts: 2, backoff: 600_000 } })
+    /** @type {number[]} */
+    const attempts = []
+    const failed = (async () => {
+      for await (const { method, params } of job.events()) {
+        if (method === 'fleet/failedAttempt') attempts.push(params.attempt)
+        if (attempts.length === 1) await one.close()
+      }
+    })()
+    await one.ready()
+    while (attempts.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    const two = new FleetWorker(optionsOf(t, 'attempts', fails).options)
+    t.after(() => two.close())
+    await rejection(job.result(), TurnFailedError)
+    await failed
+    assert.deepEqual(attempts, [1])
   })
 
   test('one that can not begin says so, whether somebody listens or not', async (t) => {

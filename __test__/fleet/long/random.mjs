@@ -16,8 +16,20 @@ const { values } = parseArgs({
     lease: { type: 'string', default: '2000' },
     // No job ends for this long: it stands still.
     stall: { type: 'string', default: '120000' },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 })
+if (values.help) {
+  console.log(`npm run test:fleet -- [--seed N] [--jobs 500] [--keys 20] [--workers 4] [--kill-every 1000] [--lease 2000] [--stall 120000]
+
+Jobs on keys by workers, one of which is killed, stopped or loses its codex every --kill-every ms. Leases are of --lease ms.
+Prints its seed, with which it draws the same again, and fails when no job has ended for --stall ms.`)
+  process.exit()
+}
+for (const [name, value] of Object.entries(values)) {
+  if (name !== 'help' && !/^\d+$/.test(String(value)))
+    throw new TypeError(`--${name} must be a number, not ${value}`)
+}
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 const [jobCount, keyCount, workerCount, killEveryMs] = [
   values.jobs,

@@ -8,4 +8,5 @@ const [first, second] = JSON.parse(process.argv[2] ?? '[]').map(
 process.once('disconnect', () => process.exit(1))
 first.on('closed', () => process.send?.('closed'))
 await Promise.all([first.ready(), second.ready()])
+process.on('message', () => void second.close())
 process.send?.('ready')
