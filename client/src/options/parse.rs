@@ -31,27 +31,44 @@ pub fn parse_for<T: DeserializeOwned + Default>(
     let Some(json) = json else { return Ok(T::default()) };
     // A struct could be read from an array as well, which nobody means.
     if !json.trim_start().starts_with('{') {
-        let given: Value = serde_json::from_str(json).unwrap_or_default();
-        return Err(Error::InvalidArgument(format!(
-            "{what}: {} is not accepted; it takes an object",
-            kind(&given)
-        )));
+        return Err(no_object(json, what));
     }
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let mut path = error.path().to_string();
-        let mut why = no_word::<T>(json, error.path()).unwrap_or_else(|| in_words(error.inner()));
-        if SECRET.iter().any(|name| path.starts_with(name)) {
-            why = without_string(why);
-        }
-        if let Some((name, told)) = unknown_name(&why, call, beside)
-            && (path == "." || path == name)
-        {
-            (path, why) = (name, told);
-        }
-        let place = if path == "." { what.to_owned() } else { format!("{what}.{path}") };
-        Error::InvalidArgument(format!("{place}: {why}"))
-    })
+    read(json).map_err(|wrong| in_place(json, &wrong, &|json| read::<T>(json).err(), call, what, beside))
+}
+
+type Wrong = serde_path_to_error::Error<serde_json::Error>;
+
+/// All types are read in this one way: what reads them is large, and compiled for each way there is.
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, Wrong> {
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(json))
+}
+
+fn no_object(json: &str, what: &str) -> Error {
+    let given: Value = serde_json::from_str(json).unwrap_or_default();
+    Error::InvalidArgument(format!("{what}: {} is not accepted; it takes an object", kind(&given)))
+}
+
+/// What is said of what is wrong in `json`, and where. `again` reads another text as the same type.
+fn in_place(
+    json: &str,
+    wrong: &Wrong,
+    again: &dyn Fn(&str) -> Option<Wrong>,
+    call: Call,
+    what: &str,
+    beside: &[&str],
+) -> Error {
+    let mut path = wrong.path().to_string();
+    let mut why = no_word(json, wrong.path(), again).unwrap_or_else(|| in_words(wrong.inner()));
+    if SECRET.iter().any(|name| path.starts_with(name)) {
+        why = without_string(why);
+    }
+    if let Some((name, told)) = unknown_name(&why, call, beside)
+        && (path == "." || path == name)
+    {
+        (path, why) = (name, told);
+    }
+    let place = if path == "." { what.to_owned() } else { format!("{what}.{path}") };
+    Error::InvalidArgument(format!("{place}: {why}"))
 }
 
 /// The text of a JSON error in the words of JavaScript, without the line and column of a text that the user
@@ -68,7 +85,11 @@ pub(super) fn in_words(error: &serde_json::Error) -> String {
 }
 
 /// Why a value that is no string is not taken where one of some words must stand: serde does not list them.
-fn no_word<T: DeserializeOwned>(json: &str, path: &serde_path_to_error::Path) -> Option<String> {
+fn no_word(
+    json: &str,
+    path: &serde_path_to_error::Path,
+    again: &dyn Fn(&str) -> Option<Wrong>,
+) -> Option<String> {
     use serde_path_to_error::Segment;
     let mut options: Value = serde_json::from_str(json).ok()?;
     let mut place = &mut options;
@@ -82,7 +103,7 @@ fn no_word<T: DeserializeOwned>(json: &str, path: &serde_path_to_error::Path) ->
     let given = kind(place);
     // The error of a word that is in no list has the list.
     let was_string = std::mem::replace(place, "".into()).is_string();
-    let error = T::deserialize(options).err()?.to_string();
+    let error = in_words(again(&options.to_string())?.inner());
     let words = error.strip_prefix("unknown variant ``, ").filter(|_| !was_string)?;
     Some(format!("{given} is not accepted, {words}"))
 }
