@@ -33,6 +33,7 @@ const LAYERS = {
   config: ['error', 'keys', 'secrets'],
   process: ['environment', 'error', 'secrets', 'surroundings', 'sync'],
   transport: ['error', 'secrets'],
+  dial: ['error', 'secrets', 'transport'],
   rpc: ['error', 'secrets', 'sync', 'text', 'trace', 'transport'],
   handlers: [],
   routing: ['error', 'handlers', 'rpc', 'source', 'sync'],
@@ -40,12 +41,13 @@ const LAYERS = {
     ...['error', 'memory', 'result', 'routing', 'rpc', 'secrets', 'source', 'sync', 'text', 'trace'],
     'turn_status',
   ],
-  options: ['environment', 'error', 'result', 'secrets', 'surroundings', 'transport', 'turn'],
+  options: ['dial', 'environment', 'error', 'result', 'secrets', 'surroundings', 'transport', 'turn'],
   token: ['error', 'options'],
   server_requests: ['handlers', 'routing', 'rpc', 'secrets', 'sync'],
   session: [
     ...[
       'config',
+      'dial',
       'environment',
       'error',
       'lib',
@@ -61,6 +63,7 @@ const LAYERS = {
   api: [
     ...[
       'config',
+      'dial',
       'error',
       'handlers',
       'memory',
@@ -91,6 +94,8 @@ const LAYERS = {
   fuzzing: ['config', 'exec', 'process', 'rpc', 'secrets', 'transport', 'turn'],
   // What everybody is told from there: the oldest codex, and the public names.
   lib: [],
+  // The same of the lower half, which is a crate of its own.
+  wire: [],
 }
 
 /** The folders of JavaScript. */

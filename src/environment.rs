@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use codex_client::dial::TokenSource;
 use codex_client::options::{Call, parse, parse_for};
 use codex_client::process::Surroundings;
 use codex_client::server_requests::{HandlerKind, Handlers};
-use codex_client::transport::TokenSource;
 use napi::bindgen_prelude::{JsObjectValue, JsValue, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;

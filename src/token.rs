@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codex_client::Error;
-use codex_client::transport::{TokenFuture, TokenSource};
+use codex_client::dial::{TokenFuture, TokenSource};
 use napi::bindgen_prelude::{Function, Promise};
 use napi::threadsafe_function::ThreadsafeFunction;
 use napi::{Result, Status};

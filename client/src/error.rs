@@ -161,12 +161,12 @@ pub enum Error {
 }
 
 /// Whether an error says that another process has the thread open: codex lets one write to it.
-pub(crate) fn is_in_use(message: &str) -> bool {
+pub fn is_in_use(message: &str) -> bool {
     message.contains("already has an active writer")
 }
 
 /// What to do about that.
-pub(crate) const IN_USE: &str = "another codex process has it open, and one may write to a thread. Close it there                                  (`thread.close()`, or the end of that process), or have both use one server                                  (`serve()`); it can be read and forked meanwhile";
+pub const IN_USE: &str = "another codex process has it open, and one may write to a thread. Close it there                                  (`thread.close()`, or the end of that process), or have both use one server                                  (`serve()`); it can be read and forked meanwhile";
 
 /// What a JSON-RPC error means, told from its code and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,17 +261,17 @@ pub struct TurnFailure {
 
 impl Error {
     /// An answer that can't be read.
-    pub(crate) fn unreadable(method: &str, message: String) -> Self {
+    pub fn unreadable(method: &str, message: String) -> Self {
         Self::Protocol { message, method: Some(method.to_owned()) }
     }
 
     /// A file that could not be read or written.
-    pub(crate) fn file(path: &std::path::Path, message: String) -> Self {
+    pub fn file(path: &std::path::Path, message: String) -> Self {
         Self::File { message, path: path.display().to_string() }
     }
 
     /// The refusal to load an ephemeral thread, saying why it is gone.
-    pub(crate) fn of_lost_thread(self, id: &str) -> Self {
+    pub fn of_lost_thread(self, id: &str) -> Self {
         let Self::Rpc(refusal) = self else { return self };
         // The id comes last, as in the server's words.
         let message = format!(
@@ -285,7 +285,7 @@ impl Error {
     }
 
     /// The error of every call by a handle of a thread that was closed.
-    pub(crate) fn thread_closed() -> Self {
+    pub fn thread_closed() -> Self {
         Self::Closed("this Thread was closed; codex.resumeThread(id) gives another handle".to_owned())
     }
 
@@ -343,7 +343,7 @@ impl Error {
     }
 
     /// Whether the server refused the call because it has too much to do.
-    pub(crate) fn is_overload(&self) -> bool {
+    pub fn is_overload(&self) -> bool {
         matches!(self, Self::Rpc(error) if error.kind == RpcErrorKind::ServerBusy)
     }
 

@@ -87,7 +87,7 @@ impl HandlerKind {
     ];
 
     /// The handler that a method is for, if it has one of its own.
-    pub(crate) fn of(method: &str) -> Option<Self> {
+    pub fn of(method: &str) -> Option<Self> {
         Some(match method {
             "item/commandExecution/requestApproval"
             | "item/fileChange/requestApproval"

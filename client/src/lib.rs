@@ -5,6 +5,7 @@
 //! - [`config`]: the option `config` as arguments, and what can be none
 //! - [`process`]: find, start, watch and end codex; the stderr tail
 //! - [`transport`]: one message out, one message in
+//! - [`dial`]: a server that runs elsewhere is reached
 //! - [`rpc`]: ids, deadlines, the in-flight cap, requests from the server, the sticky end of a connection
 //! - `handlers`: what a program answers the server with
 //! - [`routing`]: whose a message or a request is; events that came early; notifications outside turns
@@ -21,33 +22,21 @@
 
 pub mod api;
 pub mod config;
+pub mod dial;
 mod environment;
-mod error;
 pub mod exec;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod handlers;
-mod keys;
-mod memory;
 pub mod options;
 pub mod process;
-mod result;
-pub mod routing;
-pub mod rpc;
-mod secrets;
 pub mod server_requests;
 pub mod session;
-mod source;
 mod surroundings;
-mod sync;
-mod text;
 mod token;
-pub mod trace;
-pub mod transport;
-pub mod turn;
-mod turn_status;
 
 pub use api::{Codex, Thread, Turn};
+pub(crate) use codex_client_wire::{error, handlers, keys, memory, result, secrets, source, sync, text};
+pub use codex_client_wire::{routing, rpc, trace, transport, turn};
 pub use error::{Error, RpcError, RpcErrorKind, TurnFailure};
 pub use memory::Memory;
 pub use process::MINIMUM_CODEX_VERSION;

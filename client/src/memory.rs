@@ -22,26 +22,28 @@ impl Memory {
     }
 
     /// The same for one client, whose continuations are counted apart.
-    pub(crate) fn of_client(&self) -> Self {
+    pub fn of_client(&self) -> Self {
         Self { held: Arc::clone(&self.held), kept: Arc::default() }
     }
 
     /// How many bytes are kept for continuations alone.
-    pub(crate) fn kept(&self) -> usize {
+    pub fn kept(&self) -> usize {
         usize::try_from(self.kept.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
-    pub(crate) fn share(&self) -> Share {
+    /// A share of all that is held.
+    pub fn share(&self) -> Share {
         Share::of(&self.held)
     }
 
-    pub(crate) fn share_of_kept(&self) -> Share {
+    /// A share of what is kept for continuations alone.
+    pub fn share_of_kept(&self) -> Share {
         Share::of(&self.kept)
     }
 }
 
 /// What one holds. It is given back when this is dropped.
-pub(crate) struct Share {
+pub struct Share {
     counter: Arc<AtomicI64>,
     told: i64,
 }
@@ -52,7 +54,7 @@ impl Share {
     }
 
     /// So much is held now. Told in steps, so that this costs nothing for each event.
-    pub(crate) fn set(&mut self, bytes: usize) {
+    pub fn set(&mut self, bytes: usize) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         let difference = bytes - self.told;
         if difference.abs() >= STEP || (bytes == 0 && difference != 0) {

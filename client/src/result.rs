@@ -24,7 +24,7 @@ impl Slice {
     }
 
     /// `part`, which was borrowed from `line`.
-    pub(crate) fn new(line: &Arc<str>, part: &str) -> Option<Self> {
+    pub fn new(line: &Arc<str>, part: &str) -> Option<Self> {
         Some(Self { range: range_of(line, part)?, line: Arc::clone(line) })
     }
 
@@ -61,7 +61,7 @@ pub struct TurnResult {
 
 impl TurnResult {
     /// The same with secrets redacted, for errors, which end in logs.
-    pub(crate) fn hiding(mut self, secrets: &Secrets) -> Self {
+    pub fn hiding(mut self, secrets: &Secrets) -> Self {
         for slice in self.items.iter_mut().chain(&mut self.final_response).chain(&mut self.plan) {
             if let Cow::Owned(redacted) = secrets.redact_json(slice.json()) {
                 *slice = Slice { range: 0..redacted.len(), line: redacted.into() };

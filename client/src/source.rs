@@ -63,27 +63,27 @@ pub trait Source: Send + Sync {
 
 /// Who waits to be woken. It lies under the lock of what they wait for; they are called without it.
 #[derive(Default)]
-pub(crate) struct Wakers(Vec<Waker>);
+pub struct Wakers(Vec<Waker>);
 
 impl Wakers {
     /// Nothing is ready: who brought a waker will be called.
-    pub(crate) fn pending<B, E>(&mut self, waker: Option<Waker>) -> Next<B, E> {
+    pub fn pending<B, E>(&mut self, waker: Option<Waker>) -> Next<B, E> {
         self.0.extend(waker);
         Next::Pending
     }
 
     /// Whether anybody waits.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Who is to be called now, once the lock is free.
-    pub(crate) fn take(&mut self) -> Self {
+    pub fn take(&mut self) -> Self {
         std::mem::take(self)
     }
 
     /// Calls them.
-    pub(crate) fn wake(self) {
+    pub fn wake(self) {
         for waker in self.0 {
             waker();
         }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Locks a mutex whose data stays consistent even if another holder panicked.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -11,7 +11,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const LOOKS: usize = 1000;
 
 /// Whether a mutex is free now, or will be in a moment. One that is not is held by a thread that does not run.
-pub(crate) fn is_free<T>(mutex: &Mutex<T>) -> bool {
+pub fn is_free<T>(mutex: &Mutex<T>) -> bool {
     (0..LOOKS).any(|_| {
         let is_held = matches!(mutex.try_lock(), Err(TryLockError::WouldBlock));
         if is_held {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// Where a part that was borrowed from a text stands in it. None for what was borrowed from another.
-pub(crate) fn range_of(text: &str, part: &str) -> Option<Range<usize>> {
+pub fn range_of(text: &str, part: &str) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     let range = start..start + part.len();
     text.get(range.clone()).map(|_| range)

@@ -45,7 +45,7 @@ thread_local! {
 
 impl Trace {
     /// As it stands in a request.
-    pub(crate) fn json(&self) -> String {
+    pub fn json(&self) -> String {
         match self.tracestate.as_deref() {
             Some(tracestate) => json!({ "traceparent": &*self.traceparent, "tracestate": tracestate }),
             None => json!({ "traceparent": &*self.traceparent }),

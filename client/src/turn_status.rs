@@ -17,7 +17,7 @@ pub enum TurnStatus {
 
 impl TurnStatus {
     /// What the server calls by this word.
-    pub(crate) fn of(word: &str) -> Self {
+    pub fn of(word: &str) -> Self {
         match word {
             "completed" => Self::Completed,
             "interrupted" => Self::Interrupted,

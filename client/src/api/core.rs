@@ -17,6 +17,7 @@ use tracing::Instrument;
 
 use crate::api::thread::state::ThreadState;
 use crate::config::{ConfigArguments, LargeNumbers};
+use crate::dial::TokenSource;
 use crate::options::{ClientInfo, ClientSettings, Place};
 use crate::process::Program;
 use crate::rpc::{Call, CallOptions, RawAnswer, only_reads};
@@ -24,7 +25,6 @@ use crate::server_requests::{Dispatcher, Handlers};
 use crate::session::{
     ByteTransport, Endpoint, Events, Plan, Remote, Restore, Services, Session, retry_overload,
 };
-use crate::transport::TokenSource;
 use crate::turn::{MOST_KEPT_BYTES, TurnState};
 use crate::{Error, Memory, Secrets, lock};
 

@@ -7,12 +7,11 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 
 use super::ClientSettings;
 use crate::Error;
+use crate::dial::{Address, Bearer, Dial, Proxies, TokenSource, Trust};
 use crate::environment::Environment;
 use crate::secrets::names_secret;
 use crate::surroundings::Surroundings;
-use crate::transport::{
-    Address, Bearer, DEFAULT_MESSAGE_BYTES, Dial, MOST_MESSAGE_BYTES, Proxies, TokenSource, Trust,
-};
+use crate::transport::{DEFAULT_MESSAGE_BYTES, MOST_MESSAGE_BYTES};
 
 const TOKEN_VARIABLE: &str = "CODEX_APP_SERVER_TOKEN";
 const DEFAULT_KEEP_ALIVE_MS: u64 = 20_000;

@@ -53,7 +53,7 @@ struct Position {
 
 impl Ring {
     /// Keeps a notification, where anybody reads.
-    pub(crate) fn push(&self, method: &str, line: &str) {
+    pub fn push(&self, method: &str, line: &str) {
         let mut inner = lock(&self.inner);
         if inner.readers == 0 {
             return;
@@ -66,17 +66,17 @@ impl Ring {
     }
 
     /// Notifications were let go before they came here.
-    pub(crate) fn lost(&self, count: u64) {
+    pub fn lost(&self, count: u64) {
         lock(&self.inner).lost += count;
     }
 
     /// Whether anybody reads.
-    pub(crate) fn is_read(&self) -> bool {
+    pub fn is_read(&self) -> bool {
         lock(&self.inner).readers > 0
     }
 
     /// Wakes who waits.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         let wakers = lock(&self.inner).wakers.take();
         wakers.wake();
     }

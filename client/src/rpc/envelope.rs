@@ -47,7 +47,7 @@ pub struct Notification<'a> {
 }
 
 /// Reads a notification that was kept as text.
-pub(crate) fn with_notification(line: &str, then: impl FnOnce(&Notification<'_>)) {
+pub fn with_notification(line: &str, then: impl FnOnce(&Notification<'_>)) {
     if let Ok(envelope) = Envelope::parse(line)
         && let Some(method) = &envelope.method
     {

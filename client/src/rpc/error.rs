@@ -12,12 +12,12 @@ use crate::{Error, RpcError, RpcErrorKind};
 pub type RawAnswer = Result<Box<RawValue>, Error>;
 
 /// What an answer holds, as far as it is needed.
-pub(crate) fn read_answer<'a, T: Deserialize<'a>>(method: &str, answer: &'a RawValue) -> Result<T, Error> {
+pub fn read_answer<'a, T: Deserialize<'a>>(method: &str, answer: &'a RawValue) -> Result<T, Error> {
     serde_json::from_str(answer.get()).map_err(|error| unreadable(method, &error))
 }
 
 /// The error for an answer that can't be read.
-pub(crate) fn unreadable(method: &str, error: &serde_json::Error) -> Error {
+pub fn unreadable(method: &str, error: &serde_json::Error) -> Error {
     Error::unreadable(method, format!("the answer to {method} can't be read: {error}"))
 }
 

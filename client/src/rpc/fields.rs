@@ -15,12 +15,12 @@ pub(super) struct Key(Vec<u8>);
 pub(super) type Object<'a> = HashMap<Key, &'a RawValue>;
 
 /// A field of an object, as it stands there.
-pub(crate) fn field<'a>(json: &'a str, name: &str) -> Option<&'a RawValue> {
+pub fn field<'a>(json: &'a str, name: &str) -> Option<&'a RawValue> {
     get(&object(json)?, name)
 }
 
 /// Those fields of an object that are text.
-pub(crate) fn texts<const N: usize>(json: &str, names: [&str; N]) -> [Option<String>; N] {
+pub fn texts<const N: usize>(json: &str, names: [&str; N]) -> [Option<String>; N] {
     let object = object(json).unwrap_or_default();
     names.map(|name| get(&object, name).and_then(text).map(Cow::into_owned))
 }

@@ -10,7 +10,7 @@ use super::alike::Alike;
 use super::envelope::Envelope;
 
 /// The envelope of a message.
-pub(crate) fn envelope(data: &[u8]) {
+pub fn envelope(data: &[u8]) {
     let Ok(line) = std::str::from_utf8(data) else { return };
     let envelope = Envelope::parse(line);
     // However deep it goes, and whatever its numbers and strings are.
@@ -45,7 +45,7 @@ pub(crate) fn envelope(data: &[u8]) {
 }
 
 /// Lines after each other say what each says alone, however much they are alike.
-pub(crate) fn alike(data: &[u8]) {
+pub fn alike(data: &[u8]) {
     let mut alike = Alike::default();
     for line in data.split(|byte| *byte == b'\n') {
         let Ok(line) = std::str::from_utf8(line) else { continue };

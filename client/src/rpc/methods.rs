@@ -6,7 +6,7 @@ pub fn only_reads(method: &str) -> bool {
 }
 
 /// Whether a notification says a piece of a text.
-pub(crate) fn is_delta(method: &str) -> bool {
+pub fn is_delta(method: &str) -> bool {
     method.ends_with("/delta") || method.ends_with("Delta")
 }
 

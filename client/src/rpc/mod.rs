@@ -7,18 +7,18 @@ mod envelope;
 mod error;
 mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod incoming;
 mod methods;
 mod pending;
 
 pub use connection::{Call, CallOptions, Connection, Inbox, ServerRequest};
-pub(crate) use empty_params::EMPTY_PARAMS;
-pub(crate) use envelope::with_notification;
+pub use empty_params::EMPTY_PARAMS;
+pub use envelope::with_notification;
 pub use envelope::{Ids, Notification};
 pub use error::RawAnswer;
-pub(crate) use error::{read_answer, unreadable};
-pub(crate) use fields::{field, texts};
+pub use error::{read_answer, unreadable};
+pub use fields::{field, texts};
 pub use incoming::Incoming;
-pub(crate) use methods::is_delta;
+pub use methods::is_delta;
 pub use methods::only_reads;

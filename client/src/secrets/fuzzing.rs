@@ -59,7 +59,7 @@ fn written(secret: &str) -> Vec<String> {
 }
 
 /// Text.
-pub(crate) fn redaction(data: &[u8]) {
+pub fn redaction(data: &[u8]) {
     let Some(Told { secrets, text }) = told(data) else { return };
     let known = Secrets::new(secrets.iter().cloned());
     let redacted = known.redact(text.clone());
@@ -89,7 +89,7 @@ pub(crate) fn redaction(data: &[u8]) {
 }
 
 /// A text as a string of JSON, in an object as an event has it.
-pub(crate) fn redaction_json(data: &[u8]) {
+pub fn redaction_json(data: &[u8]) {
     let Some(Told { secrets, text }) = told(data) else { return };
     let known = Secrets::new(secrets.iter().cloned());
     let within = serde_json::json!({ "message": text, "list": [{ "deep": text.as_str() }], "n": 1 });

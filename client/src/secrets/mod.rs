@@ -2,7 +2,7 @@
 
 mod forms;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod json;
 mod policy;
 mod urls;
@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use forms::{SHORTEST_SECRET, escaped, escapes, in_base64, in_url};
 use json::{common_escapes, has_rare_escapes, in_strings, within_escapes};
-pub(crate) use policy::{holds_secret, names_secret, secret_texts};
+pub use policy::{holds_secret, names_secret, secret_texts};
 
 use crate::lock;
 
@@ -148,7 +148,7 @@ impl Secrets {
     }
 
     /// The length of the longest: of a text that is cut, so much may be one of which the end is missing.
-    pub(crate) fn longest(&self) -> usize {
+    pub fn longest(&self) -> usize {
         let known = lock(&self.texts);
         // A control character that is escaped twice is as many.
         known.given.iter().chain(&known.learned).map(|text| text.len()).max().unwrap_or_default() * 7
@@ -287,7 +287,8 @@ impl std::fmt::Debug for Secrets {
 
 #[cfg(test)]
 mod tests {
-    use crate::process::Environment;
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
@@ -412,16 +413,13 @@ mod tests {
             headers: vec!["Bearer of-a-header", "id=of-a-cookie; a=b"],
             credentials: vec!["key"],
         });
-        let mut environment = Environment::default();
-        for (name, value) in [
-            ("DEPLOY_PRIVATE_KEY", "of-a-variable"),
-            ("HOME", "/home/somebody"),
-            ("DATABASE_URL", "postgres://user:of-a-database@host/db"),
-            ("https_proxy", "user:of-a-proxy@host:1"),
-        ] {
-            environment.set(name.as_ref(), value.into());
-        }
-        secrets.know_environment(environment.iter());
+        let environment: BTreeMap<OsString, OsString> = BTreeMap::from([
+            ("DEPLOY_PRIVATE_KEY".into(), "of-a-variable".into()),
+            ("HOME".into(), "/home/somebody".into()),
+            ("DATABASE_URL".into(), "postgres://user:of-a-database@host/db".into()),
+            ("https_proxy".into(), "user:of-a-proxy@host:1".into()),
+        ]);
+        secrets.know_environment(&environment);
         let said = "of-the-config short of-an-override the-model of-a-header of-a-cookie key of-a-variable /home/somebody \
                     of-a-database of-a-proxy of-a-url of-another of-an-address";
         let expected = "[secret] short [secret] the-model [secret] [secret] [secret] [secret] /home/somebody \

@@ -48,7 +48,7 @@ const HARMLESS: &[&str] = &[
 ];
 
 /// Whether the name of a variable, a header or a value of the configuration says that it is a secret.
-pub(crate) fn names_secret(name: &str) -> bool {
+pub fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
     if HARMLESS.iter().any(|end| name.ends_with(end)) || name == "pwd" || name == "oldpwd" {
         return false;
@@ -61,7 +61,7 @@ pub(crate) fn names_secret(name: &str) -> bool {
 
 /// Whether a value of the configuration may not appear in the argument list: what is in a table of credentials, whatever its
 /// name says is one, and URLs with a password.
-pub(crate) fn holds_secret(path: &str, value: &Value) -> bool {
+pub fn holds_secret(path: &str, value: &Value) -> bool {
     let mut segments = path.split('.');
     if segments.any(|segment| CREDENTIALS.contains(&segment))
         || is_below(path, "shell_environment_policy.set")
@@ -92,7 +92,7 @@ fn is_below(path: &str, table: &str) -> bool {
 }
 
 /// Every text in a configuration object, dotted or nested, that may not be an argument.
-pub(crate) fn secret_texts(config: &Map<String, Value>) -> Vec<String> {
+pub fn secret_texts(config: &Map<String, Value>) -> Vec<String> {
     fn walk(table: &Map<String, Value>, prefix: &str, texts: &mut Vec<String>) {
         for (key, value) in table {
             let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };

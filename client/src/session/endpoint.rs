@@ -16,12 +16,11 @@ use tracing::Instrument;
 
 use super::launch::{arguments, exited, locate, with_stderr};
 use super::metadata::Metadata;
+use crate::dial::{Dial, TokenSource};
 use crate::options::{ClientInfo, ClientSettings};
 use crate::process::{ExitWatch, Lifeline, Process, SpawnOptions, Spawned, Surroundings};
 use crate::rpc::{CallOptions, Connection, Incoming};
-use crate::transport::{
-    Answered, Bounds, Dial, TokenSource, TooMuch, run_carried_lines, run_lines, run_websocket,
-};
+use crate::transport::{Answered, Bounds, TooMuch, run_carried_lines, run_lines, run_websocket};
 use crate::{Error, SecretSources, Secrets, lock};
 
 /// How long what a dead server had written is read.
@@ -190,7 +189,7 @@ impl Plan {
         let answered = Answered::default();
         let most_message_bytes = self.settings.most_message_bytes();
         let bounds = Bounds { most_message_bytes, answered: answered.clone() };
-        let (inbound, closing) = (Incoming::new(&link.connection), link.closing.clone());
+        let (inbound, closing) = (Box::new(Incoming::new(&link.connection)), link.closing.clone());
         let mut name = self.name();
         let line = match way {
             Way::Process => {
@@ -207,7 +206,8 @@ impl Plan {
                 Lifeline::watch(&process);
                 let (exit, ending) = (process.exit_watch(), process.ending());
                 *lock(&link.process) = Some(process);
-                let lines = run_lines(stdin, stdout, to_send, ending.clone(), bounds, inbound);
+                let lines =
+                    run_lines(Box::new(stdin), Box::new(stdout), to_send, ending.clone(), bounds, inbound);
                 tokio::spawn(until_exit(exit, ending, lines, name.clone()).in_current_span())
             }
             Way::Socket(dial, token) => {

@@ -17,7 +17,7 @@ use super::metadata::Metadata;
 use super::reconnect::{Reconnector, Restore};
 use crate::process::{Process, Surroundings, Taking};
 use crate::routing::{Begun, Ring, Router};
-use crate::rpc::{Connection, Inbox, Notification, ServerRequest};
+use crate::rpc::{Connection, Inbox, Notification, ServerRequest, is_delta};
 use crate::server_requests::{Dispatcher, OpenRequests};
 use crate::{Error, lock};
 
@@ -208,10 +208,15 @@ struct SessionInbox {
 
 impl Inbox for SessionInbox {
     fn notification(&self, notification: &Notification<'_>) {
-        match notification.method {
-            "account/login/completed" => self.logins.take(notification.line),
-            "command/exec/outputDelta" if self.commands.take(notification.line) => return,
-            _ => {}
+        // Most of what comes is pieces of texts: they are looked at for nothing else.
+        if is_delta(notification.method) {
+            if notification.method != "command/exec/outputDelta" || !self.commands.take(notification.line) {
+                self.router.notification(notification);
+            }
+            return;
+        }
+        if notification.method == "account/login/completed" {
+            self.logins.take(notification.line);
         }
         self.router.notification(notification);
         self.requests.heard(notification);

@@ -12,10 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const MOST_BEFORE_ANSWER: usize = 1024 * 1024;
 
 /// The longest message that is taken, where nothing else was asked for.
-pub(crate) const DEFAULT_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
+pub const DEFAULT_MESSAGE_BYTES: usize = 256 * 1024 * 1024;
 
 /// The longest message that may be asked for: JavaScript has no longer text.
-pub(crate) const MOST_MESSAGE_BYTES: usize = 1024 * 1024 * 1024;
+pub const MOST_MESSAGE_BYTES: usize = 1024 * 1024 * 1024;
 
 /// Whether the other side of a line has answered a request, as a server does.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,7 @@ pub enum TooMuch {
 
 impl TooMuch {
     /// The bound that an error of reading is about, if it is.
-    pub(crate) fn of(error: &io::Error) -> Option<Self> {
+    pub fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }
 }
@@ -57,14 +57,15 @@ impl From<TooMuch> for io::Error {
 }
 
 /// What is read, as long as it is not too much before the other side has answered.
-pub(crate) struct Bounded<S> {
+pub struct Bounded<S> {
     inner: S,
     answered: Answered,
     read: usize,
 }
 
 impl<S> Bounded<S> {
-    pub(crate) fn new(inner: S, answered: Answered) -> Self {
+    /// The same, until what came has `answered`.
+    pub fn new(inner: S, answered: Answered) -> Self {
         Self { inner, answered, read: 0 }
     }
 }

@@ -111,7 +111,7 @@ thread_local! {
 }
 
 /// Lines.
-pub(crate) fn framing(data: &[u8]) {
+pub fn framing(data: &[u8]) {
     let Some((input, most)) = pieces(data) else { return };
     let (expected, is_whole) = plain_lines(&input.bytes, most);
     let mut seen = Seen::default();
@@ -157,7 +157,7 @@ fn uncoloured(mut line: &[u8]) -> &[u8] {
 }
 
 /// Frames of a websocket, in both directions.
-pub(crate) fn websocket(data: &[u8]) {
+pub fn websocket(data: &[u8]) {
     let Some((input, most)) = pieces(data) else { return };
     let bytes = input.bytes.clone();
     let (open, _) = socket(input, most);

@@ -12,7 +12,7 @@ const READ_BYTES: usize = 64 * 1024;
 const KEEP_BYTES: usize = 1024 * 1024;
 
 /// Reads lines until the end of the input. A line that is longer than `most` ends it with [`TooMuch`].
-pub(crate) async fn read_lines(
+pub async fn read_lines(
     mut input: impl AsyncRead + Unpin,
     most: usize,
     inbound: &mut impl Inbound,

@@ -18,7 +18,7 @@ const NEVER: u64 = u64::MAX;
 
 /// When the other side showed last that it lives, in microseconds since the line began.
 #[derive(Debug)]
-pub(super) struct Signs {
+pub struct Signs {
     began: Instant,
     heard: AtomicU64,
     /// Since when it has taken nothing of what is to be written.
@@ -26,7 +26,8 @@ pub(super) struct Signs {
 }
 
 impl Signs {
-    pub(super) fn new() -> Arc<Self> {
+    /// Of a server that has given none yet.
+    pub fn new() -> Arc<Self> {
         Arc::new(Self { began: Instant::now(), heard: AtomicU64::new(0), stuck: AtomicU64::new(NEVER) })
     }
 
@@ -86,7 +87,7 @@ impl Signs {
 }
 
 /// Bytes both ways that leave signs.
-pub(super) struct Watched<S> {
+pub struct Watched<S> {
     inner: S,
     signs: Arc<Signs>,
     /// Whether the last write found no room: that there is some again is a sign then.
@@ -94,7 +95,8 @@ pub(super) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(inner: S, signs: Arc<Signs>) -> Self {
+    /// These bytes, which leave `signs`.
+    pub fn new(inner: S, signs: Arc<Signs>) -> Self {
         Self { inner, signs, blocked: false }
     }
 }

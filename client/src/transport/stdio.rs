@@ -9,12 +9,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
-use super::Inbound;
 use super::bound::{Answered, Bounded};
 use super::lines::read_lines;
+use super::{Carrying, Inbound};
 
 /// How long closing may take.
 const CLOSE_GRACE: Duration = Duration::from_millis(500);
+
+/// What is read from.
+pub type Reader = Box<dyn AsyncRead + Send + Unpin>;
+/// What is written to.
+pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// How much is taken.
 #[derive(Debug, Clone)]
@@ -31,50 +36,54 @@ pub struct Bounds {
 /// Reading and writing are two tasks: a select of both would lose what a cancelled read had taken.
 /// `ending` closes what is written after what was queued before it. What is beyond `bounds` ends it with
 /// [`super::TooMuch`].
-pub async fn run_lines(
-    stdin: impl AsyncWrite + Send + Unpin + 'static,
-    stdout: impl AsyncRead + Send + Unpin,
+pub fn run_lines(
+    stdin: Writer,
+    stdout: Reader,
     outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
     bounds: Bounds,
-    mut inbound: impl Inbound,
-) -> std::io::Result<()> {
-    let _writer =
-        AbortOnDropHandle::new(tokio::spawn(write_lines(stdin, outgoing, ending).in_current_span()));
-    let stdout = Bounded::new(stdout, bounds.answered);
-    let read = read_lines(stdout, bounds.most_message_bytes, &mut inbound).await;
-    read.inspect_err(|error| tracing::warn!(%error, "reading from codex failed"))
+    mut inbound: Box<dyn Inbound>,
+) -> Carrying<std::io::Result<()>> {
+    Box::pin(async move {
+        let _writer =
+            AbortOnDropHandle::new(tokio::spawn(write_lines(stdin, outgoing, ending).in_current_span()));
+        let stdout = Bounded::new(stdout, bounds.answered);
+        let read = read_lines(stdout, bounds.most_message_bytes, &mut inbound).await;
+        read.inspect_err(|error| tracing::warn!(%error, "reading from codex failed"))
+    })
 }
 
 /// The same over bytes that somebody else carries. Once `ending` has closed what is written, that is the end: the other
 /// side may leave what is read open for ever. Where nothing can be written any more, what had come is read first.
-pub async fn run_carried_lines(
-    writer: impl AsyncWrite + Send + Unpin + 'static,
-    reader: impl AsyncRead + Send + Unpin,
+pub fn run_carried_lines(
+    writer: Writer,
+    reader: Reader,
     outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
     bounds: Bounds,
-    mut inbound: impl Inbound,
-) -> std::io::Result<()> {
-    let reader = Bounded::new(reader, bounds.answered);
-    // What is written is closed with the line, also where that is given up.
-    let mut writer =
-        AbortOnDropHandle::new(tokio::spawn(write_lines(writer, outgoing, ending).in_current_span()));
-    let mut reading = pin!(read_lines(reader, bounds.most_message_bytes, &mut inbound));
-    let read = tokio::select! {
-        biased;
-        read = &mut reading => read,
-        written = &mut writer => match written {
-            Ok(Err(_)) => tokio::time::timeout(CLOSE_GRACE, reading).await.unwrap_or(Ok(())),
-            _ => return Ok(()),
-        },
-    };
-    read.inspect_err(|error| tracing::warn!(%error, "reading from options.transport failed"))
+    mut inbound: Box<dyn Inbound>,
+) -> Carrying<std::io::Result<()>> {
+    Box::pin(async move {
+        let reader = Bounded::new(reader, bounds.answered);
+        // What is written is closed with the line, also where that is given up.
+        let mut writer =
+            AbortOnDropHandle::new(tokio::spawn(write_lines(writer, outgoing, ending).in_current_span()));
+        let mut reading = pin!(read_lines(reader, bounds.most_message_bytes, &mut inbound));
+        let read = tokio::select! {
+            biased;
+            read = &mut reading => read,
+            written = &mut writer => match written {
+                Ok(Err(_)) => tokio::time::timeout(CLOSE_GRACE, reading).await.unwrap_or(Ok(())),
+                _ => return Ok(()),
+            },
+        };
+        read.inspect_err(|error| tracing::warn!(%error, "reading from options.transport failed"))
+    })
 }
 
 /// Writes each message as a line.
 async fn write_lines(
-    stdin: impl AsyncWrite + Send + Unpin,
+    stdin: Writer,
     mut outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
 ) -> std::io::Result<()> {
@@ -144,7 +153,8 @@ mod tests {
         outgoing.send("{}".to_owned()).unwrap();
         let bounds = Bounds { most_message_bytes: 1024, answered: Answered::default() };
         let seen = Count::default();
-        let line = run_carried_lines(writer, reader, queue, CancellationToken::new(), bounds, seen.clone());
+        let (writer, reader, inbound) = (Box::new(writer), Box::new(reader), Box::new(seen.clone()));
+        let line = run_carried_lines(writer, reader, queue, CancellationToken::new(), bounds, inbound);
         // More than the line takes at once.
         let speaks = async move {
             for _ in 0..100 {

@@ -23,7 +23,7 @@ use tracing::Instrument;
 use super::bound::TooMuch;
 use super::signs::Signs;
 use super::stream::Stream;
-use super::{Inbound, WAKE_PAUSE};
+use super::{Carrying, Inbound, WAKE_PAUSE};
 
 /// So much of what came at once is delivered between two looks at the clock.
 const LOOK_BYTES: usize = 64 * 1024;
@@ -32,11 +32,12 @@ const CLOSE_GRACE: Duration = Duration::from_millis(500);
 
 /// A websocket that is open.
 pub struct Socket {
-    pub(super) stream: WebSocketStream<Stream>,
+    /// What it stands on.
+    pub stream: WebSocketStream<Stream>,
     /// Messages that are longer go out in fragments of this size.
-    pub(super) most_unfragmented: usize,
+    pub most_unfragmented: usize,
     /// What its bytes say of the server.
-    pub(super) signs: Arc<Signs>,
+    pub signs: Arc<Signs>,
 }
 
 /// Carries messages between a websocket and `inbound` until it closes, and says why it did.
@@ -44,34 +45,37 @@ pub struct Socket {
 /// The server is asked for a sign of life when it was silent for `keep_alive`; one that gives none until that has
 /// passed again is gone, and so is one that takes nothing of what is written for as long. Neither reading nor writing
 /// can hold that up. `ending` closes the socket after what was queued before it.
-pub async fn run_websocket(
+pub fn run_websocket(
     socket: Socket,
     outgoing: UnboundedReceiver<String>,
     ending: CancellationToken,
     keep_alive: Duration,
-    mut inbound: impl Inbound,
-) -> String {
-    let Socket { stream, most_unfragmented, signs } = socket;
-    let (sink, stream) = stream.split();
-    let ask = Arc::new(Notify::new());
-    let writing = Writing { sink, most: most_unfragmented, ask: Arc::clone(&ask) };
-    // It ends with the line, also where that is given up.
-    let mut writer = AbortOnDropHandle::new(tokio::spawn(writing.run(outgoing, ending).in_current_span()));
-    let mut reading = pin!(read(stream, &mut inbound));
-    tokio::select! {
-        // What has come is read before anybody says that nothing did.
-        biased;
-        why = &mut reading => why,
-        written = &mut writer => match written {
-            Ok(Ok(())) => "it was closed here".to_owned(),
-            // A server that takes nothing any more may have said something before.
-            Ok(Err(error)) => {
-                tokio::time::timeout(CLOSE_GRACE, reading).await.unwrap_or_else(|_| error.to_string())
-            }
-            Err(error) => error.to_string(),
-        },
-        why = signs.until_gone(keep_alive, &ask) => why,
-    }
+    mut inbound: Box<dyn Inbound>,
+) -> Carrying<String> {
+    Box::pin(async move {
+        let Socket { stream, most_unfragmented, signs } = socket;
+        let (sink, stream) = stream.split();
+        let ask = Arc::new(Notify::new());
+        let writing = Writing { sink, most: most_unfragmented, ask: Arc::clone(&ask) };
+        // It ends with the line, also where that is given up.
+        let mut writer =
+            AbortOnDropHandle::new(tokio::spawn(writing.run(outgoing, ending).in_current_span()));
+        let mut reading = pin!(read(stream, &mut inbound));
+        tokio::select! {
+            // What has come is read before anybody says that nothing did.
+            biased;
+            why = &mut reading => why,
+            written = &mut writer => match written {
+                Ok(Ok(())) => "it was closed here".to_owned(),
+                // A server that takes nothing any more may have said something before.
+                Ok(Err(error)) => {
+                    tokio::time::timeout(CLOSE_GRACE, reading).await.unwrap_or_else(|_| error.to_string())
+                }
+                Err(error) => error.to_string(),
+            },
+            why = signs.until_gone(keep_alive, &ask) => why,
+        }
+    })
 }
 
 /// Reads until the socket closes. It never waits for anybody: a server disconnects who reads too slowly.
@@ -283,7 +287,8 @@ mod tests {
         let (outgoing, to_send) = tokio::sync::mpsc::unbounded_channel();
         outgoing.send(message.to_owned()).unwrap();
         let began = Instant::now();
-        let run = run_websocket(socket, to_send, CancellationToken::new(), KEEP_ALIVE, Seen::default());
+        let run =
+            run_websocket(socket, to_send, CancellationToken::new(), KEEP_ALIVE, Box::new(Seen::default()));
         tokio::select! {
             why = run => (began.elapsed(), why),
             () = server => panic!("the server ended first"),

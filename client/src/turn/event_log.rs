@@ -29,12 +29,12 @@ const EVENT_BITS: u32 = 40;
 const MOST_LOGS: u64 = (1 << (53 - EVENT_BITS)) - 1;
 
 /// Which log of its turn a cursor is of, and how many events were read.
-pub(crate) fn place_of(cursor: u64) -> (u64, u64) {
+pub fn place_of(cursor: u64) -> (u64, u64) {
     (cursor >> EVENT_BITS, cursor & ((1 << EVENT_BITS) - 1))
 }
 
 /// So much of what nobody has a handle on is kept for continuations, in all the turns of a client.
-pub(crate) const MOST_KEPT_BYTES: usize = 64 * 1024 * 1024;
+pub const MOST_KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// How a log ended.
 #[derive(Debug, Clone)]

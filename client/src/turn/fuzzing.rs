@@ -26,7 +26,7 @@ const KINDS: [ReaderKind; 6] = [
 
 /// The log of a turn. Each line is a notification; `r` and a digit has a reader take what is there, and `t` forgets what
 /// all have read.
-pub(crate) fn deltas(data: &[u8]) {
+pub fn deltas(data: &[u8]) {
     let Ok(script) = std::str::from_utf8(data) else { return };
     let (mut log, mut collector) = (Log::default(), Collector::default());
     let mut readers = KINDS.map(Reader::new);
@@ -244,7 +244,7 @@ fn events(batch: &Batch) -> Vec<String> {
 }
 
 /// The result of a turn. Each line is a notification.
-pub(crate) fn collector(data: &[u8]) {
+pub fn collector(data: &[u8]) {
     let Ok(script) = std::str::from_utf8(data) else { return };
     let mut collector = Collector::new(Secrets::new(["a-secret".to_owned()]));
     let mut plain = Plain::default();
@@ -348,7 +348,7 @@ fn says_twice(line: &str) -> bool {
 }
 
 /// A string of JSON is what a parser says, and half a pair in it is one character of its own.
-pub(crate) fn strings(data: &[u8]) {
+pub fn strings(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(raw) = serde_json::from_str::<&RawValue>(text) else { return };
     let formed = well_formed(raw.get());

@@ -7,7 +7,7 @@ mod deltas;
 mod event_log;
 mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod log;
 mod observed;
 mod raw_text;
@@ -23,7 +23,7 @@ pub use crate::result::{Continuation, Slice, TurnResult};
 pub use crate::turn_status::TurnStatus;
 pub use batch::{Batch, Piece};
 pub use deltas::LogText;
-pub(crate) use event_log::{MOST_KEPT_BYTES, place_of};
+pub use event_log::{MOST_KEPT_BYTES, place_of};
 pub use reader::EventReader;
 pub use reader_kind::ReaderKind;
 pub use state::{Phase, TurnEnd, TurnState};

@@ -79,7 +79,7 @@ impl EventReader {
     }
 
     /// Whether everything was given.
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }
 

@@ -239,7 +239,7 @@ async fn is_ready(port: u16) -> std::io::Result<bool> {
 /// Whether somebody listens at a socket.
 #[cfg(unix)]
 async fn is_taken(path: &Path) -> bool {
-    tokio::net::UnixStream::connect(crate::transport::socket_path(path)).await.is_ok()
+    tokio::net::UnixStream::connect(crate::dial::socket_path(path)).await.is_ok()
 }
 
 #[cfg(not(unix))]

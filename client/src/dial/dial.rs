@@ -12,13 +12,10 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::address::Address;
-use super::bound::Answered;
 use super::proxy::Proxies;
 use super::reach::{Reach, Unreached};
-use super::signs::Signs;
-use super::stream::Stream;
 use super::trust::Trust;
-use super::websocket::Socket;
+use crate::transport::{Answered, Signs, Socket, Stream};
 use crate::{Error, SecretSources, Secrets};
 
 /// What the server says it takes in one frame, where it does not say.
@@ -120,7 +117,7 @@ impl Dial {
     }
 
     /// What must not show in logs and errors, as far as it is known before a connection.
-    pub(crate) fn secret_sources(&self) -> SecretSources<'_> {
+    pub fn secret_sources(&self) -> SecretSources<'_> {
         SecretSources {
             headers: self.headers.iter().filter_map(|(_, value)| value.to_str().ok()).collect(),
             credentials: self.credentials().collect(),
@@ -129,7 +126,7 @@ impl Dial {
     }
 
     /// The token, where it is known, and the passwords of proxies.
-    pub(crate) fn credentials(&self) -> impl Iterator<Item = &str> {
+    pub fn credentials(&self) -> impl Iterator<Item = &str> {
         let token = match &self.bearer {
             Some(Bearer::Given(token)) => Some(token.as_str()),
             Some(Bearer::Asked(_)) | None => None,

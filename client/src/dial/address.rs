@@ -93,7 +93,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 
 /// The path that a socket can be reached by: one that is too long for the system is a link to a short one.
 #[cfg(unix)]
-pub(crate) fn socket_path(path: &Path) -> PathBuf {
+pub fn socket_path(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 

@@ -16,10 +16,8 @@ use tokio_rustls::rustls::{self, ClientConfig};
 use tokio_tungstenite::tungstenite::http::{self, Uri};
 use tower_service::Service;
 
-use super::bound::{Answered, Bounded};
 use super::names::Names;
-use super::signs::{Signs, Watched};
-use super::stream::Stream;
+use crate::transport::{Answered, Bounded, Bytes, Signs, Stream, Watched};
 
 /// Why an address could not be reached.
 #[derive(Debug)]
@@ -51,11 +49,7 @@ impl Reach {
     }
 
     /// Bytes as they are on the wire leave signs, and are bounded.
-    pub(super) fn watched(
-        signs: &Arc<Signs>,
-        answered: &Answered,
-        stream: impl super::Bytes + 'static,
-    ) -> Stream {
+    pub(super) fn watched(signs: &Arc<Signs>, answered: &Answered, stream: impl Bytes + 'static) -> Stream {
         Box::new(Watched::new(Bounded::new(stream, answered.clone()), Arc::clone(signs)))
     }
 

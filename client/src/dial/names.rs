@@ -94,4 +94,14 @@ mod tests {
         let Some(name) = named.find(|name| !is_local(name)) else { return };
         assert!(!addresses(name).await.unwrap().is_empty(), "{name}");
     }
+
+    /// A name in the form that URLs have it is asked for as it is, without the data of Unicode.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn an_international_name_stays_as_it_is() {
+        use hickory_resolver::proto::rr::IntoName;
+        for name in ["xn--mnchen-3ya.example.", "a.xn--wgv71a119e.example.", "xn--p1ai."] {
+            assert_eq!(name.into_name().unwrap().to_ascii(), name);
+        }
+    }
 }
