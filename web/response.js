@@ -43,6 +43,12 @@ function turnResponse(turn, request, given) {
     return refusal(404, 'TURN_NOT_FOUND', 'There is no such turn, or it is not kept any more.')
   }
   if (typeof turn.stream !== 'function') throw invalid('turn: must be a Turn')
+  // Who asks what may be asked is not sent a turn.
+  if (request.method === 'OPTIONS') {
+    return refusal(405, 'METHOD_NOT_ALLOWED', 'The events of a turn are had by GET.', {
+      allow: 'GET, HEAD, POST',
+    })
+  }
   const position = positionOf(request)
   if (position === undefined) {
     return refusal(400, 'INVALID_LAST_EVENT_ID', 'Last-Event-ID must be an id that this stream gave.')
@@ -106,9 +112,10 @@ function positionOf(request) {
  * @param {number} status
  * @param {string} code
  * @param {string} message
+ * @param {Record<string, string>} [headers]
  */
-function refusal(status, code, message) {
-  return Response.json({ code, message }, { status, headers: { 'cache-control': 'no-store' } })
+function refusal(status, code, message, headers) {
+  return Response.json({ code, message }, { status, headers: { 'cache-control': 'no-store', ...headers } })
 }
 
 /**

@@ -101,6 +101,20 @@ describe('the client', inTime, () => {
     )
   })
 
+  test('texts come as they are, whatever ends a line somewhere', async (t) => {
+    const text = 'a\u2028b\u2029c\r\nd\re\u0000\ufeff\u{1f600} data: x\n\nid: 9\n\n'
+    const { codex, provider } = await real(t)
+    provider.enqueue(say(text))
+    const thread = await codex.startThread()
+    const turn = await thread.turn('go')
+    await turn.run()
+    const { url } = await serveTurn(t, turn)
+    const said = (await collect(turnEvents(url))).flatMap(({ method, params }) =>
+      method === 'item/completed' && params.item.type === 'agentMessage' ? [params.item.text] : [],
+    )
+    assert.deepEqual(said, [text])
+  })
+
   test('comes again where connections are cut, and where the server is not there for a while', async (t) => {
     const { turn, gate } = await waitingTurn(t)
     const { server, url, asked } = await serveTurn(t, turn)

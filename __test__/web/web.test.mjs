@@ -338,6 +338,9 @@ describe('turnResponse', inTime, () => {
     assert.throws(() => turnResponse(/** @type {any} */ ({}), ask()), /turn: must be a Turn/)
     const head = turnResponse(turn, ask(undefined, { method: 'HEAD' }))
     assert.deepEqual([head.status, await head.text()], [200, ''])
+    const before = turnResponse(turn, ask(undefined, { method: 'OPTIONS' }))
+    assert.deepEqual([before.status, await codeOf(before)], [405, 'METHOD_NOT_ALLOWED'])
+    assert.equal(before.headers.get('allow'), 'GET, HEAD, POST')
     for (const id of ['999', 'x']) {
       assert.equal(turnResponse(turn, ask(id, { method: 'HEAD' })).status, 400)
       assert.equal(turnResponse(turn, ask(id)).status, 400)
