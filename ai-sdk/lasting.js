@@ -56,6 +56,23 @@ class Lasting {
   }
 
   /**
+   * The same where the thread is opened again, or forked: what a call asked for is in force there as well.
+   *
+   * @param {Options} opened
+   * @param {import('../index.js').ThreadDefaults} defaults
+   */
+  again(opened, defaults) {
+    const next = new Lasting(opened, defaults)
+    for (const [key, names] of Object.entries(LASTING)) {
+      if (!isDeepStrictEqual(picked(opened, names), picked(this.#opened, names))) continue
+      Object.assign(next.#defaults, picked(this.#defaults, names))
+      const asked = this.#asked.get(key)
+      if (asked !== undefined) next.#asked.set(key, asked)
+    }
+    return next
+  }
+
+  /**
    * What a turn has to say for a call to have its settings.
    *
    * @param {Options} rest of the call

@@ -17,8 +17,8 @@ const { threadOptions } = require('./options.js')
  * @typedef {{ rest: Options, tools: ToolSpec[], approvals: boolean }} Opening how a thread is opened
  */
 
-/** The budgets of so many threads are known, also of those that were let go. */
-const MOST_METERS = 10_000
+/** Of so many threads it is known what they have used and were asked for, also of those that were let go. */
+const MOST_KEPT = 10_000
 
 /** A thread that calls of the AI SDK use, with the turns of theirs that run or wait. */
 class Session {
@@ -140,8 +140,8 @@ class Sessions {
   #open = new Map()
   /** All that have turns, also those that are let go. @type {Set<Session>} */
   busy = new Set()
-  /** The budgets of threads, the latest last. @type {Map<string, NonNullable<ReturnType<typeof meterOfThread>>>} */
-  #meters = new Map()
+  /** The budgets of threads and their settings, the latest last. @type {Map<string, { meter: ReturnType<typeof meterOfThread>, lasting: InstanceType<typeof Lasting> }>} */
+  #kept = new Map()
   /** Those that are open. @type {Set<Session>} */
   #sessions = new Set()
   #isWatching = false
@@ -181,7 +181,7 @@ class Sessions {
   start(opening, signal) {
     const start = (/** @type {Options} */ more) =>
       this.codex.startThread({ ...threadOptions(opening.rest, 'start'), ...more, signal })
-    return this.#made(opening, start, true)
+    return this.#made(opening, start)
   }
 
   /** @param {string} id @param {Opening} opening */
@@ -190,7 +190,7 @@ class Sessions {
     if (known !== undefined) return known
     const resume = (/** @type {Options} */ more) =>
       this.codex.resumeThread(id, { ...threadOptions(opening.rest, 'resume'), ...more, ...this.#metered(id) })
-    const opened = this.#made(opening, resume, false)
+    const opened = this.#made(opening, resume, id)
     this.#open.set(id, opened)
     // One that could not be opened is tried again.
     opened.catch(() => this.#open.delete(id))
@@ -206,7 +206,7 @@ class Sessions {
         ...this.#metered(from.threadId),
         lastTurnId,
       })
-    const session = await this.#made(opening, fork, false)
+    const session = await this.#made(opening, fork, from.threadId)
     session.known = from.known
     session.lastTurnId = lastTurnId
     return session
@@ -235,17 +235,16 @@ class Sessions {
 
   /** What was used of the budget of a conversation goes on to count, in whichever thread. @param {string} id */
   #metered(id) {
-    return { [METERS]: this.#meters.get(id) }
+    return { [METERS]: this.#kept.get(id)?.meter }
   }
 
-  /** @param {Thread} thread */
-  #keepMeter(thread) {
-    const meter = meterOfThread(thread)
-    this.#meters.delete(thread.id)
-    if (meter !== undefined) this.#meters.set(thread.id, meter)
-    if (this.#meters.size <= MOST_METERS) return
-    const [oldest] = this.#meters.keys()
-    if (oldest !== undefined) this.#meters.delete(oldest)
+  /** @param {Session} session */
+  #keep({ thread, lasting }) {
+    this.#kept.delete(thread.id)
+    this.#kept.set(thread.id, { meter: meterOfThread(thread), lasting })
+    if (this.#kept.size <= MOST_KEPT) return
+    const [oldest] = this.#kept.keys()
+    if (oldest !== undefined) this.#kept.delete(oldest)
   }
 
   /** @param {Session} session */
@@ -269,9 +268,9 @@ class Sessions {
   /**
    * @param {Opening} opening
    * @param {(options: Options) => Promise<Thread>} open
-   * @param {boolean} isNew
+   * @param {string} [from] the thread that is opened again or forked
    */
-  async #made({ rest, tools, approvals }, open, isNew) {
+  async #made({ rest, tools, approvals }, open, from) {
     /** @type {Session | undefined} */
     let session
     const run =
@@ -292,13 +291,16 @@ class Sessions {
       ...(approvals ? { onApproval: () => 'decline' } : {}),
     })
     const names = new Set(tools.map(({ name }) => name))
-    session = new Session(this, thread, rest, names, isNew ? names : undefined)
+    session = new Session(this, thread, rest, names, from === undefined ? names : undefined)
     if (this.#closing.signal.aborted) {
       void session.close()
       throw closedError()
     }
     this.#sessions.add(session)
-    this.#keepMeter(thread)
+    const before = from === undefined ? undefined : this.#kept.get(from)
+    if (before !== undefined)
+      session.lasting = before.lasting.again(threadOptions(rest, 'start'), thread.defaults)
+    this.#keep(session)
     if (!this.#open.has(thread.id)) this.#open.set(thread.id, Promise.resolve(session))
     return session
   }

@@ -1,6 +1,7 @@
 // What happens second: a call after one that was left, stopped, or had other settings.
 
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { describe, test } from 'node:test'
 import { codexMetadata, createCodex, resumeTurnResponse } from '../../ai-sdk/index.mjs'
 import {
@@ -13,7 +14,7 @@ import {
   spawnAgent,
   waitFor,
 } from '../../testing/index.mjs'
-import { answered, conversation, majors, partsOf, shared } from './sdk.mjs'
+import { answered, conversation, majors, partsOf, sdk, shared } from './sdk.mjs'
 
 const rig = shared()
 
@@ -309,6 +310,54 @@ describe('settings of calls', { concurrency: 4, timeout: 180_000 }, () => {
     }
     const own = 'dangerFullAccess'
     assert.deepEqual(sandboxes, [own, 'readOnly', own, 'workspaceWrite', own])
+  })
+
+  test('nor does it hold in a fork, or where the thread was let go meanwhile', async (t) => {
+    const { provider, prompt, codex } = await sdk(t, { idleTimeoutMs: 1 })
+    // The timer that lets go keeps no program alive.
+    const alive = setInterval(() => {}, 1_000)
+    t.after(() => clearInterval(alive))
+    const ends = new EventEmitter()
+    /** @type {Map<string, number>} */
+    const closes = new Map()
+    /** Waits until a thread was let go so often. @param {string} id @param {number} times */
+    const letGo = async (id, times) => {
+      while ((closes.get(id) ?? 0) < times) await once(ends, 'close')
+    }
+    const { resumeThread } = codex
+    for (const name of /** @type {const} */ (['forkThread', 'resumeThread'])) {
+      const open = codex[name]
+      codex[name] = async (/** @type {any} */ ...args) => {
+        const thread = await Reflect.apply(open, codex, args)
+        const { close } = thread
+        thread.close = async () => {
+          await close.call(thread)
+          closes.set(thread.id, (closes.get(thread.id) ?? 0) + 1)
+          ends.emit('close')
+        }
+        return thread
+      }
+    }
+    const inForce = async (/** @type {any} */ result) => {
+      const thread = await Reflect.apply(resumeThread, codex, [threadOf(result)])
+      const { sandboxPolicy, approvalPolicy } = thread.defaults
+      await thread.close()
+      return [sandboxPolicy.type, approvalPolicy]
+    }
+    const { say: tell, messages } = conversation(ai, { model: provider('gpt-5.5') })
+    const readOnly = { providerOptions: { codex: { sandbox: 'read-only', approvalPolicy: 'untrusted' } } }
+    const first = await tell(prompt(say('One.')))
+    const own = await inForce(first)
+    const { length } = messages
+    assert.notDeepEqual(await inForce(await tell(prompt(say('Two.')), readOnly)), own)
+    messages.length = length
+    const forked = await tell(prompt(say('Another two.')))
+    assert.notEqual(threadOf(forked), threadOf(first))
+    assert.deepEqual(await inForce(forked), own)
+    await letGo(threadOf(forked), 1)
+    await tell(prompt(say('Three.')), readOnly)
+    await letGo(threadOf(forked), 2)
+    assert.deepEqual(await inForce(await tell(prompt(say('Four.')))), own)
   })
 
   test('a wrong option is a TypeError that says where it was given', async (t) => {
