@@ -345,7 +345,7 @@ describe('settings of calls', { concurrency: 4, timeout: 180_000 }, () => {
       return [sandboxPolicy.type, approvalPolicy]
     }
     const { say: tell, messages } = conversation(ai, { model: provider('gpt-5.5') })
-    const readOnly = { providerOptions: { codex: { sandbox: 'read-only', approvalPolicy: 'untrusted' } } }
+    const readOnly = { providerOptions: { codex: { sandbox: 'read-only', approvalPolicy: 'never' } } }
     const first = await tell(prompt(say('One.')))
     const own = await inForce(first)
     const { length } = messages
