@@ -31,6 +31,8 @@ const OTHERS = {
     'testing: ThreadStoreLike.get',
     'testing: ThreadStoreLike.put',
     'testing: Waitable',
+    'web: FollowedTurn.interrupt',
+    'web: FollowedTurn.stream',
     'web/client: TurnEventsOptions.headers',
   ],
   'called by the library, by a server, by the AI SDK: what they throw is told where it belongs': [
