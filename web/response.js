@@ -75,7 +75,7 @@ function turnResponse(turn, request, given) {
     return refusal(400, 'INVALID_LAST_EVENT_ID', /** @type {Error} */ (error).message)
   }
   if (request.method === 'HEAD') {
-    void events.return().catch(() => {})
+    void leaveEvents(events)
     return new Response(null, { headers })
   }
   const left = follow(turn, graceMs)
@@ -169,10 +169,7 @@ function bodyOf(events, signal, after, options, left) {
   }
   const leave = () => {
     close(false)
-    return events.return().then(
-      () => {},
-      () => {},
-    )
+    return leaveEvents(events)
   }
 
   return new ReadableStream(
@@ -249,7 +246,7 @@ class Frames {
       return { frame, seq: value.seq, last: false }
     } catch (error) {
       // Where it was what transforms, the events are still there.
-      void events.return().catch(() => {})
+      void leaveEvents(events)
       return this.#last('failed', this.#described(error))
     }
   }
@@ -274,6 +271,14 @@ class Frames {
     const { name = 'Error', code = null, message = String(error), retryable = false } = Object(error)
     return { name, code, message, retryable }
   }
+}
+
+/**
+ * Reads no more. What is followed may have nothing to hear of it.
+ * @param {AsyncIterator<unknown>} events
+ */
+async function leaveEvents(events) {
+  await Promise.resolve(events.return?.()).catch(() => {})
 }
 
 /**

@@ -314,6 +314,15 @@ describe('turnResponse', inTime, () => {
     assert.ok(frames.length < 50, `${frames.length} frames`)
   })
 
+  test('what is followed as a turn need not hear that nobody reads on', async () => {
+    const events = { next: () => Promise.resolve({ value: { seq: 1 }, done: /** @type {const} */ (false) }) }
+    const turn = { id: 'a', threadId: 'b', stream: () => events, interrupt: async () => {} }
+    const reader = turnResponse(turn, ask()).body?.getReader()
+    await reader?.read()
+    await reader?.cancel()
+    assert.equal(turnResponse(turn, ask(undefined, { method: 'HEAD' })).status, 200)
+  })
+
   test('wrong ids, turns and options are refused in words', async (t) => {
     const { turn, gate } = await waitingTurn(t)
     for (const id of ['x', '-1', '1.5', '9999', '1e3', '99999999999999999999']) {
