@@ -161,9 +161,12 @@ class Call {
     const turn = new OpenTurn(session, parts, { ...own, onApproval, onElicitation })
     session.begins(turn)
     this.#attach(turn)
+    const asked = this.ofCall.effort ?? effortOf(this.#options) ?? this.effort
+    const usual = () => this.#wanted(this.#usualEffort(session))
     const lasting = session.lasting.changes(this.rest)
     try {
-      const options = { ...lasting.options, ...this.#turnOptions(session, turn) }
+      const effort = await session.lasting.effort(asked, usual)
+      const options = { ...lasting.options, ...defined({ effort }), ...this.#turnOptions(session, turn) }
       const started = await session.thread.turn(plan.input, options)
       session.lastTurnId = started.id
       turn.started(started)
@@ -227,18 +230,21 @@ class Call {
     return undefined
   }
 
+  /** The effort of a model to which nobody says one. @param {Session} session @returns {Promise<string | undefined>} */
+  async #usualEffort({ sessions, thread }) {
+    const name = this.#modelId ?? thread.defaults.model
+    const models = await sessions.codex.models()
+    return models.find(({ id, model }) => id === name || model === name)?.defaultReasoningEffort
+  }
+
   /** @param {Session} session @param {Open} turn */
   #turnOptions(session, turn) {
-    const { rest, ofCall, format } = this
+    const { rest, format } = this
     const { defaults } = session.thread
-    const asked = ofCall.effort ?? effortOf(this.#options)
-    // An effort holds for later turns as well: a call without one gets what there was before.
-    if (asked !== undefined && session.effort === undefined) session.effort = defaults.effort
-    const effort = asked ?? session.effort ?? undefined
     const model = this.#modelId !== undefined && this.#modelId !== defaults.model ? this.#modelId : undefined
     return {
       ...turnOnly(rest),
-      ...defined({ effort, model, outputSchema: format.outputSchema }),
+      ...defined({ model, outputSchema: format.outputSchema }),
       ...handlersOf(rest),
       ...(this.own.approvals ? turn.handlers : {}),
       ...(this.#hasLateTools(session) ? { onToolCall: turn.toolCalled } : {}),

@@ -45,6 +45,8 @@ class Lasting {
   #defaults
   /** What was asked for last of each, where it is another than at the beginning. @type {Map<string, Options | null>} */
   #asked = new Map()
+  /** The effort that a turn was told last. @type {string | undefined} */
+  #effort
 
   /**
    * @param {Options} opened what the thread was opened with
@@ -69,7 +71,25 @@ class Lasting {
       const asked = this.#asked.get(key)
       if (asked !== undefined) next.#asked.set(key, asked)
     }
+    if (opened.effort === this.#opened.effort) {
+      next.#effort = this.#effort
+      next.#defaults = { ...next.#defaults, effort: this.#defaults.effort }
+    }
     return next
+  }
+
+  /**
+   * The effort that a turn has to say, if any.
+   *
+   * @param {string | undefined} asked by the call or its model
+   * @param {() => Promise<string | undefined>} usual that of the model, for a thread that was given none
+   */
+  async effort(asked, usual) {
+    if (asked === undefined && this.#effort === undefined) return undefined
+    const wanted = asked ?? this.#defaults.effort ?? (await usual())
+    if (wanted === (this.#effort ?? this.#defaults.effort)) return undefined
+    this.#effort = wanted
+    return wanted
   }
 
   /**
@@ -95,6 +115,8 @@ class Lasting {
     }
     const failed = () => {
       for (const key of changed) this.#asked.set(key, null)
+      // None has this name: the next turn says its own.
+      if (this.#effort !== undefined) this.#effort = ''
     }
     return { options, failed }
   }

@@ -26,8 +26,6 @@ class Session {
   turns = new Set()
   /** The turn that ours began last, or that was found to be the last. @type {string | undefined} */
   lastTurnId
-  /** The effort before a call asked for another one. @type {string | null | undefined} */
-  effort
   #calls = 0
   /** @type {NodeJS.Timeout | undefined} */
   #idle

@@ -117,6 +117,21 @@ for (const [major, ai] of majors) {
       assert.deepEqual(efforts, ['high', 'low'])
     })
 
+    test('nor is it where the thread has none, and each call has that of its model', async (t) => {
+      const { provider, prompt, requests } = rig(t)
+      const { say } = conversation(ai, { model: provider('gpt-5.5') })
+      await say(prompt('One.'))
+      await say(prompt('Two.'), { providerOptions: { codex: { effort: 'high' } } })
+      await say(prompt('Three.'))
+      await say(prompt('Four.'), { model: provider('gpt-5.5', { effort: 'low' }) })
+      const result = await say(prompt('Five.'))
+      const [own, ...efforts] = requests(threadOf(result)).map(
+        ({ body }) => /** @type {any} */ (body).reasoning?.effort,
+      )
+      assert.ok(own !== 'high' && own !== 'low')
+      assert.deepEqual(efforts, ['high', own, 'low', own])
+    })
+
     test('images go along without files, text files as text, and what codex cannot read is told', async (t) => {
       const { provider, prompt, requests } = rig(t)
       const image = { type: 'image', image: Buffer.from(png, 'base64') }
