@@ -230,6 +230,9 @@ test('codex dies while an approval waits: the answer says so, and the conversati
   const lost = new Promise((resolve) =>
     codex.on('connection', ({ type }) => type === 'closed' && resolve(undefined)),
   )
+  // A listener keeps no program alive.
+  const alive = setInterval(() => {}, 1_000)
+  t.after(() => clearInterval(alive))
   process.kill(/** @type {number} */ (codex.pid), 'SIGKILL')
   await lost
   await assert.rejects(tell(answered(approvalsOf(first)[0], true)), /nothing waits for an answer/)
