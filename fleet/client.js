@@ -8,7 +8,7 @@ const { Queues } = require('./queues.js')
 const { Channels, bullmq, connect, disconnect, run, within } = require('./redis.js')
 const { readRequests } = require('./requests.js')
 const { LONGEST_MS, checkSize, encode, inOneOrder } = require('./options.js')
-const { digest, idOf } = require('./schedule.js')
+const { checkSchedule, digest, idOf } = require('./schedule.js')
 const { readStats } = require('./stats.js')
 const { callsAsCalled } = require('../glue/caller.js')
 const { onAbort } = require('../glue/signals.js')
@@ -173,6 +173,8 @@ class Fleet {
    * @param {Record<string, any>} options
    */
   async schedule(name, repeat, input, options) {
+    this.#inside.check()
+    await checkSchedule(name, repeat)
     const { key, idempotencyKey, signal } = options ?? {}
     if (idempotencyKey !== undefined || signal !== undefined || options?.job?.delay !== undefined) {
       throw argumentError('options of a schedule can have no idempotencyKey, signal or job.delay')

@@ -52,8 +52,9 @@ async function limitOf(error, codex) {
  *
  * @param {() => Promise<unknown>} keep
  * @param {import('./session.js').Session} session
+ * @param {unknown} [result] of the turn, for the error
  */
-async function keptAnswer(keep, session) {
+async function keptAnswer(keep, session, result) {
   for (let attempt = 1; ; attempt++) {
     try {
       await keep()
@@ -61,7 +62,7 @@ async function keptAnswer(keep, session) {
     } catch (error) {
       if (error instanceof StaleTokenError || session.signal.aborted) throw error
       if (attempt === TRIES) {
-        const fields = { code: 'STORE_FAILED', cause: error }
+        const fields = { code: 'STORE_FAILED', cause: error, result }
         throw new FleetError(
           `the turn is over, but its thread could not be kept: ${messageOf(error)}`,
           fields,

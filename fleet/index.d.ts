@@ -313,7 +313,12 @@ export declare class Fleet implements AsyncDisposable {
   job(id: string): Job
   /** The job of an idempotency key. */
   jobOf(idempotencyKey: string): Job
-  /** Submits again and again: `repeat` is what BullMQ's job schedulers take, such as `{ pattern: '0 9 * * 1' }`. */
+  /**
+   * Submits again and again: `repeat` is what BullMQ's job schedulers take, such as `{ pattern: '0 9 * * 1' }`. The same name
+   * again is another schedule in its place.
+   *
+   * @throws {TypeError} for what can't be a job, or a time
+   */
   schedule(
     name: string,
     repeat: Omit<RepeatOptions, 'key'>,

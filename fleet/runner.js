@@ -231,7 +231,7 @@ class Run {
     const result = await turn.run()
     await checkpoints.end()
     if (this.stopped === 'fence') throw this.#fence()
-    await this.#keep(thread, turn.id)
+    await this.#keep(thread, turn.id, result)
     if (this.stopped === 'cancel') return this.#end({ error: cancelled(this.id, this.#reason), result })
     if (this.stopped === 'drain' && result.status === 'interrupted') {
       return this.#again('open', { kind: 'elsewhere' })
@@ -263,10 +263,11 @@ class Run {
    *
    * @param {import('../index.js').Thread} thread
    * @param {string} turnId
+   * @param {unknown} [result] of the turn, where it has one
    */
-  async #keep(thread, turnId) {
+  async #keep(thread, turnId, result) {
     if (this.isAlone && this.stopped !== 'drain') return
-    await keptAnswer(() => this.means.threads.keep(thread, this.token, turnId), this.session)
+    await keptAnswer(() => this.means.threads.keep(thread, this.token, turnId), this.session, result)
   }
 
   /** @param {unknown} error @returns {Promise<Outcome>} */

@@ -1,7 +1,9 @@
 'use strict'
 
 const { createHash } = require('node:crypto')
-const { run } = require('./redis.js')
+const { argumentError, checkObject } = require('../glue/json.js')
+const { messageOf } = require('./errors.js')
+const { bullmq, run } = require('./redis.js')
 
 /** @param {string} text */
 const digest = (text) => createHash('sha256').update(text).digest('base64url')
@@ -27,4 +29,35 @@ async function submitScheduled({ redis, names, queues }, job) {
   if (how === 'new' || how === 'known') await queues.put(queue, id, place, key, opts)
 }
 
-module.exports = { digest, idOf, submitScheduled }
+/**
+ * What BullMQ would take as it is, or refuse as if Redis had.
+ *
+ * @param {unknown} name
+ * @param {any} repeat
+ */
+async function checkSchedule(name, repeat) {
+  if (typeof name !== 'string' || name === '') throw argumentError('name must be a text')
+  checkObject(repeat, 'repeat')
+  const { pattern, every, limit, startDate, endDate, immediately } = repeat
+  if ((pattern === undefined) === (every === undefined)) {
+    throw argumentError('repeat must have a pattern, or every how many milliseconds it is')
+  }
+  for (const [of, value] of Object.entries({ every, limit })) {
+    if (value === undefined || (Number.isInteger(value) && value > 0)) continue
+    throw argumentError(`repeat.${of} must be an integer above 0, not ${value}`)
+  }
+  for (const [of, value] of Object.entries({ startDate, endDate })) {
+    if (value !== undefined && Number.isNaN(new Date(value).getTime()))
+      throw argumentError(`repeat.${of} must be a date, not ${value}`)
+  }
+  if (immediately && startDate !== undefined)
+    throw argumentError('repeat can have no startDate and be immediately')
+  if (pattern === undefined) return
+  try {
+    await bullmq().defaultRepeatStrategy(Date.now(), repeat)
+  } catch (error) {
+    throw argumentError(`repeat.pattern: ${messageOf(error)}`)
+  }
+}
+
+module.exports = { checkSchedule, digest, idOf, submitScheduled }

@@ -93,6 +93,24 @@ describe('calls of a fleet', { timeout: 60_000 }, () => {
       assert.throws(() => new Fleet({ connection: redis.url, ...options }), { code: 'INVALID_ARGUMENT' })
     }
     assert.equal((await fleet.stats()).jobs.pending, before)
+    for (const repeat of /** @type {any[]} */ ([
+      {},
+      { pattern: 'nonsense' },
+      { pattern: '0 9 * * 1', tz: 'Nowhere/Here' },
+      { pattern: '0 9 * * 1', every: 5 },
+      { every: -1 },
+      { every: 1.5 },
+      { every: 5, limit: 0 },
+      { every: 5, endDate: 'soon' },
+      undefined,
+    ])) {
+      const error = await rejection(fleet.schedule('s', repeat, 'x', { key: 'k' }), TypeError)
+      assert.equal(/** @type {any} */ (error).code, 'INVALID_ARGUMENT')
+    }
+    await rejection(fleet.schedule('', { every: 5 }, 'x', { key: 'k' }), TypeError)
+    assert.deepEqual(await fleet.queue.getJobSchedulers(), [])
+    await fleet.schedule('s', { pattern: '0 9 * * 1', tz: 'Europe/Rome' }, 'x', { key: 'k' })
+    assert.equal(await fleet.unschedule('s'), true)
     const backoff = { type: 'exponential', delay: 10, jitter: 0.5 }
     const job = { priority: 2 ** 21 - 1, attempts: 3, delay: 60_000, lifo: true, backoff }
     await (await fleet.submit('x', { job, config: { model_reasoning_summary: 'auto' } })).cancel()

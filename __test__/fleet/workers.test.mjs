@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Cluster } from 'ioredis'
-import { Fleet, FleetWorker } from '../../fleet/index.mjs'
+import { Fleet, FleetError, FleetWorker } from '../../fleet/index.mjs'
 import { TurnFailedError } from '../../index.mjs'
 import { rejection } from '../support/outcomes.mjs'
 import { gone, isAlive } from '../support/processes.mjs'
@@ -17,7 +17,8 @@ import { startRedis } from './support/redis.mjs'
 
 const pair = fileURLToPath(new URL('./support/pair.mjs', import.meta.url))
 
-describe('workers', { timeout: 120_000 }, () => {
+// Side by side: they wait more than they work.
+describe('workers', { timeout: 120_000, concurrency: true }, () => {
   const cleanups = /** @type {(() => unknown)[]} */ ([])
   /** @type {Awaited<ReturnType<typeof startRedis>>} */
   let redis
@@ -64,27 +65,32 @@ describe('workers', { timeout: 120_000 }, () => {
   })
 
   test('one that Redis refuses begins when it has room, with one codex at a time', async (t) => {
+    const ends = /** @type {(() => unknown)[]} */ ([])
+    t.after(async () => {
+      for (const end of ends.reverse()) await end()
+    })
+    const own = await startRedis({ after: (/** @type {() => unknown} */ end) => void ends.push(end) })
     const { options, runs } = optionsOf(t, 'full')
-    await redis.redis.config('SET', 'maxmemory', '1')
-    const worker = new FleetWorker({ ...options, leaseMs: 1_000 })
-    t.after(() => worker.close())
+    await own.redis.config('SET', 'maxmemory', '1')
+    const worker = new FleetWorker({ ...options, connection: own.url, leaseMs: 1_000 })
+    ends.push(() => worker.close())
     const refused = async () => {
       for (let count = 0; count < 4; count++) assert.match(String(await told(worker, 'error')), /OOM/)
     }
     worker.on('error', () => {})
     await refused()
-    await redis.redis.config('SET', 'maxmemory', '0')
+    await own.redis.config('SET', 'maxmemory', '0')
     await worker.ready()
     // The same where it had begun, and has lost its lease.
     const lost = told(worker, 'lost')
-    const [session = ''] = await redis.redis.zrange('{full}.alive', '0', '0')
-    await redis.redis.config('SET', 'maxmemory', '1')
-    await redis.redis.zrem('{full}.alive', session)
+    const [session = ''] = await own.redis.zrange('{full}.alive', '0', '0')
+    await own.redis.config('SET', 'maxmemory', '1')
+    await own.redis.zrem('{full}.alive', session)
     await lost
     const before = runs().length
     await told(worker, 'error')
     await refused()
-    await redis.redis.config('SET', 'maxmemory', '0')
+    await own.redis.config('SET', 'maxmemory', '0')
     await worker.ready()
     assert.ok(runs().length > before)
     assert.equal(runs().filter(({ pid }) => isAlive(pid)).length, 1)
@@ -97,18 +103,25 @@ describe('workers', { timeout: 120_000 }, () => {
     const fleet = new Fleet({ connection: redis.url, fleet: 'limit' })
     t.after(() => fleet.close())
     await worker.ready()
-    const until = Date.now() + 2_500
+    const until = Date.now() + 600_000
     const limited = told(worker, 'limited')
     await redis.redis.set('{limit}.limit:all', until, 'PXAT', until)
     await limited
     const lost = told(worker, 'lost')
     const [{ session }] = /** @type {any} */ ((await fleet.stats()).workers)
+    await redis.redis.del('{limit}.limit:all')
     await redis.redis.zrem('{limit}.alive', session)
     await lost
     await worker.ready()
     const job = await fleet.submit('Hi', { key: 'k' })
-    await job.result()
-    assert.ok(Number((await job.status()).endedAt) >= until)
+    // Long enough to take it.
+    for (let beats = 0, last = ''; beats < 3; ) {
+      const beat = (await redis.redis.get('{limit}.beat')) ?? ''
+      if (beat !== last) beats++
+      last = beat
+    }
+    assert.equal((await job.status()).state, 'waiting')
+    assert.equal((await fleet.stats()).workers.at(-1)?.state, 'limited')
   })
 
   test('jobs of a key whose priorities are against their order run in that, one after the other', async (t) => {
@@ -182,6 +195,23 @@ describe('workers', { timeout: 120_000 }, () => {
     const result = await Promise.race([job.result(), exited])
     assert.equal(/** @type {any} */ (result).status, 'completed')
     assert.deepEqual(await exited, [null, 'SIGTERM'])
+  })
+
+  test('what a turn came to is told where its thread could not be kept', async (t) => {
+    const { options } = optionsOf(t, 'kept')
+    const store = {
+      put: () => Promise.reject(new Error('no room')),
+      get: async () => null,
+      delete: async () => {},
+    }
+    const worker = new FleetWorker({ ...options, store })
+    t.after(() => worker.close())
+    const fleet = new Fleet({ connection: redis.url, fleet: 'kept' })
+    t.after(() => fleet.close())
+    const job = await fleet.submit('Hi', { key: 'k' })
+    const error = /** @type {any} */ (await rejection(job.result(), FleetError))
+    assert.equal(error.code, 'STORE_FAILED')
+    assert.equal(error.result.finalResponse, 'Hello from the rig.')
   })
 
   test('one that is closed again with less time takes no more', async (t) => {
