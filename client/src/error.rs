@@ -148,7 +148,7 @@ pub enum Error {
         /// What was collected of the turn, where one had begun.
         result: Option<Arc<TurnResult>>,
     },
-    /// Codex is older than [`crate::MINIMUM_CODEX_VERSION`].
+    /// Codex is older than `MINIMUM_CODEX_VERSION`.
     #[error("{message}")]
     UnsupportedVersion {
         /// Both versions, the path and the fix.
