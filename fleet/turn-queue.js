@@ -219,7 +219,13 @@ class TurnQueue {
       }
       const asking = { key: ofKey, woken: false }
       this.#asking.add(asking)
-      const begun = await this.#begin(id, ofKey, ask).finally(() => this.#asking.delete(asking))
+      let begun
+      try {
+        begun = await this.#begin(id, ofKey, ask)
+      } finally {
+        // From here on to the line nothing is waited for: between the two it could be called in vain.
+        this.#asking.delete(asking)
+      }
       const [how, key, seq] = begun
       this.#parked.delete(id)
       if (how === 'go') return begun

@@ -1,14 +1,19 @@
-// npm run test:fleet                        the long tests of codex-node/fleet, with a seed of today's
+// npm run test:fleet                        a worker killed after each of its commands, then faults by chance, with a seed of today's
 // npm run test:fleet -- --seed 7            the same faults at the same points again
 // npm run test:fleet -- --jobs 500 --keys 20 --workers 4 --kill-every 1000 --lease 2000
 
-import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { root } from './setup.mjs'
+import { command } from './test/steps.mjs'
 
-const child = spawn(process.execPath, ['__test__/fleet/long/random.mjs', ...process.argv.slice(2)], {
-  cwd: root,
-  stdio: 'inherit',
-})
-child.once('close', (code) => {
-  process.exitCode = code ?? 1
-})
+const between = [
+  `--import=${pathToFileURL(join(root, '__test__/support/environment.mjs'))}`,
+  ...['--test', '--test-reporter=spec', '__test__/fleet/between.test.mjs'],
+]
+const random = ['__test__/fleet/long/random.mjs', ...process.argv.slice(2)]
+process.env.FLEET_CUTS = 'all'
+const isHelp = process.argv.includes('--help')
+const passed =
+  (isHelp || (await command(process.execPath, between)())) && (await command(process.execPath, random)())
+process.exitCode = passed ? 0 : 1
