@@ -23,8 +23,9 @@ export async function published({ root, addon }) {
   // Within the checkout: whoever loads it finds what that finds.
   mkdirSync(join(root, 'target'), { recursive: true })
   const copy = mkdtempSync(join(root, 'target/published-'))
+  // Older revisions do not have all of them.
   for (const name of ['index.js', 'package.json', 'binding.js', 'glue', 'exec', 'doctor'])
-    cpSync(join(root, name), join(copy, name), { recursive: true })
+    if (existsSync(join(root, name))) cpSync(join(root, name), join(copy, name), { recursive: true })
   const script = join(root, 'scripts/one-file.mjs')
   // Older revisions are published as they are.
   if (existsSync(script)) (await import(pathToFileURL(script).href)).oneFile(copy)

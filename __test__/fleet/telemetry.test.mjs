@@ -32,17 +32,18 @@ test('one trace from submit to codex, also where another worker took the job ove
   t.after(() => instrumentation.disable())
   const redis = await startRedis(t)
   const provider = await startScriptedProvider()
-  const home = await createCodexHome(provider)
+  // Each machine has its own.
+  const homes = { a: await createCodexHome(provider), b: await createCodexHome(provider) }
   // Without an exporter codex makes no spans.
   const { endpoint } = await collector(t)
   const exporter = { 'otlp-http': { endpoint, protocol: 'json', headers: {} } }
   // Each client has its own, as each process would.
-  const start = (/** @type {string} */ name) =>
+  const start = (/** @type {'a' | 'b'} */ name) =>
     new FleetWorker({
       connection: redis.url,
       name,
       signals: [],
-      codex: { env: home.env, config: { otel: { trace_exporter: exporter } } },
+      codex: { env: homes[name].env, config: { otel: { trace_exporter: exporter } } },
       telemetry: new BullMQOtel({ tracerName: 'codex' }),
     })
   const workers = [start('a')]
@@ -51,7 +52,7 @@ test('one trace from submit to codex, also where another worker took the job ove
     await fleet.close()
     for (const worker of workers) await worker.close({ drainMs: 0 })
     await provider.close()
-    await home.remove()
+    for (const home of Object.values(homes)) await home.remove()
   })
   await workers[0]?.ready()
   const gate = createGate()
