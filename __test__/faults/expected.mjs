@@ -104,8 +104,16 @@ export const expected = {
     streaming: cell({ run: DONE, text: 'read' }, UNREADABLE),
     tool: cell({ run: ABORTED }, UNREADABLE),
     approval: cell({ run: ABORTED, handler: 'answered' }, UNREADABLE),
-    // The model is asked again: whether over the connection that there is, it depends on the moment.
-    steering: cell({ steer: 'taken', run: [DONE, ABORTED], text: ['read', ABORTED] }, UNREADABLE),
+    // The model is asked again: whether over the connection that there is, and whether codex can still read what it reads for
+    // a steer, it depends on the moment.
+    steering: cell(
+      {
+        steer: ['taken', UNREADABLE],
+        run: [DONE, ABORTED, 'TurnFailedError'],
+        text: ['read', ABORTED, 'TurnFailedError'],
+      },
+      UNREADABLE,
+    ),
     compaction: cell({ compact: DONE }, UNREADABLE),
     review: cell({ run: DONE }, UNREADABLE),
     exec: cell({ run: DONE }),

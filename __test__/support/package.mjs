@@ -1,5 +1,6 @@
 // This package and packages of codex, installed somewhere else.
 
+import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -93,6 +94,8 @@ function place(from, to) {
   try {
     linkSync(from, to)
   } catch {
-    copyFileSync(from, to)
+    // By another process: one that is started meanwhile would have the file open as it is written, and nobody could run it.
+    if (process.platform === 'win32') copyFileSync(from, to)
+    else execFileSync('cp', [from, to])
   }
 }
