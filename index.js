@@ -34,84 +34,47 @@ class Codex extends native.Codex {
 const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(native.Codex.prototype)
 Object.defineProperties(Codex.prototype, methods)
 
-const { Thread, Turn, Goal, Account, Login, Config, CommandProcess, AppServer } = native
-const serve = called(native.serve)
-const signedBearerToken = called(native.signedBearerToken)
-
-const {
-  CodexError,
-  BinaryNotFoundError,
-  TransportError,
-  ServerExitedError,
-  ClosedError,
-  ProtocolError,
-  FileError,
-  TimeoutError,
-  IndeterminateError,
-  JsonRpcError,
-  InvalidRequestError,
-  ThreadNotFoundError,
-  ThreadInUseError,
-  ConfigLoadError,
-  MethodNotFoundError,
-  InvalidParamsError,
-  ConfigWriteError,
-  InternalRpcError,
-  ServerBusyError,
-  ThreadBusyError,
-  LoginFailedError,
-  TurnFailedError,
-  TurnInactiveError,
-  TurnLostError,
-  OutputValidationError,
-  BudgetExceededError,
-  UnsupportedVersionError,
-  AbortError,
-} = classes
-
-// Names alone: whoever reads the exports without running them, such as `import()` of a program in CommonJS in Deno, finds all.
-module.exports = {
-  Codex,
-  Thread,
-  Turn,
-  Goal,
-  Account,
-  Login,
-  Config,
-  CommandProcess,
-  AppServer,
-  serve,
-  signedBearerToken,
-  isRetryableError,
-  retryOnOverload,
-  defineTool,
-  ask,
-  CodexError,
-  BinaryNotFoundError,
-  TransportError,
-  ServerExitedError,
-  ClosedError,
-  ProtocolError,
-  FileError,
-  TimeoutError,
-  IndeterminateError,
-  JsonRpcError,
-  InvalidRequestError,
-  ThreadNotFoundError,
-  ThreadInUseError,
-  ConfigLoadError,
-  MethodNotFoundError,
-  InvalidParamsError,
-  ConfigWriteError,
-  InternalRpcError,
-  ServerBusyError,
-  ThreadBusyError,
-  LoginFailedError,
-  TurnFailedError,
-  TurnInactiveError,
-  TurnLostError,
-  OutputValidationError,
-  BudgetExceededError,
-  UnsupportedVersionError,
-  AbortError,
-}
+// Each by its name: whoever reads the exports without running them, such as `import()` of a program in CommonJS in Deno, finds all.
+module.exports.Codex = Codex
+module.exports.Thread = native.Thread
+module.exports.Turn = native.Turn
+module.exports.Goal = native.Goal
+module.exports.Account = native.Account
+module.exports.Login = native.Login
+module.exports.Config = native.Config
+module.exports.CommandProcess = native.CommandProcess
+module.exports.AppServer = native.AppServer
+module.exports.serve = called(native.serve)
+module.exports.signedBearerToken = called(native.signedBearerToken)
+module.exports.isRetryableError = isRetryableError
+module.exports.retryOnOverload = retryOnOverload
+module.exports.defineTool = defineTool
+module.exports.ask = ask
+module.exports.CodexError = classes.CodexError
+module.exports.BinaryNotFoundError = classes.BinaryNotFoundError
+module.exports.TransportError = classes.TransportError
+module.exports.ServerExitedError = classes.ServerExitedError
+module.exports.ClosedError = classes.ClosedError
+module.exports.ProtocolError = classes.ProtocolError
+module.exports.FileError = classes.FileError
+module.exports.TimeoutError = classes.TimeoutError
+module.exports.IndeterminateError = classes.IndeterminateError
+module.exports.JsonRpcError = classes.JsonRpcError
+module.exports.InvalidRequestError = classes.InvalidRequestError
+module.exports.ThreadNotFoundError = classes.ThreadNotFoundError
+module.exports.ThreadInUseError = classes.ThreadInUseError
+module.exports.ConfigLoadError = classes.ConfigLoadError
+module.exports.MethodNotFoundError = classes.MethodNotFoundError
+module.exports.InvalidParamsError = classes.InvalidParamsError
+module.exports.ConfigWriteError = classes.ConfigWriteError
+module.exports.InternalRpcError = classes.InternalRpcError
+module.exports.ServerBusyError = classes.ServerBusyError
+module.exports.ThreadBusyError = classes.ThreadBusyError
+module.exports.LoginFailedError = classes.LoginFailedError
+module.exports.TurnFailedError = classes.TurnFailedError
+module.exports.TurnInactiveError = classes.TurnInactiveError
+module.exports.TurnLostError = classes.TurnLostError
+module.exports.OutputValidationError = classes.OutputValidationError
+module.exports.BudgetExceededError = classes.BudgetExceededError
+module.exports.UnsupportedVersionError = classes.UnsupportedVersionError
+module.exports.AbortError = classes.AbortError

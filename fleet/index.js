@@ -8,34 +8,19 @@ const { FleetRequest } = require('./requests.js')
 const { FolderStore, RedisStore } = require('./store.js')
 const { FleetWorker } = require('./worker.js')
 
-const {
-  FleetError,
-  FleetUnavailableError,
-  PayloadTooLargeError,
-  IdempotencyConflictError,
-  JobNotFoundError,
-  JobCancelledError,
-  JobLostError,
-  JobEndedError,
-  JobUnsupportedError,
-  StaleTokenError,
-} = classes
-
-module.exports = {
-  FleetError,
-  FleetUnavailableError,
-  PayloadTooLargeError,
-  IdempotencyConflictError,
-  JobNotFoundError,
-  JobCancelledError,
-  JobLostError,
-  JobEndedError,
-  JobUnsupportedError,
-  StaleTokenError,
-  Fleet,
-  FleetRequest,
-  FleetWorker,
-  FolderStore,
-  Job,
-  RedisStore,
-}
+module.exports.FleetError = classes.FleetError
+module.exports.FleetUnavailableError = classes.FleetUnavailableError
+module.exports.PayloadTooLargeError = classes.PayloadTooLargeError
+module.exports.IdempotencyConflictError = classes.IdempotencyConflictError
+module.exports.JobNotFoundError = classes.JobNotFoundError
+module.exports.JobCancelledError = classes.JobCancelledError
+module.exports.JobLostError = classes.JobLostError
+module.exports.JobEndedError = classes.JobEndedError
+module.exports.JobUnsupportedError = classes.JobUnsupportedError
+module.exports.StaleTokenError = classes.StaleTokenError
+module.exports.Fleet = Fleet
+module.exports.FleetRequest = FleetRequest
+module.exports.FleetWorker = FleetWorker
+module.exports.FolderStore = FolderStore
+module.exports.Job = Job
+module.exports.RedisStore = RedisStore
